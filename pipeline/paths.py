@@ -1,0 +1,56 @@
+"""Where every file lives, relative to the repository's root, and how a file is written safely."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SHARDS = Path(".shards")
+
+
+def profile(name: str) -> Path:
+    """The settings of a profile."""
+    return Path("profiles") / f"{name}.yaml"
+
+
+def dataset(profile: str, name: str) -> Path:
+    """The fetched data set `name` of a profile: one file."""
+    return Path("data") / profile / f"{name}.pt"
+
+
+def rows(profile: str, experiment: str) -> Path:
+    """All observations of an experiment, one a row."""
+    return Path("results") / profile / experiment / "rows.parquet"
+
+
+def metrics(profile: str, experiment: str) -> Path:
+    """The few headline numbers of an experiment, for `dvc metrics show`."""
+    return Path("results") / profile / experiment / "metrics.json"
+
+
+def report(profile: str) -> Path:
+    """The folder of a profile's report; each experiment has a subfolder of tables and figures in it."""
+    return Path("reports") / profile
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to, and move it into place only if the block succeeds.
+
+    A reader therefore sees the old file, the new file or none, never half of one; a failure leaves nothing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    beside = Path(name)
+    try:
+        yield beside
+        umask = os.umask(0)
+        os.umask(umask)
+        beside.chmod(0o666 & ~umask)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,62 @@
+"""The schema of rows: one observation each. Rows on disk are the truth; all else is made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.errors import InputError
+from pipeline.paths import written
+
+# Column -> pandas dtype. A column that has no meaning for an observation is missing there (<NA>).
+COLUMNS: dict[str, str] = {
+    "experiment": "string",
+    "data": "string",  # name of the data set in the profile
+    "configuration": "string",  # label of the network's configuration, e.g. "trainable, trainable+decay"
+    "repeat": "Int64",
+    "seed": "Int64",  # of this repeat's initialisation
+    "phase": "string",  # "training", "baseline" or "adapted"
+    "epoch": "Int64",  # epochs trained so far; 0 is the initialisation
+    "change": "Int64",  # neurons added (positive) or removed (negative); 0 is diagonalisation alone
+    "precision": "string",  # "float32" or "float64"
+    "measure": "string",  # "epsilon", "accuracy", ...; METHOD's names, see training/measures.py
+    "value": "Float64",
+}
+
+
+def frame(observations: Iterable[dict[str, object]]) -> pd.DataFrame:
+    """Observations (dicts of column -> value) as a table with exactly the columns and dtypes of COLUMNS.
+
+    Raises:
+        ValueError: an observation has a key that is not a column.
+    """
+    table = pd.DataFrame(list(observations))
+    unknown = sorted(set(table.columns) - set(COLUMNS))
+    if unknown:
+        raise ValueError(f"rows: {unknown[0]!r} is not one of the columns {', '.join(COLUMNS)}")
+    return table.reindex(columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def write(table: pd.DataFrame, path: Path) -> None:
+    """Write rows to a parquet file, beside it first and then renamed."""
+    with written(path) as beside:
+        table.to_parquet(beside, index=False)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Rows from a parquet file.
+
+    Raises:
+        InputError: there is no such file, or it is not a file of rows.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; `dvc repro` makes it")
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable parquet file ({error})") from error
+    if list(table.columns) != list(COLUMNS):
+        raise InputError(f"{path}: columns {list(table.columns)} instead of {list(COLUMNS)}")
+    return table.astype(COLUMNS)

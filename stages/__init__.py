@@ -1,0 +1,1 @@
+"""One thin entry point per kind of DVC stage: read, call, write."""
