@@ -12,9 +12,7 @@ from pipeline.errors import InputError
 
 IntrinsicLength = Literal["none", "constant", "trainable"]
 Compensation = Literal["none", "constant", "trainable", "trainable+decay", "expectation"]
-Source = Literal[
-    "mnist", "fashion-mnist", "emnist-aj", "cifar10", "cifar100", "caltech256", "digits", "image-folder"
-]
+Source = Literal["mnist", "fashion-mnist", "emnist-aj", "cifar10", "cifar100", "caltech256", "digits", "image-folder"]
 
 
 class Settings(BaseModel):

@@ -1,0 +1,32 @@
+"""Isotropic neural networks: networks whose hidden widths can be rotated, grown and pruned exactly.
+
+from pipeline import IsotropicMLP, diagonalise, grow, prune
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.model.ensemble import Ensemble
+    from pipeline.model.network import IsotropicMLP
+    from pipeline.surgery.diagonalise import diagonalise
+    from pipeline.surgery.widths import grow, prune
+
+__all__ = ["Ensemble", "IsotropicMLP", "diagonalise", "grow", "prune"]
+
+_HOME = {
+    "Ensemble": "pipeline.model.ensemble",
+    "IsotropicMLP": "pipeline.model.network",
+    "diagonalise": "pipeline.surgery.diagonalise",
+    "grow": "pipeline.surgery.widths",
+    "prune": "pipeline.surgery.widths",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Resolved on first use: stages that only draw tables need not wait for torch.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

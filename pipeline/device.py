@@ -1,0 +1,20 @@
+"""Which device to compute on."""
+
+from __future__ import annotations
+
+import torch
+
+from pipeline.errors import InputError
+
+
+def resolve(name: str) -> torch.device:
+    """The device for a profile's `execution.device`: "auto" takes CUDA where there is one.
+
+    Raises:
+        InputError: "cuda" was asked for and this machine has none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("execution.device: 'cuda', but torch sees no CUDA device here; use auto or cpu")
+    return torch.device(name)

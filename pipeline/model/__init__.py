@@ -1,0 +1,1 @@
+"""Networks: the activation, the axis table, one network and K stacked networks."""

@@ -1,0 +1,76 @@
+"""The isotropic tanh, f(x) = tanh(|x|) x / |x|, and the elementwise one it is compared with."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+# Below this value of s the closed forms lose digits to cancellation and the series are exact to float64.
+_SERIES_BELOW = 1e-2
+
+
+def gain(s: Tensor) -> Tensor:
+    """g(s) = tanh(r) / r with r = sqrt(s), the factor by which an isotropic tanh scales a vector.
+
+    METHOD section 1. A function of s = ||h||^2 + o rather than of r, so that value and gradient are finite
+    everywhere: near zero the series g = 1 - s/3 + 2 s^2/15 - ... is used, and g(0) = 1.
+
+    Args:
+        s: squared lengths, s >= 0, any shape.
+
+    Returns:
+        g, of the shape of s, in (0, 1].
+    """
+    small = s < _SERIES_BELOW
+    r = torch.where(small, 1.0, s).sqrt()
+    series = 1 + s * (-1 / 3 + s * (2 / 15 + s * (-17 / 315 + s * (62 / 2835 + s * (-1382 / 155925)))))
+    return torch.where(small, series, r.tanh() / r)
+
+
+def gain_slope(s: Tensor, g: Tensor) -> Tensor:
+    """2 dg/ds = (1 - g)/s - g^2 for g = gain(s) (METHOD section 12), by its series near s = 0."""
+    small = s < _SERIES_BELOW
+    series = -2 / 3 + s * (8 / 15 + s * (-34 / 105 + s * (496 / 2835 + s * (-2764 / 31185))))
+    return torch.where(small, series, (1 - g) / torch.where(small, 1.0, s) - g * g)
+
+
+class IsotropicTanh(nn.Module):
+    """The isotropic tanh with an intrinsic length o: h -> g h, g = gain(||h||^2 + o).
+
+    It commutes with every orthogonal matrix R: f(R h) = R f(h). The intrinsic length is kept as
+    lambda = log o, so that training keeps it positive (METHOD section 1); o = 0 is lambda = -inf.
+
+    Attributes:
+        log_o: lambda, of shape [*K]; a parameter where it is trained, a buffer elsewhere.
+    """
+
+    log_o: Tensor
+
+    def __init__(self, log_o: Tensor, trained: bool) -> None:
+        super().__init__()
+        if trained:
+            self.log_o = nn.Parameter(log_o)
+        else:
+            self.register_buffer("log_o", log_o)
+
+    @property
+    def o(self) -> Tensor:
+        """The intrinsic length o = exp(lambda) >= 0, of shape [*K]."""
+        return self.log_o.exp()
+
+    def squared_length(self, h: Tensor) -> Tensor:
+        """s = ||h||^2 + o, one scalar a sample: [*K, B, n] -> [*K, B, 1]."""
+        return (h * h).sum(-1, keepdim=True) + self.o[..., None, None]
+
+    def forward(self, h: Tensor) -> tuple[Tensor, Tensor | None]:
+        """h [*K, B, n] -> (g h [*K, B, n], g [*K, B, 1])."""
+        g = gain(self.squared_length(h))
+        return g * h, g
+
+
+class Tanh(nn.Module):
+    """The elementwise tanh. It has no intrinsic length and no gain, and does not commute with rotations."""
+
+    def forward(self, h: Tensor) -> tuple[Tensor, Tensor | None]:
+        """h [*K, B, n] -> (tanh h, None)."""
+        return h.tanh(), None

@@ -1,0 +1,146 @@
+"""Everything that a change of basis or width carries along: parameters, and an optimiser's moments of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from pipeline.model import axes
+from pipeline.model.axes import Tensors
+from pipeline.model.base import MLP
+
+# How each kind of state transforms with its parameter W <- A W B (METHOD section 2): 1, as the parameter
+# itself; 2, with the elementwise squares of A and B, which keeps second moments non-negative.
+_POWERS = {"momentum_buffer": 1, "exp_avg": 1, "exp_avg_sq": 2, "max_exp_avg_sq": 2}
+_UNCHANGED = {"step"}
+_KNOWN = (SGD, Adam, AdamW)
+
+
+@dataclass
+class Family:
+    """Tensors under the names of the network's: its own (`state` is None) or one kind of moment."""
+
+    state: str | None
+    power: int
+    tensors: Tensors
+
+
+class Carried:
+    """A copy of a network's tensors and moments to operate on; nothing changes until `commit`.
+
+    Args:
+        net: one network or an ensemble.
+        layer: the hidden width that will change, 1 <= layer <= L - 1.
+        optimiser: a torch SGD, Adam or AdamW that holds the parameters of `net`, or None.
+
+    Raises:
+        ValueError: the layer is out of range, the activations do not commute with rotations, members of an
+            ensemble differ in this width, or the optimiser does not hold the network.
+        TypeError: an optimiser whose state has no known transform.
+    """
+
+    def __init__(self, net: MLP, layer: int, optimiser: Optimizer | None) -> None:
+        _check(net, layer)
+        self.net, self.layer, self.optimiser = net, layer, optimiser
+        self.own = Family(None, 1, net.tensors())
+        self._original = dict(self.own.tensors)
+        self.families = [self.own, *_moments(net, optimiser)]
+
+    @property
+    def width(self) -> int:
+        """n_l as it is now."""
+        return self.bias.shape[-1]
+
+    @property
+    def weight(self) -> Tensor:
+        """W_l, [*K, n_l, n_{l-1}]."""
+        return self.own.tensors[f"maps.{self.layer - 1}.weight"]
+
+    @property
+    def bias(self) -> Tensor:
+        """b_l, [*K, n_l]."""
+        return self.own.tensors[f"maps.{self.layer - 1}.bias"]
+
+    @property
+    def next_weight(self) -> Tensor:
+        """W_{l+1}, [*K, n_{l+1}, n_l]."""
+        return self.own.tensors[f"maps.{self.layer}.weight"]
+
+    def rotate(self, basis: Tensor, layer: int | None = None) -> None:
+        """t <- Q^T t along every axis of hidden width `layer` (default: this one); Q is [*K, n, n]."""
+        for family in self.families:
+            power = basis if family.power == 1 else basis.square()
+            family.tensors = axes.rotate(family.tensors, layer or self.layer, power)
+
+    def append(self, columns: Tensor) -> None:
+        """Widen by the columns [*K, n_{l+1}, k] of W_{l+1}; all else, and every moment, gains zeros."""
+        blocks = {f"maps.{self.layer}.weight": columns}
+        for family in self.families:
+            given = blocks if family is self.own else {}
+            family.tensors = axes.append(family.tensors, self.layer, columns.shape[-1], given)
+
+    def delete(self, count: int) -> None:
+        """Narrow by the last `count` entries of every axis."""
+        for family in self.families:
+            family.tensors = axes.delete(family.tensors, self.layer, count)
+
+    def commit(self) -> None:
+        """Put the result into the network and the optimiser, which goes on with the new parameters."""
+        before = dict(self.net.named_parameters())
+        self.net.assign({name: t for name, t in self.own.tensors.items() if t is not self._original[name]})
+        if self.optimiser is None:
+            return
+        after = dict(self.net.named_parameters())
+        replaced = {id(before[name]): after[name] for name in before}
+        for group in self.optimiser.param_groups:
+            group["params"] = [replaced.get(id(p), p) for p in group["params"]]
+        for name in before:
+            state = self.optimiser.state.pop(before[name], {})
+            moments = {f.state: f.tensors[name] for f in self.families[1:] if name in f.tensors}
+            if state:
+                self.optimiser.state[after[name]] = state | moments
+
+
+def _check(net: MLP, layer: int) -> None:
+    if not isinstance(layer, int) or not 1 <= layer <= net.depth - 1:
+        raise ValueError(f"layer: {layer!r} is not a hidden layer of this network; one of 1 to {net.depth - 1}")
+    if not net.isotropic:
+        raise ValueError(
+            "activation 'tanh' acts on each coordinate and does not commute with rotations; "
+            "only isotropic activations can be diagonalised, grown and pruned this way"
+        )
+    padded = [padding[layer] for padding in getattr(net, "_padding", [])]
+    if any(padded):
+        raise ValueError(
+            f"layer {layer}: the members of this ensemble have different widths there; "
+            "change each `ensemble.member(k)` and stack them again"
+        )
+    weight = net.affine[layer - 1].weight
+    if not bool(torch.isfinite(weight).all()):
+        raise ValueError(f"maps.{layer - 1}.weight has values that are not finite; it cannot be decomposed")
+
+
+def _moments(net: MLP, optimiser: Optimizer | None) -> list[Family]:
+    if optimiser is None:
+        return []
+    if type(optimiser) not in _KNOWN:
+        raise TypeError(
+            f"optimiser: the state of {type(optimiser).__name__} has no known transform under a change of basis; "
+            f"one of {', '.join(kind.__name__ for kind in _KNOWN)}"
+        )
+    held = {id(p) for group in optimiser.param_groups for p in group["params"]}
+    missing = [name for name, p in net.named_parameters() if id(p) not in held]
+    if missing:
+        raise ValueError(f"optimiser: does not hold {missing[0]} of this network; make it from net.parameters()")
+    families: dict[str, Family] = {}
+    for name, parameter in net.named_parameters():
+        for state, t in optimiser.state.get(parameter, {}).items():
+            if state in _UNCHANGED or t is None:
+                continue
+            if state not in _POWERS:
+                raise TypeError(f"optimiser: its state {state!r} of {name} has no known transform")
+            families.setdefault(state, Family(state, _POWERS[state], {})).tensors[name] = t
+    return list(families.values())

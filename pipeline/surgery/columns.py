@@ -1,0 +1,68 @@
+"""The outgoing columns of new neurons: METHOD section 3 and the second version's appendix A.3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Generator, Tensor
+
+SCAFFOLD_DEVIATION = 0.01  # of the paper's columns, N(0, 0.01^2)
+
+
+def _normal(weight: Tensor, count: int, generator: Generator | None) -> Tensor:
+    return SCAFFOLD_DEVIATION * _randn(weight.shape[0], count, generator)
+
+
+def _zero(weight: Tensor, count: int, generator: Generator | None) -> Tensor:
+    return torch.zeros(weight.shape[0], count, dtype=torch.float64)
+
+
+def _combination(weight: Tensor, count: int, generator: Generator | None) -> Tensor:
+    # Coefficients of variance 1/n, so that a new column is about as long as an existing one.
+    n = weight.shape[1]
+    return weight @ _randn(n, count, generator) / n**0.5
+
+
+def _semi_orthogonal(weight: Tensor, count: int, generator: Generator | None) -> Tensor:
+    # First from the complement of the existing columns; once that is used up, from the whole space.
+    rows = weight.shape[0]
+    u, values, _ = torch.linalg.svd(weight, full_matrices=True)
+    rank = int((values > values.max() * max(weight.shape) * torch.finfo(weight.dtype).eps).sum())
+    space, blocks, left = u[:, rank:], [], count
+    while left > 0:
+        take = min(left, space.shape[1])
+        blocks.append(space @ torch.linalg.qr(_randn(space.shape[1], take, generator)).Q)
+        space, left = torch.eye(rows, dtype=torch.float64), left - take
+    return torch.cat(blocks, dim=1)
+
+
+def _randn(rows: int, columns: int, generator: Generator | None) -> Tensor:
+    return torch.randn(rows, columns, generator=generator, dtype=torch.float64)
+
+
+COLUMNS: dict[str, Callable[[Tensor, int, Generator | None], Tensor]] = {
+    "normal": _normal,
+    "semi-orthogonal": _semi_orthogonal,
+    "combination": _combination,
+    "zero": _zero,
+}
+
+
+def draw_columns(kind: str, weight: Tensor, count: int, generator: Generator | Sequence[Generator] | None) -> Tensor:
+    """New columns [*K, n_{l+1}, count] for W_{l+1} = `weight` [*K, n_{l+1}, n_l], of its dtype and device.
+
+    They are drawn on the CPU in float64 and rounded, so that they agree over dtypes and devices, and each member
+    of an ensemble draws from a generator of its own.
+
+    Raises:
+        ValueError: an unknown kind, or not one generator a member.
+    """
+    if kind not in COLUMNS:
+        raise ValueError(f"columns: {kind!r} is not one of {', '.join(COLUMNS)}")
+    each = weight.detach().double().cpu().reshape(-1, *weight.shape[-2:])
+    generators = list(generator) if isinstance(generator, Sequence) else [generator] * len(each)
+    if len(generators) != len(each):
+        raise ValueError(f"generator: {len(generators)} generators for an ensemble of {len(each)} members")
+    drawn = [COLUMNS[kind](w, count, g) for w, g in zip(each, generators, strict=True)]
+    return torch.stack(drawn).reshape(*weight.shape[:-1], count).to(weight)

@@ -1,0 +1,109 @@
+"""Growing and pruning a hidden width: neurogenesis and neurodegeneration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+from torch.optim import Optimizer
+
+from pipeline.model.base import MLP
+from pipeline.surgery.carried import Carried
+from pipeline.surgery.columns import draw_columns
+from pipeline.surgery.diagonalise import rotate_left
+
+
+@torch.no_grad()
+def grow(
+    net: MLP,
+    layer: int,
+    count: int,
+    columns: str = "normal",
+    optimiser: Optimizer | None = None,
+    generator: Generator | Sequence[Generator] | None = None,
+) -> None:
+    """Add `count` neurons to hidden width `layer` without changing the function (METHOD section 3).
+
+    After left-partial diagonalisation W_l gains zero rows, b_l and psi_l zeros, and W_{l+1} new columns, which
+    meet only zeros until training moves them. o_l is unchanged, since the new biases are zero.
+
+    Args:
+        net: an isotropic network or an ensemble of them; changed in place.
+        layer: l, 1 <= l <= L - 1.
+        count: neurons to add, >= 1.
+        columns: the new columns: "normal" (entries N(0, 0.01^2), the paper's), "semi-orthogonal" (unit,
+            orthogonal to the existing columns and to each other where the shape allows), "combination" (random
+            linear combinations of the existing columns) or "zero" (never trains: METHOD, A.3).
+        optimiser: whose moments are carried along and gain zeros.
+        generator: of the random columns; one per member for an ensemble. None is torch's global one.
+
+    Raises:
+        ValueError: layer, count or columns out of range, or as `diagonalise`.
+        TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
+    """
+    carried = Carried(net, layer, optimiser)
+    _check_count(count, None, layer, carried.width)
+    rotate_left(carried)
+    carried.append(draw_columns(columns, carried.next_weight, count, generator))
+    carried.commit()
+
+
+@torch.no_grad()
+def prune(
+    net: MLP,
+    layer: int,
+    count: int,
+    optimiser: Optimizer | None = None,
+    inputs: Tensor | None = None,
+) -> None:
+    """Remove the `count` neurons of smallest singular value from hidden width `layer` (METHOD section 4).
+
+    After left-partial diagonalisation the last rows of W_l go, with their biases b*_i and with the columns u_i
+    of W_{l+1}. What the biases still did is kept:
+
+        o_l       <- o_l + sum_i b*_i^2                    (unless intrinsic_length "none")
+        psi_{l+1} <- psi_{l+1} + sum_i b*_i u_i            (compensation with psi)
+        b_{l+1}   <- b_{l+1} + mean(g_l) sum_i b*_i u_i    (compensation "expectation")
+
+    With an intrinsic length and psi, the function is unchanged exactly if the removed singular values and
+    entries of psi_l are zero.
+
+    Args:
+        net: an isotropic network or an ensemble of them; changed in place.
+        layer: l, 1 <= l <= L - 1. Prune several layers from the output to the input.
+        count: neurons to remove, 1 <= count <= n_l - 1.
+        optimiser: whose moments are carried along.
+        inputs: x [N, n_0], over which compensation "expectation" takes the mean of g_l; needed only there.
+
+    Raises:
+        ValueError: layer or count out of range, `inputs` missing, or as `diagonalise`.
+        TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
+    """
+    carried = Carried(net, layer, optimiser)
+    _check_count(count, carried.width - 1, layer, carried.width)
+    expects = bool(net.expects.any())
+    if expects and inputs is None:
+        raise ValueError("inputs: compensation 'expectation' needs data [N, n_0] to take the mean gain over")
+    rotate_left(carried)
+    removed = carried.bias[..., -count:]  # b*, [*K, k]
+    residue = (carried.next_weight[..., -count:] @ removed[..., None]).squeeze(-1)  # sum b*_i u_i, [*K, n_{l+1}]
+    own, after = carried.own.tensors, f"maps.{layer}"
+    length = f"activations.{layer - 1}.log_o"
+    grown = torch.logaddexp(own[length], removed.square().sum(-1).log())
+    own[length] = torch.where(net.has_length, grown, own[length])
+    if f"{after}.psi" in own:
+        own[f"{after}.psi"] = own[f"{after}.psi"] + net.has_psi[..., None] * residue
+    if expects and inputs is not None:
+        gain = net.trace(inputs)[1][layer - 1]  # [*K, N, 1]
+        assert gain is not None
+        share = net.expects[..., None] * gain.mean(-2)  # [*K, 1]
+        own[f"{after}.bias"] = own[f"{after}.bias"] + share * residue
+    carried.delete(count)
+    carried.commit()
+
+
+def _check_count(count: int, most: int | None, layer: int, width: int) -> None:
+    allowed = "an integer >= 1" if most is None else f"an integer from 1 to {most}"
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1 or (most is not None and count > most):
+        raise ValueError(f"count: {count!r} neurons of layer {layer}, which has {width}, is not {allowed}")
