@@ -31,6 +31,11 @@ def metrics(profile: str, experiment: str) -> Path:
     return Path("results") / profile / experiment / "metrics.json"
 
 
+def run_record(profile: str, experiment: str) -> Path:
+    """How an experiment was run: time taken, device, data."""
+    return Path("results") / profile / experiment / "run.json"
+
+
 def report(profile: str) -> Path:
     """The folder of a profile's report; each experiment has a subfolder of tables and figures in it."""
     return Path("reports") / profile

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-# Below this value of s the closed forms lose digits to cancellation and the series are exact to float64.
-_SERIES_BELOW = 1e-2
+# Below this value of s the series are exact to float64's rounding. Just above it the closed form of the slope
+# has lost the most digits to cancellation: a relative error of 1e-13 in float64, 3e-5 in float32.
+_SERIES_BELOW = 2e-3
 
 
 def gain(s: Tensor) -> Tensor:
@@ -23,6 +24,7 @@ def gain(s: Tensor) -> Tensor:
     """
     small = s < _SERIES_BELOW
     r = torch.where(small, 1.0, s).sqrt()
+    s = torch.where(small, s, 0.0)  # large s would overflow in the series, unused, but with a gradient of NaN
     series = 1 + s * (-1 / 3 + s * (2 / 15 + s * (-17 / 315 + s * (62 / 2835 + s * (-1382 / 155925)))))
     return torch.where(small, series, r.tanh() / r)
 

@@ -88,6 +88,11 @@ class MLP(nn.Module):
         """n_0 .. n_L, the padded ones of an ensemble."""
         return [self.affine[0].weight.shape[-1], *(affine.weight.shape[-2] for affine in self.affine)]
 
+    @property
+    def member_widths(self) -> list[list[int]]:
+        """The widths of each stacked network, without padding; here of the one."""
+        return [self.widths]
+
     def trace(self, x: Tensor) -> tuple[Tensor, list[Tensor | None]]:
         """The way of x [*K, B, n_0] through the network: logits [*K, B, n_L] and the gains g_1 .. g_{L-1}."""
         h = self.affine[0](x)

@@ -66,6 +66,11 @@ class Ensemble(MLP):
         )
         self.register_buffer("trains_length", trains_length, persistent=False)
         self.register_buffer("trains_psi", trains_psi, persistent=False)
+        # Known on the host from the start, so that no step has to ask a GPU.
+        self._mixed = {
+            "log_o": 0 < int(trains_length.sum()) < len(members),
+            "psi": 0 < int(trains_psi.sum()) < len(members),
+        }
         self._padding = [[w - n for w, n in zip(widest, net.widths, strict=True)] for net in members]
         self._blanks = [_blank(net) for net in members]
         self.to(first.affine[0].weight.device)
@@ -102,7 +107,7 @@ class Ensemble(MLP):
 
         Needed only where members differ: what no member trains is no parameter, and what all train is free.
         """
-        held = [(t, trains) for t, trains in self._small() if not bool(trains.all())]
+        held = [(t, trains) for t, trains in self._small()]
         before = [t.detach().clone() for t, _ in held]
         yield
         for (t, trains), old in zip(held, before, strict=True):
@@ -110,11 +115,11 @@ class Ensemble(MLP):
             torch.where(mask, t.detach(), old, out=t.data)
 
     def _small(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for name, t in self.named_parameters():
-            if name.endswith("log_o"):
-                yield t, self.trains_length
-            elif name.endswith("psi"):
-                yield t, self.trains_psi
+        """The lengths and psi that some members train and others do not, with the mask of those that do."""
+        if self._mixed["log_o"]:
+            yield from ((activation.log_o, self.trains_length) for activation in self.activations)
+        if self._mixed["psi"]:
+            yield from ((affine.psi, self.trains_psi) for affine in self.affine if affine.psi is not None)
 
 
 def _pad(t: Tensor | None, shape: tuple[int, ...], like: Tensor) -> Tensor:

@@ -99,7 +99,7 @@ class IsotropicMLP(MLP):
 
 
 def _check(widths: Sequence[int], activation: str, intrinsic_length: str, compensation: str) -> None:
-    if len(widths) < 2 or any(not isinstance(n, int) or n < 1 for n in widths):
+    if len(widths) < 2 or any(type(n) is not int or n < 1 for n in widths):
         raise ValueError(f"widths: {list(widths)} is not a list of two or more integers >= 1")
     for name, value, allowed in (
         ("activation", activation, ACTIVATIONS),

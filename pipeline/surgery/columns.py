@@ -25,15 +25,19 @@ def _combination(weight: Tensor, count: int, generator: Generator | None) -> Ten
 
 
 def _semi_orthogonal(weight: Tensor, count: int, generator: Generator | None) -> Tensor:
-    # First from the complement of the existing columns; once that is used up, from the whole space.
+    # First from the complement of the existing columns; once that is used up, blocks from the whole space.
     rows = weight.shape[0]
-    u, values, _ = torch.linalg.svd(weight, full_matrices=True)
-    rank = int((values > values.max() * max(weight.shape) * torch.finfo(weight.dtype).eps).sum())
-    space, blocks, left = u[:, rank:], [], count
+    u, values, _ = torch.linalg.svd(weight, full_matrices=False)
+    # Columns are dependent up to float32's rounding, in whichever dtype they come.
+    used = u[:, values > values.max() * max(weight.shape) * torch.finfo(torch.float32).eps]
+    blocks, left = [], count
     while left > 0:
-        take = min(left, space.shape[1])
-        blocks.append(space @ torch.linalg.qr(_randn(space.shape[1], take, generator)).Q)
-        space, left = torch.eye(rows, dtype=torch.float64), left - take
+        take = min(left, rows - used.shape[1])
+        draw = _randn(rows, take, generator)
+        for _ in range(2):  # the second projection removes the rounding of the first
+            draw = torch.linalg.qr(draw - used @ (used.T @ draw)).Q
+        blocks.append(draw)
+        used, left = used[:, :0], left - take
     return torch.cat(blocks, dim=1)
 
 
@@ -49,11 +53,18 @@ COLUMNS: dict[str, Callable[[Tensor, int, Generator | None], Tensor]] = {
 }
 
 
-def draw_columns(kind: str, weight: Tensor, count: int, generator: Generator | Sequence[Generator] | None) -> Tensor:
+def draw_columns(
+    kind: str,
+    weight: Tensor,
+    count: int,
+    generator: Generator | Sequence[Generator] | None,
+    rows: Sequence[int],
+) -> Tensor:
     """New columns [*K, n_{l+1}, count] for W_{l+1} = `weight` [*K, n_{l+1}, n_l], of its dtype and device.
 
     They are drawn on the CPU in float64 and rounded, so that they agree over dtypes and devices, and each member
-    of an ensemble draws from a generator of its own.
+    of an ensemble draws from a generator of its own: member k its `rows[k]` of the n_{l+1} rows, the others being
+    padding, which stays zero.
 
     Raises:
         ValueError: an unknown kind, or not one generator a member.
@@ -64,5 +75,7 @@ def draw_columns(kind: str, weight: Tensor, count: int, generator: Generator | S
     generators = list(generator) if isinstance(generator, Sequence) else [generator] * len(each)
     if len(generators) != len(each):
         raise ValueError(f"generator: {len(generators)} generators for an ensemble of {len(each)} members")
-    drawn = [COLUMNS[kind](w, count, g) for w, g in zip(each, generators, strict=True)]
-    return torch.stack(drawn).reshape(*weight.shape[:-1], count).to(weight)
+    drawn = torch.zeros(len(each), each.shape[1], count, dtype=torch.float64)
+    for k, n in enumerate(rows):
+        drawn[k, :n] = COLUMNS[kind](each[k, :n], count, generators[k])
+    return drawn.reshape(*weight.shape[:-1], count).to(weight)

@@ -39,7 +39,7 @@ def diagonalise(net: MLP, layer: int, side: str = "left", optimiser: Optimizer |
     if side not in SIDES:
         raise ValueError(f"side: {side!r} is not one of {', '.join(SIDES)}")
     first, last = (1 if side == "left" else 2), (net.depth if side == "right" else net.depth - 1)
-    if not isinstance(layer, int) or not first <= layer <= last:
+    if type(layer) is not int or not first <= layer <= last:
         raise ValueError(f"layer: {layer!r} cannot be diagonalised on side {side!r}; one of {first} to {last}")
     carried = Carried(net, layer - 1 if side == "right" else layer, optimiser)
     weight = net.affine[layer - 1].weight.detach()

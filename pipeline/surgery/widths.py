@@ -44,8 +44,11 @@ def grow(
     """
     carried = Carried(net, layer, optimiser)
     _check_count(count, None, layer, carried.width)
+    # Drawn before the rotation, whose basis is arbitrary in sign and where singular values repeat.
+    rows = [widths[layer + 1] for widths in net.member_widths]
+    drawn = draw_columns(columns, carried.next_weight, count, generator, rows)
     rotate_left(carried)
-    carried.append(draw_columns(columns, carried.next_weight, count, generator))
+    carried.append(drawn)
     carried.commit()
 
 

@@ -1,0 +1,55 @@
+# Everything a user does. `make help` lists it.
+PROFILE ?= digits
+PYTHON  ?= python3
+BIN     := $(CURDIR)/.venv/bin
+# Stages are started by DVC as `python -m stages...`: that must be the environment's python.
+export PATH := $(BIN):$(PATH)
+# One thread a process: processes, not threads, share the cores.
+export OMP_NUM_THREADS := 1
+
+ifeq ($(PROFILE),digits)
+PIPELINE := dvc.yaml
+else
+PIPELINE := profiles/$(PROFILE)/dvc.yaml
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help repro test lint ui profiles clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
+	@echo "  PROFILE=digits (default), desk or paper, e.g. make repro PROFILE=desk"
+
+repro: .venv/installed  ## install if needed, then run the whole pipeline of a profile (embedded digits)
+	dvc repro $(PIPELINE)
+
+test: .venv/installed-test  ## install with the test extra if needed, then run all tests
+	pytest $(ARGS)
+
+lint: .venv/installed-test  ## check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+ui: .venv/installed  ## publish what MLflow does not have yet, and open MLflow on this machine
+	python -m stages.track --profile $(PROFILE)
+	python -m stages.ui
+
+profiles: ## copy dvc.yaml to every profile, after it was edited
+	@for folder in profiles/*/; do cp dvc.yaml $$folder; done
+
+clean:  ## remove everything that the pipeline made (data, results, reports, runs); not .venv
+	rm -rf data results reports/*/ .shards mlartifacts mlflow.db .dvc/cache .dvc/tmp
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $(PYTHON) is older than Python 3.11; give a newer one, e.g. make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/installed-test: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ .venv/installed

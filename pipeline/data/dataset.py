@@ -1,0 +1,185 @@
+"""A data set: images as grey levels, their labels, and how to standardise them; one file on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pipeline.data.standardise import standardisation
+from pipeline.errors import InputError
+from pipeline.paths import written
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images and their labels.
+
+    Attributes:
+        images: uint8 [N, D], grey levels; D = C * H * W, in that order.
+        labels: int64 [N], from 0.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device | str) -> Split:
+        """The same split with its tensors on `device`."""
+        return Split(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Training and test images, and the standardisation x = (image - mean) * inverse_deviation.
+
+    Attributes:
+        name: what the profile calls it.
+        shape: (C, H, W) of an image.
+        classes: number of classes; labels are 0 .. classes - 1.
+        train, test: the images.
+        mean: float64 [D], of each pixel over the training images, in grey levels.
+        inverse_deviation: float64 [D], one over the biased standard deviation, in 1 / grey levels.
+        provenance: source, description, train_count, test_count and checksum ("sha256:...").
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    classes: int
+    train: Split
+    test: Split
+    mean: Tensor
+    inverse_deviation: Tensor
+    provenance: dict[str, str | int]
+
+    @property
+    def features(self) -> int:
+        """D, the number of values of an image."""
+        return math.prod(self.shape)
+
+    def to(self, device: torch.device | str) -> Dataset:
+        """The same data set with its tensors on `device`; nothing is copied if they are there already."""
+        return replace(
+            self,
+            train=self.train.to(device),
+            test=self.test.to(device),
+            mean=self.mean.to(device),
+            inverse_deviation=self.inverse_deviation.to(device),
+        )
+
+
+def build(
+    name: str,
+    train: Split,
+    test: Split,
+    shape: tuple[int, ...],
+    classes: int,
+    provenance: Mapping[str, str | int],
+) -> Dataset:
+    """A checked data set with its standardisation and checksum.
+
+    Args:
+        name: what the profile calls it.
+        train, test: the images, of `shape` (C, H, W).
+        shape, classes: what they must satisfy.
+        provenance: source and description.
+
+    Raises:
+        InputError: no images, not one label per image, images of another size, labels out of range.
+    """
+    for part, split in (("train", train), ("test", test)):
+        _check(f"data.{name}: {part}", split, shape, classes)
+    mean, inverse_deviation = standardisation(train.images)
+    facts = {**provenance, "train_count": len(train), "test_count": len(test)}
+    dataset = Dataset(name, shape, classes, train, test, mean, inverse_deviation, facts)
+    return replace(dataset, provenance=dataset.provenance | {"checksum": checksum(dataset)})
+
+
+def _check(where: str, split: Split, shape: tuple[int, ...], classes: int) -> None:
+    images, labels = split.images, split.labels
+    if len(images) == 0:
+        raise InputError(f"{where}: no images; at least one is needed")
+    if len(images) != len(labels):
+        raise InputError(f"{where}: {len(images)} images but {len(labels)} labels; one per image is needed")
+    if images.shape[1] != math.prod(shape):
+        wanted = " x ".join(map(str, shape))
+        raise InputError(f"{where}: images of {images.shape[1]} values instead of {wanted}")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise InputError(f"{where}: labels from {low} to {high}; valid are 0 to {classes - 1}")
+
+
+def checksum(dataset: Dataset) -> str:
+    """ "sha256:..." of all that a data set holds, but for the checksum itself."""
+    provenance = {key: value for key, value in dataset.provenance.items() if key != "checksum"}
+    words = [dataset.name, dataset.shape, dataset.classes, provenance]
+    digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
+    for tensor in _tensors(dataset).values():
+        digest.update(tensor.numpy().data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _tensors(dataset: Dataset) -> dict[str, Tensor]:
+    tensors = {
+        "train_images": dataset.train.images,
+        "train_labels": dataset.train.labels,
+        "test_images": dataset.test.images,
+        "test_labels": dataset.test.labels,
+        "mean": dataset.mean,
+        "inverse_deviation": dataset.inverse_deviation,
+    }
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}
+
+
+def save(dataset: Dataset, path: Path) -> None:
+    """Write a data set to one file; the same data set gives the same bytes."""
+    content = {
+        "name": dataset.name,
+        "shape": list(dataset.shape),
+        "classes": dataset.classes,
+        "provenance": dataset.provenance,
+        **_tensors(dataset),
+    }
+    # Into an open file: given a path, torch writes the path's own, here temporary, name into the file.
+    with written(path) as beside, beside.open("wb") as file:
+        torch.save(content, file)
+
+
+def load(path: Path) -> Dataset:
+    """The data set in a file, memory-mapped (processes share its pages), with its checksum verified.
+
+    Raises:
+        InputError: there is no such file, or it is truncated or altered.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; `dvc repro` makes it")
+    try:
+        dataset = _read(path)
+        intact = checksum(dataset) == dataset.provenance["checksum"]
+    except Exception as error:  # a damaged archive of pickles can raise nearly anything
+        raise InputError(f"{path}: not a whole data set file; delete it and fetch again") from error
+    if not intact:
+        raise InputError(f"{path}: altered since it was written (wrong checksum); delete it and fetch again")
+    return dataset
+
+
+def _read(path: Path) -> Dataset:
+    content = torch.load(path, mmap=True, weights_only=True)
+    return Dataset(
+        name=content["name"],
+        shape=tuple(content["shape"]),
+        classes=content["classes"],
+        train=Split(content["train_images"], content["train_labels"]),
+        test=Split(content["test_images"], content["test_labels"]),
+        mean=content["mean"],
+        inverse_deviation=content["inverse_deviation"],
+        provenance=content["provenance"],
+    )

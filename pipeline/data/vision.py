@@ -1,0 +1,79 @@
+"""Data sets that torchvision downloads and reads.
+
+Each function is a loader of the table in `sources.py` and raises InputError as `sources.fetch` says.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline.config import Data
+from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.reading import need_root, torchvision
+from pipeline.errors import InputError
+
+LETTERS = 26
+LETTERS_KEPT = 10  # A to J
+
+
+def mnist(settings: Data, name: str) -> Dataset:
+    """MNIST or Fashion-MNIST, 28 x 28 grey, 60,000 + 10,000 images, 10 classes."""
+    from torchvision import datasets
+
+    reader = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}[settings.source]
+    train, test = (Split(_flat(part.data), part.targets) for part in _both_parts(reader, settings, name))
+    description = f"torchvision {reader.__name__}, 28 x 28 grey"
+    return build(name, train, test, (1, 28, 28), 10, {"source": settings.source, "description": description})
+
+
+def emnist_aj(settings: Data, name: str) -> Dataset:
+    """EMNIST letters A to J in both cases, 28 x 28 grey, 48,000 + 8,000 images, labels 0 to 9."""
+    from torchvision import datasets
+
+    parts = _both_parts(datasets.EMNIST, settings, name, split="letters")
+    train, test = (_first_letters(part.data, part.targets, f"data.{name}") for part in parts)
+    description = "torchvision EMNIST letters A to J, turned upright, 28 x 28 grey"
+    return build(name, train, test, (1, 28, 28), 10, {"source": settings.source, "description": description})
+
+
+def _first_letters(images: Tensor, labels: Tensor, where: str) -> Split:
+    """The images [N, 28, 28] of letters A to J, upright; EMNIST's files have them mirrored at the diagonal."""
+    if len(images) != len(labels):
+        raise InputError(f"{where}: {len(images)} images but {len(labels)} labels; one per image is needed")
+    if bool(((labels < 1) | (labels > LETTERS)).any()):
+        raise InputError(f"{where}: labels from {labels.min()} to {labels.max()}; EMNIST has 1 to {LETTERS}")
+    kept = labels <= LETTERS_KEPT
+    return Split(_flat(images[kept].mT), labels[kept] - 1)
+
+
+def cifar(settings: Data, name: str) -> Dataset:
+    """CIFAR-10 or CIFAR-100 (its 100 fine classes), 32 x 32 RGB, 50,000 + 10,000 images."""
+    from torchvision import datasets
+
+    readers = {"cifar10": (datasets.CIFAR10, 10), "cifar100": (datasets.CIFAR100, 100)}
+    reader, classes = readers[settings.source]
+    train, test = (
+        Split(_flat(torch.from_numpy(part.data).permute(0, 3, 1, 2)), torch.tensor(part.targets))  # [N, C, H, W]
+        for part in _both_parts(reader, settings, name)
+    )
+    description = f"torchvision {reader.__name__}, 32 x 32 RGB"
+    return build(name, train, test, (3, 32, 32), classes, {"source": settings.source, "description": description})
+
+
+def _both_parts(reader: Any, settings: Data, name: str, **options: str) -> list[Any]:
+    """The training and the test part of a torchvision data set.
+
+    Raises:
+        InputError: it is not there, is damaged, or cannot be downloaded.
+    """
+    root = need_root(settings, name)
+    with torchvision(settings, name):
+        return [reader(root, train=train, download=settings.download, **options) for train in (True, False)]
+
+
+def _flat(images: Tensor) -> Tensor:
+    """Images [N, ...] as contiguous rows [N, D] of their own."""
+    return images.contiguous().flatten(1)

@@ -1,0 +1,1 @@
+"""From settings to jobs, and from jobs to rows: what runs, and where."""

@@ -1,0 +1,113 @@
+"""Jobs: the networks of an experiment, divided into ensembles. A job's result is kept under its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+import pipeline
+from pipeline import paths
+from pipeline.data import dataset
+from pipeline.device import resolve
+from pipeline.experiments import experiment
+from pipeline.profile import Profile
+from pipeline.results import rows
+
+# Members of one ensemble on a CPU: as many as keep the parameters and moments of all in the cache. Measured best
+# near 2 networks of 318,000 parameters and from 32 of 3,500; it depends on the architecture alone, so that
+# the same profile makes the same jobs on every machine.
+_PARAMETERS_TOGETHER = 700_000
+_MOST_TOGETHER = 32
+
+# What a result depends on: the code below, not that which draws tables.
+_SOURCES = ("data", "model", "surgery", "training")
+
+# Settings that say which networks to train rather than how one is trained: more repeats keep the first ones.
+_SPREAD = {"data", "repeats", "configurations"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One ensemble to train and measure.
+
+    Attributes:
+        experiment: its name.
+        settings: the experiment's Settings.
+        members: the experiment's Members.
+        data: the file of the data set.
+        checksum: of the data set.
+        device: "cpu" or "cuda".
+    """
+
+    experiment: str
+    settings: Any
+    members: tuple[Any, ...]
+    data: Path
+    checksum: str
+    device: str
+
+    @property
+    def key(self) -> str:
+        """Identity: a digest of configuration, members, data, device and code."""
+        identity = {
+            "experiment": self.experiment,
+            "settings": self.settings.model_dump(exclude=_SPREAD),
+            "members": [member.model_dump() for member in self.members],
+            "data": self.checksum,
+            "device": self.device,
+            "torch": torch.__version__,
+            "code": _code_version(self.experiment),
+        }
+        return hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+    @property
+    def shard(self) -> Path:
+        """Where its rows are kept, whole or not at all."""
+        return paths.SHARDS / f"{self.key}.parquet"
+
+    def run(self) -> pd.DataFrame:
+        """Train and measure; write the shard and give its rows."""
+        data, device = dataset.load(self.data), torch.device(self.device)
+        table = experiment(self.experiment).run(self.settings, self.members, data, device)
+        rows.write(table, self.shard)
+        return table
+
+
+def jobs(profile: Profile, name: str) -> list[Job]:
+    """All jobs of an experiment in a profile.
+
+    Raises:
+        InputError: a data set is absent or damaged, or the device is not there.
+    """
+    settings, device = profile.experiments[name], resolve(profile.execution.device).type
+    listed = []
+    for data_name in settings.data:
+        path = paths.dataset(profile.name, data_name)
+        data = dataset.load(path)
+        everyone = experiment(name).members(settings)
+        together = len(everyone) if device == "cuda" else _together([data.features, *settings.hidden, data.classes])
+        for start in range(0, len(everyone), together):
+            some = tuple(everyone[start : start + together])
+            listed.append(Job(name, settings, some, path, str(data.provenance["checksum"]), device))
+    return listed
+
+
+def _together(widths: list[int]) -> int:
+    parameters = sum(m * n + n for m, n in zip(widths[:-1], widths[1:], strict=True))
+    return max(1, min(_MOST_TOGETHER, _PARAMETERS_TOGETHER // parameters))
+
+
+def _code_version(name: str) -> str:
+    root = Path(pipeline.__file__).parent
+    files = [root / "seeds.py", root / "experiments" / f"{name}.py"]
+    files += [file for folder in _SOURCES for file in (root / folder).rglob("*.py")]
+    digest = hashlib.blake2b(digest_size=16)
+    for file in sorted(files):
+        digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,37 @@
+"""Runners: one job after the other here, or several at once in processes of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+
+import pandas as pd
+
+from pipeline.config import Execution
+from pipeline.execution.jobs import Job
+
+
+def run(jobs: list[Job], execution: Execution) -> Iterator[tuple[Job, pd.DataFrame]]:
+    """Each job with its rows, in the order in which they finish."""
+    workers = min(execution.workers or os.cpu_count() or 1, len(jobs))
+    if execution.runner == "serial" or workers <= 1 or any(job.device == "cuda" for job in jobs):
+        for job in jobs:
+            yield job, job.run()
+        return
+    # Spawned, not forked: a fork copies torch's thread pools in an unusable state.
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_single_threaded) as pool:
+        futures = {pool.submit(job.run): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                yield futures.pop(future), future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _single_threaded() -> None:
+    import torch
+
+    # One thread a process: two processes of two threads on two cores would wait for each other.
+    torch.set_num_threads(1)

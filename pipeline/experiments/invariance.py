@@ -1,0 +1,138 @@
+"""Does a trained network compute the same function after its width was changed? (The paper's Tables 1 and 4.)"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from pipeline import config
+from pipeline.config import Columns, Configuration
+from pipeline.data.dataset import Dataset
+from pipeline.model.ensemble import Ensemble
+from pipeline.model.network import IsotropicMLP
+from pipeline.results.rows import frame
+from pipeline.seeds import generator, seed
+from pipeline.surgery.diagonalise import diagonalise
+from pipeline.surgery.widths import grow, prune
+from pipeline.training import engine, measures, optimiser
+
+QUESTION = "How far do the logits of a trained network move when a layer is diagonalised, grown or pruned?"
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+
+
+class Settings(config.Training):
+    """The protocol's row `invariance`."""
+
+    data: list[str] = Field(min_length=1)
+    hidden: list[int] = Field(min_length=2)
+    layer: int = Field(ge=2)  # l, the map that is diagonalised on both sides and whose width is changed
+    configurations: list[Configuration] = Field(min_length=1)
+    changes: list[int]  # neurons added (positive) or removed (negative); diagonalisation alone, 0, is always done
+    columns: Columns
+    expectation_samples: int = Field(ge=1)  # training samples over which "expectation" takes the mean gain
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.layer > len(self.hidden):
+            raise ValueError(f"layer {self.layer} is no hidden layer; hidden has {len(self.hidden)}")
+        width = self.hidden[self.layer - 1]
+        for change in self.changes:
+            if change == 0 or width + change < 1:
+                raise ValueError(f"changes: {change} of {width} neurons; valid are {1 - width} or more, but not 0")
+        return self
+
+
+class Member(config.Settings):
+    """One network."""
+
+    repeat: int
+    configuration: Configuration
+
+
+def members(settings: Settings) -> list[Member]:
+    """Every configuration of every repeat; configurations of a repeat share initialisation and batch order."""
+    return [
+        Member(repeat=repeat, configuration=configuration)
+        for repeat in range(settings.repeats)
+        for configuration in settings.configurations
+    ]
+
+
+def run(settings: Settings, members: Sequence[Member], data: Dataset, device: torch.device) -> pd.DataFrame:
+    """Train the members, then change the width of a fresh copy of each in every way, without retraining."""
+    data = data.to(device)
+    names = [("invariance", data.name, member.repeat) for member in members]
+    ensemble = Ensemble([_network(settings, data, m, seed(*n)) for m, n in zip(members, names, strict=True)])
+    ensemble.to(device)
+    observed = _Observations(data.name, members, [seed(*n) for n in names])
+    descent = optimiser.make(ensemble, settings)
+    for epoch in engine.train(ensemble, descent, data, settings.epochs, settings.batch_size, names):
+        place = {"phase": "training", "epoch": epoch.number, "precision": "float32"}
+        observed.add(place, {"test_loss": epoch.test_loss, "test_accuracy": epoch.test_accuracy})
+        if epoch.train_loss is not None:
+            observed.add(place, {"train_loss": epoch.train_loss})
+    for precision, dtype in PRECISIONS.items():
+        trained = copy.deepcopy(ensemble).to(dtype)
+        for place, values in _changes(settings, trained, data, names):
+            observed.add(place | {"epoch": settings.epochs, "precision": precision}, values)
+    return frame(observed.rows)
+
+
+def _network(settings: Settings, data: Dataset, member: Member, initialisation: int) -> IsotropicMLP:
+    return IsotropicMLP(
+        [data.features, *settings.hidden, data.classes],
+        intrinsic_length=member.configuration.intrinsic_length,
+        compensation=member.configuration.compensation,
+        psi_decay=settings.psi_decay,
+        seed=initialisation,
+    )
+
+
+def _changes(
+    settings: Settings, trained: Ensemble, data: Dataset, names: Sequence[tuple[object, ...]]
+) -> Iterator[tuple[dict[str, object], dict[str, Tensor]]]:
+    """The baseline, and each change of width from a fresh copy of the trained networks."""
+    layer, labels = settings.layer, data.test.labels
+    before, sigma = measures.logits(trained, data), measures.sigma_sum(trained, layer)
+    yield {"phase": "baseline"}, {"accuracy": measures.accuracy(before, labels), "sigma_sum": sigma}
+    inputs = measures.sample(data, settings.expectation_samples, before.dtype)
+    for change in [0, *settings.changes]:
+        changed = copy.deepcopy(trained)
+        diagonalise(changed, layer, "full")
+        if change > 0:
+            columns = [generator(*name, "columns", change) for name in names]
+            grow(changed, layer, change, settings.columns, generator=columns)
+        elif change < 0:
+            prune(changed, layer, -change, inputs=inputs)
+        after, left = measures.logits(changed, data), measures.sigma_sum(changed, layer)
+        values = measures.function_change(before, after, labels)
+        values |= {"delta_sigma": sigma - left, "sigma_sum": left, "accuracy": measures.accuracy(after, labels)}
+        yield {"phase": "adapted", "change": change}, values
+
+
+class _Observations:
+    """Rows as they are observed: a value for each member at a time."""
+
+    def __init__(self, data: str, members: Sequence[Member], seeds: Sequence[int]) -> None:
+        self.rows: list[dict[str, object]] = []
+        self._who = [
+            {
+                "experiment": "invariance",
+                "data": data,
+                "configuration": member.configuration.label,
+                "repeat": member.repeat,
+                "seed": initialisation,
+            }
+            for member, initialisation in zip(members, seeds, strict=True)
+        ]
+
+    def add(self, place: dict[str, object], values: dict[str, Tensor]) -> None:
+        """One row per member and measure; each tensor is [K]."""
+        for measure, tensor in values.items():
+            for who, value in zip(self._who, tensor.tolist(), strict=True):
+                self.rows.append(who | place | {"measure": measure, "value": value})

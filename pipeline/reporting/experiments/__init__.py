@@ -1,0 +1,1 @@
+"""One file per experiment, named after it, with `present(rows, settings, data) -> Presentation`."""

@@ -1,0 +1,196 @@
+"""`invariance` in the report: the paper's Tables 1 and 4, a figure of each measure, and the claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, cycle
+from typing import Any
+
+import pandas as pd
+
+from pipeline.reporting.figures import Plot, lines
+from pipeline.reporting.numbers import signed, write
+from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.style import COOL, MEASURES, WARM, Line
+from pipeline.reporting.tables import Group, Row, Table, quantities
+from pipeline.results.claims.base import Basis
+from pipeline.results.claims.invariance import COMPENSATED, judge
+from pipeline.results.provenance import DataSet
+from pipeline.results.statistics import select, summarise
+
+PAPER_SOURCES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "caltech256": "Caltech-256"}
+PAPER_CHANGES = [75, 50, 25, 5, 1, 0, -1, -5, -25, -50, -75]
+PRECISIONS = ("float32", "float64")
+FIGURES = {  # measure -> the precisions worth showing: both where that tells exact from small
+    "epsilon": PRECISIONS,
+    "epsilon_scaled": PRECISIONS,
+    "kl": PRECISIONS,
+    "delta_accuracy": ("float32",),
+    "delta_sigma": ("float32",),
+}
+
+
+def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
+    """Tables 1 and 4, the figures and the verdicts, for each data set."""
+    parts = [_Part(select(rows, data=name), settings, data[name]).part() for name in settings.data]
+    return Presentation("Invariance under adaptation", parts, _curves(rows, settings))
+
+
+class _Part:
+    """The results on one data set."""
+
+    def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
+        self.rows, self.settings, self.data = rows, settings, data
+        self.configurations = [configuration.label for configuration in settings.configurations]
+        self.changes = sorted({0, *settings.changes}, reverse=True)
+        self.network = "-".join(str(width) for width in (data.features, *settings.hidden, data.classes))
+        place = rows["change"].astype("string").fillna("baseline")
+        changed = rows["phase"].isin(["baseline", "adapted"])
+        self.means = summarise(rows.assign(place=place)[changed], ["measure", "precision", "place", "configuration"])
+
+    def part(self) -> Part:
+        protocol = self._protocol()
+        basis = Basis(
+            data=self.data.words,
+            network=self.network,
+            networks=len(self.rows[["configuration", "repeat"]].drop_duplicates()),
+            repeats=int(self.rows["repeat"].nunique()),
+            epochs=int(self.rows["epoch"].max()),
+            same_as_paper=all(setting.same for setting in protocol),
+        )
+        width = self.settings.hidden[self.settings.layer - 1]
+        tables = [*(self._table_1(precision) for precision in PRECISIONS), self._table_4()]
+        plots = [self._training(), *(self._plot(measure, shown) for measure, shown in FIGURES.items())]
+        return Part(self.data.name, protocol, tables, plots, judge(self.rows, width, basis))
+
+    def _protocol(self) -> list[Setting]:
+        settings = self.settings
+        papers = PAPER_SOURCES.get(self.data.source)
+        return [
+            Setting("data", ", ".join(PAPER_SOURCES.values()), papers or self.data.words, papers is not None),
+            Setting.of("hidden widths", [100, 100], settings.hidden),
+            Setting.of("adapted map", 2, settings.layer),
+            Setting.of("changes of width", PAPER_CHANGES, self.changes),
+            Setting.of("configurations", 7, len(self.configurations)),
+            Setting.of("repeats", 20, settings.repeats),
+            Setting.of("epochs", 50, settings.epochs),
+            Setting.of("batch size", 48, settings.batch_size),
+            Setting.of("optimiser", "adamw", settings.optimiser),
+            Setting.of("learning rate", 1e-3, settings.learning_rate),
+            Setting.of("weight decay", 1e-3, settings.weight_decay),
+            Setting.of("decay of ψ, λ", 0.1, settings.psi_decay),
+            Setting.of("columns of new neurons", "normal", settings.columns),
+        ]
+
+    def _conditions(self, precision: str) -> str:
+        repeats, epochs = self.settings.repeats, self.settings.epochs
+        return (
+            f"Data {self.data.name}, network {self.network}, map {self.settings.layer} adapted without retraining, "
+            f"{repeats} repeats of {epochs} epochs, {precision}."
+        )
+
+    def _table_1(self, precision: str) -> Table:
+        changes = {str(change): _label(change) for change in self.changes}
+        epsilon = self._group("epsilon", precision, changes, "mean change of the logits, ε")
+        heading = f"sum of singular values of map {self.settings.layer}"
+        sigma = self._group("sigma_sum", precision, {"baseline": "before adapting", **changes}, heading)
+        caption = "Change of the logits and sum of singular values, mean ± standard deviation over repeats. "
+        return self._table(f"table-1-{precision}", f"Table 1 in {precision}", caption, precision, [epsilon, sigma])
+
+    def _table_4(self) -> Table:
+        places = {"baseline": "Baseline", **{str(change): _label(change) for change in self.changes}}
+        accuracy = self._group("accuracy", "float32", places, MEASURES["accuracy"].label)
+        caption = "Accuracy on the whole test set in percent, mean ± standard deviation over repeats. "
+        return self._table("table-4", "Table 4", caption, "float32", [accuracy])
+
+    def _table(self, name: str, title: str, caption: str, precision: str, groups: list[Group]) -> Table:
+        columns = {
+            c.label: (f"intrinsic length: {c.intrinsic_length}", f"ψ: {c.compensation}")
+            for c in self.settings.configurations
+        }
+        caption += self._conditions(precision)
+        return Table(f"{self.data.name}-{name}", title, caption, "change of width", "configuration", columns, groups)
+
+    def _group(self, measure: str, precision: str, places: Mapping[str, str], heading: str) -> Group:
+        means = select_means(self.means, measure, precision)
+        found = quantities(means, "place", "configuration")
+        lines = [
+            Row(key, label, [found.get((key, configuration)) for configuration in self.configurations])
+            for key, label in places.items()
+        ]
+        return Group(measure, heading, MEASURES[measure].decimals, lines)
+
+    def _plot(self, measure: str, precisions: Sequence[str]) -> Plot:
+        label = MEASURES[measure].label
+        tables = {precision: select_means(self.means, measure, precision) for precision in precisions}
+        panels = {
+            precision: table[table["place"] != "baseline"].astype({"place": int})
+            for precision, table in tables.items()
+        }
+        figure = lines(
+            panels, self._series(), MEASURES[measure], "place", "change of width (neurons)", self.changes[::-1]
+        )
+        return Plot(
+            name=f"{self.data.name}-{measure.replace('_', '-')}",
+            title=label[0].upper() + label[1:],
+            caption=(
+                f"Mean over repeats with its 95% interval. {self._conditions(' and '.join(precisions))} Changes are "
+                f"placed evenly, configurations side by side. {_FLOOR if MEASURES[measure].log else ''}"
+            ),
+            alt=f"{label} against change of width, one line per configuration. {self._extremes(measure)}",
+            figure=figure,
+        )
+
+    def _extremes(self, measure: str) -> str:
+        """The smallest and the largest mean at the ends and at diagonalisation, in words."""
+        means = select_means(self.means, measure, "float32")
+        sentences = []
+        for change in (self.changes[0], 0, self.changes[-1]):
+            at = means[means["place"] == str(change)].sort_values("mean")
+            ends = [f"{write(row['mean']).plain} ({row['configuration']})" for _, row in at.iloc[[0, -1]].iterrows()]
+            sentences.append(f"At {signed(change)} in float32: from {ends[0]} to {ends[1]}.")
+        return " ".join(sentences)
+
+    def _training(self) -> Plot:
+        rows = select(self.rows, phase="training", measure="test_accuracy")
+        means = summarise(rows, ["configuration", "epoch"])
+        measure = MEASURES["test_accuracy"]
+        last = means[means["epoch"] == means["epoch"].max()]["mean"]
+        return Plot(
+            name=f"{self.data.name}-training",
+            title="Training, before any adaptation",
+            caption=(
+                f"Test accuracy after each epoch, mean over repeats with its 95% interval as a band. Data "
+                f"{self.data.name}, network {self.network}, {self.settings.repeats} repeats, float32."
+            ),
+            alt=f"Test accuracy rises over epochs to between {last.min():.1f} and {last.max():.1f} percent.",
+            figure=lines({"": means}, self._series(), measure, "epoch", "epoch"),
+        )
+
+    def _series(self) -> dict[str, Line]:
+        cool, warm = cycle(COOL), cycle(WARM)
+        return {c: next(cool if c in COMPENSATED else warm) for c in self.configurations}
+
+
+_FLOOR = "An interval that reaches zero runs down to the axis; a mean that is not positive is a hollow mark on it."
+
+
+def select_means(means: pd.DataFrame, measure: str, precision: str) -> pd.DataFrame:
+    """The summaries of one measure and precision."""
+    return means[(means["measure"] == measure) & (means["precision"] == precision)]
+
+
+def _label(change: int) -> str:
+    return f"{signed(change)} (diagonalisation)" if change == 0 else signed(change)
+
+
+def _curves(rows: pd.DataFrame, settings: Any) -> dict[str, pd.DataFrame]:
+    """Mean test accuracy per epoch and epsilon per change, a column per configuration (and data set)."""
+    several = len(settings.data) > 1
+    named = rows.assign(line=(rows["data"] + ": " if several else "") + rows["configuration"])
+    accuracy = select(named, phase="training", measure="test_accuracy")
+    epsilon = select(named, phase="adapted", measure="epsilon", precision="float32")
+    return {
+        "accuracy": accuracy.pivot_table("value", "epoch", "line", sort=False).sort_index().reset_index(),
+        "epsilon": epsilon.pivot_table("value", "change", "line", sort=False).sort_index().reset_index(),
+    }

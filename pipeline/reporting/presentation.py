@@ -1,0 +1,83 @@
+"""What an experiment hands over for its part of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Protocol
+
+import pandas as pd
+
+from pipeline.reporting.figures import Plot
+from pipeline.reporting.tables import Table
+from pipeline.results.claims.base import Verdict
+from pipeline.results.provenance import DataSet
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of the protocol: what the paper did, what was done here, and whether they are the same."""
+
+    name: str
+    paper: str
+    here: str
+    same: bool
+
+    @classmethod
+    def of(cls, name: str, paper: object, here: object) -> Setting:
+        """Both written out; lists by their entries, numbers alike if they are equal."""
+        return cls(name, _words(paper), _words(here), paper == here)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The results of an experiment on one data set (or on one set of them).
+
+    Attributes:
+        heading: shown above the part if an experiment has several.
+        protocol: the settings beside the paper's.
+        tables, plots: in the order of the report; their names are stems of files and differ between parts.
+        verdicts: on the claims.
+    """
+
+    heading: str
+    protocol: Sequence[Setting]
+    tables: Sequence[Table]
+    plots: Sequence[Plot]
+    verdicts: Sequence[Verdict]
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """All that is reported of an experiment.
+
+    Attributes:
+        title: a few words.
+        parts: the results.
+        curves: name -> table for `dvc plots`; the first column is the horizontal axis.
+    """
+
+    title: str
+    parts: Sequence[Part]
+    curves: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+class Presenter(Protocol):
+    """What a file in `experiments/` offers."""
+
+    def present(self, rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
+        """Tables, figures and verdicts from the rows, the experiment's settings and its data sets by name."""
+        ...
+
+
+def presenter(experiment: str) -> Presenter:
+    """The file in `experiments/` that is named after the experiment."""
+    module: Any = import_module(f"pipeline.reporting.experiments.{experiment}")
+    return module
+
+
+def _words(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_words(entry) for entry in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

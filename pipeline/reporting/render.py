@@ -1,0 +1,74 @@
+"""One experiment's folder in the report: files of tables and figures, verdicts, and its section of the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.paths import written
+from pipeline.reporting.figures import Plot, inline
+from pipeline.reporting.presentation import Part, presenter
+from pipeline.reporting.templates import template
+from pipeline.results.provenance import DataSet, environment
+
+SECTION, CLAIMS, PROVENANCE = "section.html", "claims.json", "provenance.json"
+
+
+def render(
+    experiment: str, question: str, rows: pd.DataFrame, settings: Any, run: Mapping[str, Any], folder: Path
+) -> None:
+    """Write all that is reported of an experiment to a folder.
+
+        NAME.md, .tex, .csv   each table          claims.json       the verdicts
+        NAME.svg, .png        each figure         provenance.json   where rows and report came from
+        curve-NAME.csv        for `dvc plots`     section.html      the experiment's part of the page
+
+    Args:
+        experiment: its name; `experiments/<name>.py` here says how it is presented.
+        question: that it answers, one sentence.
+        rows: its observations.
+        settings: its settings.
+        run: the record of the run (`stages/run.py`): `datasets`, name -> fields of DataSet, and how it was run.
+        folder: where to write; made if it is not there.
+    """
+    data = {name: DataSet(**description) for name, description in run["datasets"].items()}
+    presentation = presenter(experiment).present(rows, settings, data)
+    for part in presentation.parts:
+        for item in (*part.tables, *part.plots):
+            item.save(folder)
+    for name, curve in presentation.curves.items():
+        with written(folder / f"curve-{name}.csv") as path:
+            curve.to_csv(path, index=False)
+    verdicts = [verdict for part in presentation.parts for verdict in part.verdicts]
+    _write(folder / CLAIMS, [verdict.plain() | {"experiment": experiment} for verdict in verdicts])
+    _write(folder / PROVENANCE, {"run": dict(run), "seeds": _seeds(rows), "report": environment()})
+    section = template("section.html").render(
+        experiment=experiment,
+        question=question,
+        presentation=presentation,
+        drawings={plot.name: _drawing(plot, folder) for part in presentation.parts for plot in part.plots},
+        part_id=lambda part: f"{experiment}-{part.heading}",
+    )
+    with written(folder / SECTION) as path:
+        path.write_text(section, encoding="utf-8")
+
+
+def _drawing(plot: Plot, folder: Path) -> str:
+    svg = (folder / f"{plot.name}.svg").read_text(encoding="utf-8")
+    return inline(svg, plot.name, plot.alt)
+
+
+def _seeds(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The seed of each repeat's initialisation, per data set."""
+    seeds = rows[["data", "repeat", "seed"]].drop_duplicates().sort_values(["data", "repeat"])
+    return [{"data": str(d), "repeat": int(r), "seed": int(s)} for d, r, s in seeds.itertuples(index=False)]
+
+
+def _write(path: Path, content: object) -> None:
+    with written(path) as beside:
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        beside.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,120 @@
+"""What a verdict on a claim is, and how one is reached from intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeVar
+
+import pandas as pd
+
+Key = TypeVar("Key")
+Outcome = Literal["reproduced", "not reproduced", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95% interval, from `n` repeats; NaN where a bound cannot be had (n = 1)."""
+
+    estimate: float
+    low: float
+    high: float
+    n: int
+
+    def within(self, low: float, high: float) -> bool:
+        """Whether the whole interval lies in [low, high]; never so if it is missing."""
+        return low <= self.low and self.high <= high
+
+    def outside(self, low: float, high: float) -> bool:
+        """Whether the whole interval lies outside [low, high], on one side; never so if it is missing."""
+        return self.high < low or self.low > high
+
+
+Number = float | int | str | Interval
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What claims are judged on, to be said beside every verdict.
+
+    Attributes:
+        data: the data set, in words.
+        network: widths, e.g. "3072-100-100-10".
+        networks: number of trained networks.
+        repeats: networks per configuration.
+        epochs: of training.
+        same_as_paper: whether data, network, repeats and epochs are those of the paper.
+    """
+
+    data: str
+    network: str
+    networks: int
+    repeats: int
+    epochs: int
+    same_as_paper: bool
+
+    @property
+    def scale(self) -> str:
+        """The scale in words."""
+        return (
+            f"{self.network}, {self.networks} {_plural('network', self.networks)}, "
+            f"{self.repeats} {_plural('repeat', self.repeats)}, {self.epochs} {_plural('epoch', self.epochs)}"
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one claim's test.
+
+    Attributes:
+        id: the claim's name, e.g. "exact-growth".
+        statement: the claim, in the paper's sense.
+        verdict: what the test gave.
+        criterion: the test, in words.
+        numbers: what the verdict rests on, label -> value.
+        basis: data and scale that it was judged on.
+    """
+
+    id: str
+    statement: str
+    verdict: Outcome
+    criterion: str
+    numbers: Mapping[str, Number]
+    basis: Basis
+
+    def plain(self) -> dict[str, Any]:
+        """The verdict as JSON holds it: no NaN, intervals as mappings."""
+        return _plain(asdict(self) | {"scale": self.basis.scale})
+
+
+def intervals(table: pd.DataFrame, column: str, keys: Iterable[Key]) -> dict[Key, Interval]:
+    """Key -> interval, from a table of `statistics.summarise` by `column`; n = 0 for a key that has no row."""
+    columns = (table[name] for name in (column, "mean", "low", "high", "n"))
+    found = {
+        key: Interval(float(mean), float(low), float(high), int(n))
+        for key, mean, low, high, n in zip(*columns, strict=True)
+    }
+    return {key: found.get(key, Interval(math.nan, math.nan, math.nan, 0)) for key in keys}
+
+
+def decide(passed: Iterable[bool], failed: Iterable[bool]) -> Outcome:
+    """One verdict from several comparisons.
+
+    Any that failed: not reproduced. Otherwise all passed, and at least one was made: reproduced. Otherwise
+    inconclusive: some comparison could not tell, or there was nothing to compare.
+    """
+    passes = list(passed)
+    if any(failed):
+        return "not reproduced"
+    return "reproduced" if passes and all(passes) else "inconclusive"
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

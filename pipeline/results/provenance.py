@@ -1,0 +1,75 @@
+"""Where results came from: the data sets, the software and the machine, as plain values for a JSON file."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = ("torch", "numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "mlflow", "dvc")
+_CODE = ("pipeline", "stages", "profiles", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What a report says of a data set.
+
+    Attributes:
+        name: what the profile calls it.
+        source: the kind of source it was fetched from.
+        description: what it is, in words.
+        train_count, test_count: numbers of images.
+        features: values of an image.
+        classes: number of classes.
+        checksum: of all it holds, "sha256:...".
+    """
+
+    name: str
+    source: str
+    description: str
+    train_count: int
+    test_count: int
+    features: int
+    classes: int
+    checksum: str
+
+    @property
+    def words(self) -> str:
+        """Name, description and numbers of images."""
+        return f"{self.name}: {self.description} ({self.train_count:,} + {self.test_count:,} images)"
+
+
+def environment() -> dict[str, str]:
+    """Versions of the code, of Python and of the packages that matter, and the platform; no import, no torch."""
+    return {
+        "code": code_version(),
+        "python": sys.version.split()[0],
+        "platform": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        **{name: _installed(name) for name in _PACKAGES},
+    }
+
+
+def code_version() -> str:
+    """The commit of the code, "+ changes" if the code (not the results) differs from it, or that there is none."""
+    root = Path(__file__).parents[2]
+    try:
+        commit = _git(root, "rev-parse", "--short=12", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--", *_CODE)
+    except (OSError, subprocess.SubprocessError):
+        return "not under version control"
+    return f"{commit} + changes" if changed else commit
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout.strip()
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

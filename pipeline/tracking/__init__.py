@@ -1,0 +1,84 @@
+"""Rows -> MLflow. Rows on disk are the truth: what MLflow shows can be made again from them at any time."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.tracking.notes import guide
+from pipeline.tracking.runs import runs
+from pipeline.tracking.store import NOTE, Counts, describe, experiment, mirror, opened
+from pipeline.tracking.views import TAG, view
+
+_warned: set[str] = set()
+
+
+def publish(
+    rows: pd.DataFrame, *, profile: str, settings: Mapping[str, object], report: Path | None = None
+) -> bool:
+    """`synchronise`, but never raises: a failure is one line of warning (once per kind) and False.
+
+    Training calls this. A missing, unreachable or read-only store must not stop it; `python -m stages.track`
+    publishes what is missing later.
+    """
+    try:
+        synchronise(rows, profile=profile, settings=settings, report=report)
+    except Exception as error:  # whatever MLflow, its database or the network may raise
+        line = reason(error)
+        if line not in _warned:
+            _warned.add(line)
+            logging.getLogger(__name__).warning("not published to MLflow: %s", line)
+        return False
+    return True
+
+
+def synchronise(
+    rows: pd.DataFrame, *, profile: str, settings: Mapping[str, object], report: Path | None = None
+) -> Counts:
+    """Make MLflow show exactly these rows, all of one experiment, and the files in the folder `report`.
+
+    Raises:
+        Exception: whatever MLflow, its database or the network raise.
+    """
+    name = str(rows["experiment"].iloc[0])
+    wanted = runs(rows, profile, settings, report)
+    with opened() as client:
+        found = experiment(client, f"{name} ({profile})", f"{profile}/{name}")
+        counts = mirror(client, found, wanted, code_version())
+        describe(
+            client,
+            found,
+            {
+                NOTE: guide(name, profile),
+                TAG: view(name, wanted, found.creation_time),
+                "mlflow.experimentKind": "custom_model_development",
+                "experiment": name,
+                "profile": profile,
+            },
+        )
+    return counts
+
+
+def reason(error: Exception) -> str:
+    """An error in one line of at most 200 characters."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
+
+
+def code_version() -> str:
+    """The commit that publishes, as `git describe` gives it; the installed version where there is no commit."""
+    try:
+        command = ["git", "describe", "--always", "--dirty"]
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        try:
+            return installed("isotropic-networks")
+        except PackageNotFoundError:
+            return "unknown"

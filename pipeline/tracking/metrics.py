@@ -1,0 +1,72 @@
+"""Rows -> metrics: names and steps with which MLflow's tables and charts come out readable.
+
+MLflow makes a section of charts of what precedes the last "/" of a name, sorts names as text, draws a line where
+steps differ and bars where they are all 0, and shows the value of the last step in its tables. Hence:
+
+    train/loss, test/loss, test/accuracy     step = epoch
+    by change/epsilon                        step = change in width: the curve of the paper's tables
+    epsilon/diagonalised, epsilon/grown 05, epsilon/pruned 25
+                                             step 0: the same for headline measures as columns of a table, in
+                                             words and padded so that text order is the order of size
+    baseline/accuracy                        step 0
+    by change float64/epsilon, ...           likewise in float64; no precision means float32, that of training
+"""
+
+from __future__ import annotations
+
+
+import numpy as np
+import pandas as pd
+
+from pipeline.results.statistics import summarise
+
+Metric = tuple[str, int, float]  # name, step, value
+
+
+def tabulate(rows: pd.DataFrame, headlines: tuple[str, ...]) -> pd.DataFrame:
+    """Rows with columns "metric" (name) and "step" added, headline measures at a change of width twice."""
+    training, adapted = rows["phase"] == "training", rows["change"].notna()
+    precision = rows["precision"].map(lambda name: "" if name == "float32" else f" {name}").astype("string")
+    metric = rows["phase"] + precision + "/" + rows["measure"]
+    metric = metric.mask(training, rows["measure"].str.replace(r"^(train|test)_", r"\1/", regex=True))
+    metric = metric.mask(adapted, "by change" + precision + "/" + rows["measure"])
+    step = rows["epoch"].where(training, rows["change"]).fillna(0)
+    curves = rows.assign(metric=metric, step=step)
+
+    headline = adapted & rows["measure"].isin(headlines)
+    words = rows["change"][headline].map(_words(rows["change"]))
+    named = rows["measure"][headline] + precision[headline] + "/" + words
+    table = pd.concat([curves, rows[headline].assign(metric=named, step=0)], ignore_index=True)
+    value = table["value"].to_numpy(dtype=float, na_value=np.nan)
+    return table.assign(step=table["step"].astype(int), value=value)
+
+
+def means(table: pd.DataFrame) -> tuple[Metric, ...]:
+    """The metrics of one configuration, from its part of `tabulate`'s table.
+
+    All means over repeats under the names of the repeats' metrics, so that one chart or column shows both; of
+    what is one number per network also the standard deviation, in a section "... sd"; and "repeats".
+    """
+    summary = summarise(table, ["metric", "step"])
+    columns = (summary[name] for name in ("metric", "step", "mean", "sd"))
+    found: list[Metric] = [("repeats", 0, float(table["repeat"].nunique()))]
+    curves = set(table.loc[table["step"] != 0, "metric"])
+    for name, step, mean, sd in zip(*columns, strict=True):
+        found.append((name, step, mean))
+        if name not in curves and np.isfinite(sd):
+            section, _, last = name.rpartition("/")
+            found.append((f"{section} sd/{last}", 0, sd))
+    return tuple(found)
+
+
+def padded(number: object, largest: object) -> str:
+    """A number with zeros before it, as wide as the largest: as text it sorts as it counts."""
+    return str(number).zfill(len(str(largest)))
+
+
+def _words(changes: pd.Series[int]) -> dict[int, str]:
+    """Change in width -> words."""
+    distinct = [int(change) for change in changes.dropna().unique()]
+    largest = max((abs(change) for change in distinct), default=0)
+    names = {change: f"{'grown' if change > 0 else 'pruned'} {padded(abs(change), largest)}" for change in distinct}
+    return names | {0: "diagonalised"}

@@ -1,0 +1,69 @@
+"""What a stranger reads in MLflow: the question of each experiment, how to read its pages, what is shown first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Note:
+    """Words and layout for one experiment.
+
+    Attributes:
+        question: what the experiment asks, one sentence.
+        reading: how its numbers answer, one or two sentences.
+        columns: metrics shown as columns of the table of runs, as patterns.
+        logarithmic: measures whose charts have a logarithmic axis.
+        headlines: measures that also get a metric per change of width, so that they can be columns.
+    """
+
+    question: str
+    reading: str
+    columns: tuple[str, ...] = ()
+    logarithmic: tuple[str, ...] = ()
+    headlines: tuple[str, ...] = ()
+
+
+NOTES = {
+    "invariance": Note(
+        question=(
+            "How much does a trained network's function change when a hidden layer is diagonalised, grown or"
+            " pruned, with no retraining afterwards?"
+        ),
+        reading=(
+            "`epsilon` is the mean distance between the logits before and after. Diagonalising and growing"
+            " should leave it at rounding level (about 1e-6 in float32, below 1e-10 in float64); pruning"
+            " should change least where the network has both an intrinsic length and a compensatory vector."
+            " A configuration is named by its treatment of the two: *intrinsic length, compensation*."
+        ),
+        columns=("test/accuracy", "epsilon/diag*", "epsilon/pruned*", "epsilon/grown*", "epsilon float64/diag*", "repeats"),
+        logarithmic=("epsilon", "epsilon_scaled", "kl"),
+        headlines=("epsilon", "delta_accuracy"),
+    ),
+}
+
+
+def note(experiment: str) -> Note:
+    """The note of an experiment; one without words of its own is shown with what every experiment has."""
+    return NOTES.get(experiment, Note(question=f"Experiment `{experiment}`.", reading="", columns=("test/*", "repeats")))
+
+
+def guide(experiment: str, profile: str) -> str:
+    """The description of an MLflow experiment, in Markdown."""
+    text = note(experiment)
+    return "\n\n".join(
+        part
+        for part in (
+            f"**{text.question}**",
+            text.reading,
+            "**Runs.** A numbered run is a configuration: the means over its repeats. Open it (▸) for a run per"
+            " repeat. `0 summary` holds the tables, figures and claims, under *Artifacts*.",
+            "**Metrics.** `train/`, `test/`: step = epoch. `by change/`: step = neurons added (positive) or"
+            " removed (negative), 0 = diagonalised only; in a table these show the last step, so choose"
+            " `epsilon/pruned 25` and the like there. `... sd/`: standard deviation over repeats."
+            " Accuracies and their changes are in percent.",
+            f"Profile `{profile}`. Made from `results/{profile}/{experiment}/rows.parquet`; times are those of"
+            " publishing, not of training.",
+        )
+        if part
+    )

@@ -1,0 +1,133 @@
+"""Rows -> the runs that MLflow should show: what is published, decided without MLflow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.tracking.metrics import Metric, means, padded, tabulate
+from pipeline.tracking.notes import note
+
+ARTIFACTS = frozenset({".svg", ".png", ".md", ".csv", ".tex", ".json"})
+APART = 10_000  # between the orders of two configurations; their repeats lie in between
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run to be shown.
+
+    Attributes:
+        place: which run it is, e.g. ("repeat", "cifar10", "trainable, none", "3").
+        order: where it comes in the table of runs, from the top.
+        parent: the place of the run that it is shown under.
+    """
+
+    place: tuple[str, ...]
+    order: int
+    name: str
+    description: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: tuple[Metric, ...] = ()
+    parent: tuple[str, ...] | None = None
+    files: tuple[Path, ...] = ()
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of which run this is; a store holds one run of a key."""
+        return _digest(self.tags["profile"], self.tags["experiment"], *self.place)
+
+    @cached_property
+    def content(self) -> str:
+        """Digest of all that is shown: a stored run with another one is replaced."""
+        files = [(path.name, hashlib.blake2b(path.read_bytes()).hexdigest()) for path in self.files]
+        return _digest(self.order, self.name, self.description, self.tags, self.params, self.metrics, files)
+
+
+def runs(rows: pd.DataFrame, profile: str, settings: Mapping[str, object], report: Path | None) -> list[Run]:
+    """All runs of one experiment, parents before their children.
+
+    Each configuration (of each data set) is a run with the means over its repeats, each repeat a child of it
+    with that network's own values. If the folder `report` has files, run "0 summary" holds them.
+    """
+    experiment = str(rows["experiment"].iloc[0])
+    tags = {"profile": profile, "experiment": experiment}
+    params = _flat(settings)
+    table = tabulate(rows, note(experiment).headlines)
+    several = rows["data"].nunique() > 1
+    groups = table.groupby(["data", "configuration"], sort=False)
+    found = _summary(report, tags, params) if report is not None else []
+    for number, ((data, label), group) in enumerate(groups, start=1):
+        own = {"data": str(data), "configuration": str(label)}
+        title = f"{data}, {label}" if several else str(label)
+        parent = Run(
+            place=("configuration", *own.values()),
+            order=number * APART,
+            name=f"{padded(number, len(groups))} {title}",
+            description=f"Means over the repeats of configuration *{title}*, which are this run's children."
+            " Sections `... sd/` hold standard deviations.",
+            tags={**tags, **own, "kind": "configuration"},
+            params={**params, **own},
+            metrics=means(group),
+        )
+        found += [parent, *_repeats(parent, group)]
+    return found
+
+
+def _repeats(parent: Run, table: pd.DataFrame) -> Iterator[Run]:
+    """The children of a configuration."""
+    number, _, title = parent.name.partition(" ")
+    for index, (repeat, group) in enumerate(table.groupby("repeat"), start=1):
+        seed = str(group["seed"].iloc[0])
+        yield Run(
+            place=("repeat", *parent.place[1:], str(repeat)),
+            order=parent.order + index,
+            name=f"{number} repeat {padded(repeat, table['repeat'].max())}, {title}",
+            description=f"One network of configuration *{title}*: repeat {repeat}, seed {seed}.",
+            tags={**parent.tags, "kind": "repeat", "repeat": str(repeat), "seed": seed},
+            params=parent.params,
+            metrics=tuple(zip(group["metric"], group["step"], group["value"], strict=True)),
+            parent=parent.place,
+        )
+
+
+def _summary(folder: Path, tags: dict[str, str], params: dict[str, str]) -> list[Run]:
+    """The run that holds the tables, figures and claims in a report's folder; none if there are none."""
+    files = tuple(sorted(path for path in folder.glob("*") if path.suffix in ARTIFACTS))
+    if not files:
+        return []
+    claims = folder / "claims.json"
+    verdicts = json.loads(claims.read_text()) if claims in files else []
+    lines = [f"- **{claim['id']}: {claim['verdict']}.** {claim['statement']}" for claim in verdicts]
+    return [
+        Run(
+            place=("summary",),
+            order=0,
+            name="0 summary",
+            description="\n".join(["Tables, figures and claims: see *Artifacts*.", "", *lines]),
+            tags={**tags, "kind": "summary"},
+            params=params,
+            files=files,
+        )
+    ]
+
+
+def _flat(settings: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    """Settings as params, e.g. "training.epochs"; without lists of mappings: what runs differ in, not share."""
+    params: dict[str, str] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            params |= _flat(value, f"{prefix}{name}.")
+        elif not (isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value)):
+            params[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value)
+    return params
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()

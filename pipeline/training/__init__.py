@@ -1,0 +1,1 @@
+"""Training in lockstep: the closed-form gradient, the optimiser, the loop, and what is measured."""

@@ -1,0 +1,74 @@
+"""The training loop: K networks in lockstep, each with its own order of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pipeline.data.batches import Standardiser
+from pipeline.data.dataset import Dataset
+from pipeline.model.ensemble import Ensemble
+from pipeline.seeds import generator
+from pipeline.training.gradient import backward
+from pipeline.training.measures import accuracy, cross_entropy, logits
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is known after an epoch, [K] each.
+
+    Attributes:
+        number: epochs trained so far; 0 is the initialisation.
+        train_loss: mean cross-entropy over the epoch's samples as they were seen, nats; None at 0.
+        test_loss: mean cross-entropy over the test set, nats.
+        test_accuracy: percent of the test set.
+    """
+
+    number: int
+    train_loss: Tensor | None
+    test_loss: Tensor
+    test_accuracy: Tensor
+
+
+def train(
+    ensemble: Ensemble,
+    optimiser: Optimizer,
+    data: Dataset,
+    epochs: int,
+    batch_size: int,
+    streams: Sequence[tuple[object, ...]],
+) -> Iterator[Epoch]:
+    """Train, yielding at the initialisation and after every epoch; between yields the ensemble may be changed.
+
+    Args:
+        ensemble, optimiser: K networks, and an optimiser on their parameters.
+        data: on the ensemble's device.
+        epochs, batch_size: the last short batch of an epoch is kept.
+        streams: one name per member; member k's order in an epoch is drawn from seed(*streams[k], "order",
+            epoch), so it depends neither on the other members nor on what ran before.
+    """
+    count = len(data.train)
+    weight = ensemble.affine[0].weight
+    batches = Standardiser(data, weight.device, weight.dtype, rows=len(ensemble) * batch_size)
+    yield _measured(ensemble, data, 0, None)
+    for number in range(1, epochs + 1):
+        order = torch.stack(
+            [torch.randperm(count, generator=generator(*names, "order", number)) for names in streams]
+        ).to(data.train.labels.device)  # [K, N]
+        total = torch.zeros(len(ensemble), dtype=torch.float64, device=order.device)
+        for start in range(0, count, batch_size):
+            x, y = batches.gather(order[:, start : start + batch_size])  # [K, B, D], [K, B]
+            loss = backward(ensemble, x, y)
+            with ensemble.held():
+                optimiser.step()
+            total += loss * x.shape[1]
+        yield _measured(ensemble, data, number, total / count)
+
+
+def _measured(ensemble: Ensemble, data: Dataset, number: int, train_loss: Tensor | None) -> Epoch:
+    z, labels = logits(ensemble, data), data.test.labels
+    return Epoch(number, train_loss, cross_entropy(z, labels), accuracy(z, labels))

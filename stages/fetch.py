@@ -1,0 +1,41 @@
+"""Fetch a data set of a profile and keep it as one file: python -m stages.fetch NAME --profile PROFILE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline import paths
+from pipeline.errors import InputError
+from pipeline.profile import load_profile
+from stages import cli
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the profile's `data.NAME`, fetch it, save it and say in one line what came."""
+    parser = cli.parser("Fetch a data set of a profile and keep it as one file.")
+    parser.add_argument("name", metavar="NAME", help="a data set of the profile")
+    options = parser.parse_args(arguments)
+    with cli.clear_errors():
+        print(_fetch(options.name, options.profile))
+
+
+def _fetch(name: str, profile: str) -> str:
+    from pipeline.data.dataset import save
+    from pipeline.data.sources import fetch
+
+    known = load_profile(profile).data
+    if name not in known:
+        names = ", ".join(sorted(known))
+        raise InputError(f"{paths.profile(profile)}: data.{name} is not there; there are: {names}")
+    dataset = fetch(name, known[name])
+    path = paths.dataset(profile, name)
+    save(dataset, path)
+    shape = " x ".join(map(str, dataset.shape))
+    return (
+        f"{name}: {len(dataset.train)} training and {len(dataset.test)} test images of {shape}, "
+        f"{dataset.classes} classes, {path.stat().st_size} bytes, {dataset.provenance['checksum']}"
+    )
+
+
+if __name__ == "__main__":
+    main()

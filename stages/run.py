@@ -1,0 +1,73 @@
+"""Run an experiment of a profile: python -m stages.run EXPERIMENT --profile PROFILE."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from pipeline import paths
+from pipeline.errors import InputError
+from pipeline.profile import Profile, load_profile
+from pipeline.results import headlines, rows
+from pipeline.tracking import publish
+from stages import cli
+
+_PUBLISH_EVERY = 60.0  # seconds; finished runs appear in MLflow while others go on
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the jobs that have no shard yet, and collect all shards into rows and headline numbers."""
+    parser = cli.parser("Run an experiment of a profile.")
+    parser.add_argument("experiment", metavar="EXPERIMENT", help="an experiment of the profile")
+    options = parser.parse_args(arguments)
+    with cli.clear_errors():
+        _run(load_profile(options.profile), options.experiment)
+
+
+def _run(profile: Profile, name: str) -> None:
+    from pipeline.execution import jobs, runner
+
+    if name not in profile.experiments:
+        known = ", ".join(profile.experiments)
+        raise InputError(f"{paths.profile(profile.name)}: experiments.{name} is not there; there are: {known}")
+    started, settings = time.monotonic(), profile.experiments[name].model_dump()
+    listed = jobs.jobs(profile, name)
+    tables = {job.key: rows.read(job.shard) for job in listed if job.shard.exists()}
+    missing = [job for job in listed if job.key not in tables]
+    published = time.monotonic()
+    with tqdm(total=len(listed), initial=len(tables), desc=name, unit="job", disable=None) as progress:
+        for job, table in runner.run(missing, profile.execution):
+            tables[job.key] = table
+            progress.update()
+            if time.monotonic() - published > _PUBLISH_EVERY:
+                publish(pd.concat(tables.values(), ignore_index=True), profile=profile.name, settings=settings)
+                published = time.monotonic()
+    # In the order of the jobs, not in that of their ending, so that the same rows make the same file.
+    everything = pd.concat([tables[job.key] for job in listed], ignore_index=True)
+    rows.write(everything, paths.rows(profile.name, name))
+    _write_json(paths.metrics(profile.name, name), headlines.headlines(name, everything))
+    how = {
+        "seconds": round(time.monotonic() - started, 1),
+        "jobs": len(listed),
+        "jobs_run": len(missing),
+        "device": listed[0].device,
+        "machine": platform.machine(),
+        "datasets": {job.data.stem: job.checksum for job in listed},
+    }
+    _write_json(paths.run_record(profile.name, name), how)
+    publish(everything, profile=profile.name, settings=settings)
+
+
+def _write_json(path: paths.Path, content: dict[str, Any]) -> None:
+    with paths.written(path) as beside:
+        beside.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import hashlib
+import pickle
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torchvision import datasets
+
+from pipeline.config import Data, Source
+from pipeline.data.dataset import Dataset
+from pipeline.data.sources import fetch
+
+Refusal = Callable[..., str]
+
+
+def random(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def idx(path: Path, array: np.ndarray) -> None:
+    """Write an array in the format of the MNIST files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+
+
+def get(source: Source, root: Path) -> Dataset:
+    return fetch("mine", Data(source=source, root=str(root)))
+
+
+FOLDERS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
+
+
+@pytest.fixture(params=list(FOLDERS))
+def mnist(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Source, Path]:
+    """12 + 5 images in the files of MNIST or Fashion-MNIST."""
+    raw = tmp_path / FOLDERS[request.param] / "raw"
+    for seed, part, count in ((0, "train", 12), (1, "t10k", 5)):
+        idx(raw / f"{part}-images-idx3-ubyte", random(seed, count, 28, 28))
+        idx(raw / f"{part}-labels-idx1-ubyte", np.arange(count) % 10)
+    return request.param, raw
+
+
+def test_mnist(mnist: tuple[Source, Path]) -> None:
+    source, raw = mnist
+    data = get(source, raw.parents[1])
+    assert (data.shape, data.classes) == ((1, 28, 28), 10)
+    assert torch.equal(data.train.images.view(12, 28, 28), torch.from_numpy(random(0, 12, 28, 28)))
+    assert torch.equal(data.test.images.view(5, 28, 28), torch.from_numpy(random(1, 5, 28, 28)))
+    assert data.train.labels.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+    assert data.provenance["source"] == source
+
+
+@pytest.mark.parametrize("part", ["images-idx3", "labels-idx1"])
+@pytest.mark.parametrize("kept", [0, 3, 10, -1])
+def test_mnist_truncated(refusal: Refusal, mnist: tuple[Source, Path], part: str, kept: int) -> None:
+    source, raw = mnist
+    path = raw / f"train-{part}-ubyte"
+    path.write_bytes(path.read_bytes()[:kept])
+    assert refusal(get, source, raw.parents[1]).startswith(f"data.mine: cannot get {source}")
+
+
+@pytest.mark.parametrize("position", [2, 3, 7, 11, 15])
+def test_mnist_with_a_flipped_byte_in_the_header(refusal: Refusal, mnist: tuple[Source, Path], position: int) -> None:
+    source, raw = mnist
+    path = raw / "t10k-images-idx3-ubyte"
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+    assert "data.mine" in refusal(get, source, raw.parents[1])
+
+
+def test_mnist_with_wrong_contents(refusal: Refusal, mnist: tuple[Source, Path]) -> None:
+    source, raw = mnist
+    labels, images = raw / "train-labels-idx1-ubyte", raw / "train-images-idx3-ubyte"
+    idx(labels, np.arange(12))
+    assert "labels from 0 to 11; valid are 0 to 9" in refusal(get, source, raw.parents[1])
+    idx(labels, np.zeros(11))
+    assert "12 images but 11 labels" in refusal(get, source, raw.parents[1])
+    idx(images, random(0, 11, 27, 28))
+    assert "756 values instead of 1 x 28 x 28" in refusal(get, source, raw.parents[1])
+    idx(images, random(0, 0, 28, 28))
+    assert "cannot get" in refusal(get, source, raw.parents[1])
+
+
+@pytest.fixture
+def emnist(tmp_path: Path) -> Path:
+    """The files of EMNIST letters: each of the 26 once to train on, A, J, K and A to test."""
+    raw = tmp_path / "EMNIST" / "raw"
+    for seed, part, letters in ((0, "train", np.arange(1, 27)), (1, "test", np.array([1, 10, 11, 1]))):
+        idx(raw / f"emnist-letters-{part}-images-idx3-ubyte", random(seed, len(letters), 28, 28))
+        idx(raw / f"emnist-letters-{part}-labels-idx1-ubyte", letters)
+    return raw
+
+
+def test_emnist_letters_a_to_j_upright(emnist: Path) -> None:
+    data = get("emnist-aj", emnist.parents[1])
+    assert (data.shape, data.classes) == ((1, 28, 28), 10)
+    assert data.train.labels.tolist() == list(range(10))
+    assert data.test.labels.tolist() == [0, 9, 0]
+    stored = torch.from_numpy(random(1, 4, 28, 28))[[0, 1, 3]]
+    assert torch.equal(data.test.images.view(3, 28, 28), stored.mT)
+    assert not torch.equal(stored, stored.mT)
+
+
+def test_emnist_with_wrong_contents(refusal: Refusal, emnist: Path) -> None:
+    labels = emnist / "emnist-letters-test-labels-idx1-ubyte"
+    idx(labels, np.array([1, 0, 11, 1]))
+    assert "labels from 0 to 11; EMNIST has 1 to 26" in refusal(get, "emnist-aj", emnist.parents[1])
+    idx(labels, np.array([1, 2, 3]))
+    assert "4 images but 3 labels" in refusal(get, "emnist-aj", emnist.parents[1])
+    idx(labels, np.array([26, 11, 12, 13]))
+    assert "test: no images" in refusal(get, "emnist-aj", emnist.parents[1])
+
+
+@pytest.fixture(params=["cifar10", "cifar100"])
+def cifar(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Source, Path]:
+    """Batches of 4 images each in the files of CIFAR-10 or CIFAR-100, whose checksums torchvision verifies."""
+    reader = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[request.param]
+    key = {"cifar10": "labels", "cifar100": "fine_labels"}[request.param]
+    folder = tmp_path / reader.base_folder
+    folder.mkdir()
+
+    def write(name: str, content: object) -> str:
+        (folder / name).write_bytes(pickle.dumps(content))
+        return hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest()
+
+    for attribute in ("train_list", "test_list"):
+        files = [name for name, _ in getattr(reader, attribute)]
+        sums = [
+            write(name, {"data": random(number, 4, 3072), key: [0, 1, 2, 9]}) for number, name in enumerate(files)
+        ]
+        monkeypatch.setattr(reader, attribute, [list(pair) for pair in zip(files, sums, strict=True)])
+    meta = reader.meta
+    names = {meta["key"]: ["a", "b"]}
+    monkeypatch.setattr(reader, "meta", meta | {"md5": write(meta["filename"], names)})
+    return request.param, folder
+
+
+def test_cifar(cifar: tuple[Source, Path]) -> None:
+    source, folder = cifar
+    data = get(source, folder.parent)
+    count = {"cifar10": 20, "cifar100": 4}[source]
+    assert (data.shape, data.classes) == ((3, 32, 32), {"cifar10": 10, "cifar100": 100}[source])
+    assert len(data.train) == count
+    assert torch.equal(data.train.images[-4:], torch.from_numpy(random(count // 4 - 1, 4, 3072)))
+    assert torch.equal(data.test.images, torch.from_numpy(random(0, 4, 3072)))
+    assert data.test.labels.tolist() == [0, 1, 2, 9]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut"])
+def test_cifar_damaged(refusal: Refusal, cifar: tuple[Source, Path], damage: str) -> None:
+    source, folder = cifar
+    path = folder / {"cifar10": "data_batch_3", "cifar100": "train"}[source]
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 1
+    path.write_bytes(content if damage == "flip" else content[:5000])
+    line = refusal(get, source, folder.parent)
+    assert line.startswith(f"data.mine: cannot get {source}") and "corrupted" in line
