@@ -105,7 +105,8 @@ def _explain(error: Any) -> str:
         case "extra_forbidden":
             return "is not a setting; check its spelling and its place"
         case "literal_error":
-            return f"{value!r} is not one of {context['expected'].replace(' or ', ', ')}".replace("'", "")
+            allowed = context["expected"].replace(" or ", ", ").replace("'", "")
+            return f"{value!r} is not one of {allowed}"
         case "float_type" if isinstance(value, str):
             return f"{value!r} is text, not a number (YAML wants 1.0e-3, not 1e-3)"
         case _:

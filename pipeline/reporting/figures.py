@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.paths import written
+from pipeline.reporting.numbers import signed
 from pipeline.reporting.style import COLOURS, Line, Measure, settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def styled() -> Iterator[None]:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    with mpl.rc_context(settings()):
+    with mpl.rc_context(settings()):  # type: ignore[arg-type]  # its stub wants literal keys
         yield
 
 
@@ -54,6 +55,7 @@ def lines(
     measure: Measure,
     x: str,
     x_label: str,
+    legend: str,
     categories: Sequence[int] | None = None,
 ) -> Figure:
     """Means with 95% intervals, one line per configuration, in panels side by side that share the vertical axis.
@@ -61,47 +63,86 @@ def lines(
     Args:
         panels: title -> table of `statistics.summarise` by "configuration" and `x`.
         series: configuration -> how it is drawn, in the order of the legend.
-        measure: what is shown. On a logarithmic axis, a mean that is not positive is drawn hollow on a marked
-            floor, and an interval that reaches zero runs down to the bottom.
+        measure: what is shown. On a logarithmic axis, a mean that is not positive is drawn hollow on a floor
+            marked as such, and an interval that reaches zero runs down to that floor.
         x: column of the horizontal axis; `x_label` names it.
+        legend: heading of the legend: what the series are, how many repeats, on what.
         categories: values of `x` to place evenly, from left to right; None for a plain numerical axis.
     """
     with styled():
         from matplotlib.figure import Figure as NewFigure
 
-        figure = NewFigure(figsize=(7.2, 3.7), layout="constrained")
+        figure = NewFigure(figsize=(7.2, 3.9), layout="constrained")
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        floor = _floor(panels) if measure.log else None
+        scale = _Decades.of(panels.values()) if measure.log else None
         for ax, (title, means) in zip(axes, panels.items(), strict=True):
             for index, (configuration, line) in enumerate(series.items()):
-                shift = 0.0 if categories is None else 0.5 * (index / max(len(series) - 1, 1) - 0.5)
-                own = means[means["configuration"] == configuration]
-                _line(ax, own, x, categories, shift, line, floor)
+                shift = 0.0 if categories is None else 0.72 * ((index + 0.5) / len(series) - 0.5)
+                _line(ax, means[means["configuration"] == configuration], x, categories, shift, line, scale)
             ax.set_title(title)
             ax.set_xlabel(x_label)
-            _ticks(ax, categories)
-            if measure.log:
-                _log_axis(ax, floor)
+            if categories is not None:
+                ax.set_xticks(range(len(categories)), [signed(value) for value in categories])
+                ax.tick_params(axis="x", labelsize=7)
+            else:
+                ax.xaxis.get_major_locator().set_params(integer=True)
+            if scale is not None:
+                scale.apply(ax)
         axes[0].set_ylabel(measure.label)
-        handles, _ = axes[0].get_legend_handles_labels()
-        figure.legend(handles, list(series), loc="outside lower center", ncols=3, fontsize=7.5)
+        figure.legend(handles=_keys(series), title=legend, loc="outside lower center", ncols=3)
     return figure
 
 
-def inline(svg: str, prefix: str, label: str) -> str:
-    """An svg file as an element of a page: named for screen readers, unique identifiers, colours of the page.
+def _keys(series: Mapping[str, Line]) -> list[Line2D]:
+    from matplotlib.lines import Line2D as NewLine
 
-    Colours become `var(--ink, #22262b)` and so on, so that the page can show the figure on a dark ground.
+    return [
+        NewLine([], [], color=line.light, marker=line.marker, linestyle=line.dashes, label=label)
+        for label, line in series.items()
+    ]
+
+
+def no_logarithm(panels: Iterable[pd.DataFrame]) -> str:
+    """How a figure with a logarithmic axis shows what has no logarithm, as a caption says it; "" if all has one."""
+    means = pd.concat(panels)
+    marks = "Means that are not positive are hollow marks at “≤ 0”." if (means["mean"] <= 0).any() else ""
+    return f"{marks} An interval that reaches zero runs to the bottom." if (means["low"] <= 0).any() else marks
+
+
+@dataclass(frozen=True)
+class _Decades:
+    """A logarithmic axis with a place for what has no logarithm.
+
+    Attributes:
+        floor: the decade below every positive mean; values that are not positive are drawn there.
+        top: the decade above every mean.
+        zeros: whether there are such values; if so the floor is marked.
     """
-    start = svg.index("<svg")
-    body = svg[start:].replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r'\bid="', f'id="{prefix}-', body)
-    body = re.sub(r'href="#', f'href="#{prefix}-', body)
-    body = re.sub(r"url\(#", f"url(#{prefix}-", body)
-    for name, (light, _) in COLOURS.items():
-        body = body.replace(light, f"var(--{name}, {light})")
-    return body.strip()
+
+    floor: int
+    top: int
+    zeros: bool
+
+    @classmethod
+    def of(cls, tables: Iterable[pd.DataFrame]) -> _Decades:
+        means = np.concatenate([table["mean"].to_numpy(dtype=float) for table in tables])
+        positive = np.log10(means[means > 0]) if (means > 0).any() else np.zeros(1)
+        return cls(int(np.floor(positive.min())) - 1, int(np.ceil(positive.max())), bool((means <= 0).any()))
+
+    def place(self, values: np.ndarray) -> np.ndarray:
+        """The values, with those that are not positive on the floor."""
+        return np.where(values <= 0, 10.0**self.floor, values)
+
+    def apply(self, ax: Axes) -> None:
+        """Scale, limits and ticks."""
+        decades = list(range(self.top, self.floor, -max((self.top - self.floor) // 8, 1)))[::-1]
+        ticks = {10.0**power: f"$10^{{{power}}}$" for power in decades}
+        if self.zeros:
+            ticks = {10.0**self.floor: "≤ 0"} | {at: text for at, text in ticks.items() if at > 10.0**self.floor * 5}
+        ax.set_yscale("log")
+        ax.set_ylim(10.0 ** (self.floor - (0.4 if self.zeros else 0)), 10.0 ** (self.top + 0.3))
+        ax.set_yticks(list(ticks), list(ticks.values()))
+        ax.minorticks_off()
 
 
 def _line(
@@ -111,42 +152,22 @@ def _line(
     categories: Sequence[int] | None,
     shift: float,
     line: Line,
-    floor: float | None,
+    scale: _Decades | None,
 ) -> None:
-    """One series: the line through its means, the interval of each, and hollow markers on the floor."""
+    """One series: the line through its means, the interval of each, and hollow marks where there is no logarithm."""
     means = means.sort_values(x)
     at = means[x].to_numpy(dtype=float)
     if categories is not None:
         at = np.array([list(categories).index(int(value)) for value in at]) + shift
-    mean = means["mean"].to_numpy(dtype=float)
-    low, high = (means[bound].fillna(means["mean"]).to_numpy(dtype=float) for bound in ("low", "high"))
-    below = np.zeros_like(mean, dtype=bool) if floor is None else mean <= 0
-    if floor is not None:
-        mean, low, high = (np.where(values <= 0, floor, values) for values in (mean, low, high))
-    style = {"color": line.light, "marker": line.marker, "linestyle": line.dashes}
-    every = max(len(at) // 12, 1)
-    ax.plot(at, mean, markevery=every, label=str(line), **style)  # type: ignore[arg-type]
+    mean, low, high = (means[name].fillna(means["mean"]).to_numpy(dtype=float) for name in ("mean", "low", "high"))
+    hollow = np.zeros(len(at), dtype=bool) if scale is None else mean <= 0
+    if scale is not None:
+        mean, low, high = scale.place(mean), scale.place(low), scale.place(high)
+    style: dict[str, Any] = {"color": line.light, "marker": line.marker}
+    marked = np.flatnonzero(~hollow)[:: max(len(at) // 12, 1)]
     if categories is None:
         ax.fill_between(at, low, high, color=line.light, alpha=0.12, linewidth=0)
     else:
         ax.vlines(at, low, high, color=line.light, linewidth=0.9)
-    hollow = {"markerfacecolor": COLOURS["paper"][0], "linestyle": "none"}
-    ax.plot(at[below], mean[below], **(style | hollow))  # type: ignore[arg-type]
-
-
-def _ticks(ax: Axes, categories: Sequence[int] | None) -> None:
-    if categories is not None:
-        ax.set_xticks(range(len(categories)), [f"{value:+d}".replace("-", "−") if value else "0" for value in categories])
-        ax.tick_params(axis="x", labelsize=7)
-
-
-def _floor(panels: Mapping[str, pd.DataFrame]) -> float:
-    """A decade below every positive mean: where values that have no logarithm are put."""
-    means = np.concatenate([table["mean"].to_numpy(dtype=float) for table in panels.values()])
-    positive = means[means > 0]
-    return 10.0 ** (np.floor(np.log10(positive.min())) - 1) if len(positive) else 1e-16
-
-
-def _log_axis(ax: Axes, floor: float | None) -> None:
-    ax.set_yscale("log")
-    ax.set_ylim(bottom=floor)
+    ax.plot(at, mean, linestyle=line.dashes, markevery=list(marked), **style)
+    ax.plot(at[hollow], mean[hollow], linestyle="none", markerfacecolor=COLOURS["paper"][0], **style)

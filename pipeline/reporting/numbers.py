@@ -32,8 +32,8 @@ class Written:
         """For LaTeX, in math mode; a missing number is a dash."""
         if self.body == MISSING:
             return "--"
-        body = self._join(r"\times 10", "" if self.power is None else f"^{{{self.power}}}")
-        return f"${body.replace('−', '-').replace('±', r'\pm')}$"
+        number = self._join(r"\times 10", "" if self.power is None else f"^{{{self.power}}}")
+        return "$" + number.replace("−", "-").replace("±", r"\pm") + "$"
 
     def _join(self, times: str, power: str) -> str:
         if self.power is None:
@@ -42,10 +42,10 @@ class Written:
 
 
 def write(value: float, spread: float = math.nan, decimals: int | None = None) -> Written:
-    """`value` or `value ± spread`, with `decimals` or, if None, with as many digits as the spread warrants.
+    """`value` or `value ± spread`, with `decimals` or, if None, with three significant digits of the larger one.
 
-    Without fixed decimals the spread gets two significant digits (the value at most five), and a value
-    alone three; magnitudes outside 0.01 to 10,000 become a power of ten. What is not finite is missing.
+    Without fixed decimals, magnitudes outside 0.01 to 10,000 become a power of ten. What is not finite is
+    missing: a dash for the value, nothing for the spread.
     """
     if not math.isfinite(value):
         return Written(MISSING)
@@ -55,11 +55,10 @@ def write(value: float, spread: float = math.nan, decimals: int | None = None) -
     if decimals is not None:
         return Written(_with_spread(value, spread, decimals))
     exponent = _exponent(max(abs(value), spread if known else 0.0))
-    digits = min(max(exponent - _exponent(spread) + 1, 1), 4) if known and spread > 0 else 2
     if exponent in _PLAIN_EXPONENTS:
-        return Written(_with_spread(value, spread, max(digits - exponent, 0)))
+        return Written(_with_spread(value, spread, max(2 - exponent, 0)))
     scale = 10.0**exponent
-    return Written(_with_spread(value / scale, spread / scale, digits), exponent)
+    return Written(_with_spread(value / scale, spread / scale, 2), exponent)
 
 
 def signed(change: int) -> str:

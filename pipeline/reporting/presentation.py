@@ -35,12 +35,14 @@ class Part:
     """The results of an experiment on one data set (or on one set of them).
 
     Attributes:
+        name: part of identifiers, e.g. `DataSet.slug`.
         heading: shown above the part if an experiment has several.
         protocol: the settings beside the paper's.
         tables, plots: in the order of the report; their names are stems of files and differ between parts.
         verdicts: on the claims.
     """
 
+    name: str
     heading: str
     protocol: Sequence[Setting]
     tables: Sequence[Table]

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from pipeline.paths import written
-from pipeline.reporting.figures import Plot, inline
-from pipeline.reporting.presentation import Part, presenter
+from pipeline.reporting.figures import Plot
+from pipeline.reporting.presentation import presenter
+from pipeline.reporting.svg import inline
 from pipeline.reporting.templates import template
 from pipeline.results.provenance import DataSet, environment
 
@@ -38,20 +39,26 @@ def render(
     data = {name: DataSet(**description) for name, description in run["datasets"].items()}
     presentation = presenter(experiment).present(rows, settings, data)
     for part in presentation.parts:
-        for item in (*part.tables, *part.plots):
-            item.save(folder)
+        for table in part.tables:
+            table.save(folder)
+        for plot in part.plots:
+            plot.save(folder)
     for name, curve in presentation.curves.items():
         with written(folder / f"curve-{name}.csv") as path:
             curve.to_csv(path, index=False)
-    verdicts = [verdict for part in presentation.parts for verdict in part.verdicts]
-    _write(folder / CLAIMS, [verdict.plain() | {"experiment": experiment} for verdict in verdicts])
-    _write(folder / PROVENANCE, {"run": dict(run), "seeds": _seeds(rows), "report": environment()})
+    claims = [
+        verdict.plain() | {"anchor": f"{experiment}-{part.name}-{verdict.id}"}
+        for part in presentation.parts
+        for verdict in part.verdicts
+    ]
+    _write(folder / CLAIMS, claims)
+    origin = {"title": presentation.title, "run": dict(run), "seeds": _seeds(rows), "report": environment()}
+    _write(folder / PROVENANCE, origin)
     section = template("section.html").render(
         experiment=experiment,
         question=question,
         presentation=presentation,
         drawings={plot.name: _drawing(plot, folder) for part in presentation.parts for plot in part.plots},
-        part_id=lambda part: f"{experiment}-{part.heading}",
     )
     with written(folder / SECTION) as path:
         path.write_text(section, encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Line:
 
     colour: str
     marker: str
-    dashes: str | tuple[int, tuple[float, ...]] = "-"
+    dashes: Literal["-", "--", ":", "-."] = "-"
 
     @property
     def light(self) -> str:
@@ -96,8 +96,11 @@ def settings() -> dict[str, Any]:
         "axes.facecolor": paper,
         "savefig.facecolor": paper,
         "legend.frameon": False,
+        "legend.fontsize": 7.5,
+        "legend.title_fontsize": 7.5,
+        "legend.handlelength": 3.2,
         "lines.linewidth": 1.1,
-        "lines.markersize": 4.0,
+        "lines.markersize": 3.6,
         "svg.fonttype": "path",
         "svg.hashsalt": "isotropic-networks",  # otherwise identifiers in an svg are random
         "savefig.dpi": 200,

@@ -16,6 +16,12 @@ from pipeline.paths import written
 from pipeline.reporting.latex import escape as latex_text
 from pipeline.reporting.numbers import MISSING, Written, write
 
+# Box 0, as it is or shrunk to the width of the text; without graphicx centred, as wide as it is.
+_FIT = r"""\ifdim\wd0>\textwidth
+\ifdefined\resizebox\resizebox{\textwidth}{!}{\box0}\else\makebox[\textwidth][c]{\box0}\fi
+\else\box0\fi"""
+
+
 @dataclass(frozen=True)
 class Quantity:
     """A mean over repeats with its uncertainty; the columns of `statistics.summarise`."""
@@ -80,7 +86,7 @@ class Table:
         return f"**{self.title}.** {self.caption}\n\n{body}\n"
 
     def latex(self) -> str:
-        """A `table*` that needs the package booktabs and nothing else."""
+        """A `table*` that needs the package booktabs; one wider than the text is shrunk if graphicx is loaded."""
         lines = [self._latex_header(level) for level in range(self._levels)]
         for group in self.groups:
             lines.append(r"\midrule")
@@ -91,13 +97,12 @@ class Table:
                 lines.append(" & ".join([latex_text(row.label), *(c.latex for c in _cells(row, group))]) + r" \\")
         body = "\n".join(lines)
         return (
-            "% needs \\usepackage{booktabs}\n"
+            "% needs \\usepackage{booktabs}, and \\usepackage{graphicx} to be shrunk to the width of the text\n"
             "\\begin{table*}\n\\centering\n"
             f"\\caption{{{latex_text(self.title)}. {latex_text(self.caption)}}}\n\\label{{tab:{self.name}}}\n"
-            "\\scriptsize\n\\setlength{\\tabcolsep}{3pt}\n"
-            "\\makebox[\\textwidth][c]{%\n"  # centred on the page even where it is wider than the text
+            "\\vspace{0.8ex}\n\\scriptsize\n\\setlength{\\tabcolsep}{3pt}\n\\setbox0=\\hbox{%\n"
             f"\\begin{{tabular}}{{l{'r' * len(self.columns)}}}\n\\toprule\n{body}\n\\bottomrule\n"
-            "\\end{tabular}}\n\\end{table*}\n"
+            f"\\end{{tabular}}}}\n{_FIT}\n\\end{{table*}}\n"
         )
 
     def html(self) -> str:
@@ -111,8 +116,8 @@ class Table:
                 title = f'<th scope="rowgroup" colspan="{span}">{escape(group.heading)}</th>'
                 lines.insert(0, f'<tr class="group">{title}</tr>')
             bodies.append(f"<tbody>{''.join(lines)}</tbody>")
-        caption = f"<caption><b>{escape(self.title)}.</b> {escape(self.caption)}</caption>"
-        return f"<table>{caption}<thead>{head}</thead>{''.join(bodies)}</table>"
+        caption = f"<caption><span><b>{escape(self.title)}.</b> {escape(self.caption)}</span></caption>"
+        return f'<table class="wide">{caption}<thead>{head}</thead>{"".join(bodies)}</table>'
 
     def csv(self) -> str:
         """One line per quantity with n, mean, sd, se, low and high in full precision; missing ones are empty."""
@@ -179,6 +184,4 @@ def quantities(means: pd.DataFrame, row: str, column: str) -> dict[tuple[str, st
 
 
 def _cells(row: Row, group: Group) -> list[Written]:
-    return [
-        Written(MISSING) if cell is None else write(cell.mean, cell.sd, group.decimals) for cell in row.cells
-    ]
+    return [Written(MISSING) if cell is None else write(cell.mean, cell.sd, group.decimals) for cell in row.cells]

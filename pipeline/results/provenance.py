@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -35,6 +36,11 @@ class DataSet:
     features: int
     classes: int
     checksum: str
+
+    @property
+    def slug(self) -> str:
+        """The name as part of file names and identifiers."""
+        return re.sub(r"[^A-Za-z0-9-]+", "-", self.name)
 
     @property
     def words(self) -> str:

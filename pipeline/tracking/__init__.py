@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from pipeline.experiments import experiment
+from pipeline.results.provenance import code_version
 from pipeline.tracking.notes import guide
 from pipeline.tracking.runs import runs
-from pipeline.tracking.store import NOTE, Counts, describe, experiment, mirror, opened
+from pipeline.tracking.store import NOTE, Counts, describe, experiment_of, mirror, opened
 from pipeline.tracking.views import TAG, view
 
 _warned: set[str] = set()
 
 
 def publish(
-    rows: pd.DataFrame, *, profile: str, settings: Mapping[str, object], report: Path | None = None
+    rows: pd.DataFrame, *, profile: str, settings: Mapping[str, Any], report: Path | None = None
 ) -> bool:
     """`synchronise`, but never raises: a failure is one line of warning (once per kind) and False.
 
@@ -39,7 +39,7 @@ def publish(
 
 
 def synchronise(
-    rows: pd.DataFrame, *, profile: str, settings: Mapping[str, object], report: Path | None = None
+    rows: pd.DataFrame, *, profile: str, settings: Mapping[str, Any], report: Path | None = None
 ) -> Counts:
     """Make MLflow show exactly these rows, all of one experiment, and the files in the folder `report`.
 
@@ -49,13 +49,13 @@ def synchronise(
     name = str(rows["experiment"].iloc[0])
     wanted = runs(rows, profile, settings, report)
     with opened() as client:
-        found = experiment(client, f"{name} ({profile})", f"{profile}/{name}")
+        found = experiment_of(client, f"{name} ({profile})", f"{profile}/{name}")
         counts = mirror(client, found, wanted, code_version())
         describe(
             client,
             found,
             {
-                NOTE: guide(name, profile),
+                NOTE: guide(name, experiment(name).QUESTION, profile),
                 TAG: view(name, wanted, found.creation_time),
                 "mlflow.experimentKind": "custom_model_development",
                 "experiment": name,
@@ -69,16 +69,3 @@ def reason(error: Exception) -> str:
     """An error in one line of at most 200 characters."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
-
-
-def code_version() -> str:
-    """The commit that publishes, as `git describe` gives it; the installed version where there is no commit."""
-    try:
-        command = ["git", "describe", "--always", "--dirty"]
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        try:
-            return installed("isotropic-networks")
-        except PackageNotFoundError:
-            return "unknown"

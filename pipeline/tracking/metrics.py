@@ -4,12 +4,12 @@ MLflow makes a section of charts of what precedes the last "/" of a name, sorts 
 steps differ and bars where they are all 0, and shows the value of the last step in its tables. Hence:
 
     train/loss, test/loss, test/accuracy     step = epoch
-    by change/epsilon                        step = change in width: the curve of the paper's tables
+    by change in width/epsilon               step = change: the curve of the paper's tables
     epsilon/diagonalised, epsilon/grown 05, epsilon/pruned 25
                                              step 0: the same for headline measures as columns of a table, in
                                              words and padded so that text order is the order of size
     baseline/accuracy                        step 0
-    by change float64/epsilon, ...           likewise in float64; no precision means float32, that of training
+    by change in width float64/epsilon, ...           likewise in float64; no precision means float32, that of training
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def tabulate(rows: pd.DataFrame, headlines: tuple[str, ...]) -> pd.DataFrame:
     precision = rows["precision"].map(lambda name: "" if name == "float32" else f" {name}").astype("string")
     metric = rows["phase"] + precision + "/" + rows["measure"]
     metric = metric.mask(training, rows["measure"].str.replace(r"^(train|test)_", r"\1/", regex=True))
-    metric = metric.mask(adapted, "by change" + precision + "/" + rows["measure"])
+    metric = metric.mask(adapted, "by change in width" + precision + "/" + rows["measure"])
     step = rows["epoch"].where(training, rows["change"]).fillna(0)
     curves = rows.assign(metric=metric, step=step)
 

@@ -1,4 +1,4 @@
-"""What a stranger reads in MLflow: the question of each experiment, how to read its pages, what is shown first."""
+"""What a stranger reads in MLflow: how to read the pages of an experiment, and what they show first."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ class Note:
     """Words and layout for one experiment.
 
     Attributes:
-        question: what the experiment asks, one sentence.
-        reading: how its numbers answer, one or two sentences.
+        reading: how its numbers answer its question, a few sentences.
         columns: metrics shown as columns of the table of runs, as patterns.
         logarithmic: measures whose charts have a logarithmic axis.
         headlines: measures that also get a metric per change of width, so that they can be columns.
     """
 
-    question: str
     reading: str
     columns: tuple[str, ...] = ()
     logarithmic: tuple[str, ...] = ()
@@ -26,10 +24,6 @@ class Note:
 
 NOTES = {
     "invariance": Note(
-        question=(
-            "How much does a trained network's function change when a hidden layer is diagonalised, grown or"
-            " pruned, with no retraining afterwards?"
-        ),
         reading=(
             "`epsilon` is the mean distance between the logits before and after. Diagonalising and growing"
             " should leave it at rounding level (about 1e-6 in float32, below 1e-10 in float64); pruning"
@@ -44,26 +38,23 @@ NOTES = {
 
 
 def note(experiment: str) -> Note:
-    """The note of an experiment; one without words of its own is shown with what every experiment has."""
-    return NOTES.get(experiment, Note(question=f"Experiment `{experiment}`.", reading="", columns=("test/*", "repeats")))
+    """The note of an experiment."""
+    return NOTES[experiment]
 
 
-def guide(experiment: str, profile: str) -> str:
+def guide(experiment: str, question: str, profile: str) -> str:
     """The description of an MLflow experiment, in Markdown."""
-    text = note(experiment)
     return "\n\n".join(
-        part
-        for part in (
-            f"**{text.question}**",
-            text.reading,
+        (
+            f"**{question}**",
+            note(experiment).reading,
             "**Runs.** A numbered run is a configuration: the means over its repeats. Open it (▸) for a run per"
             " repeat. `0 summary` holds the tables, figures and claims, under *Artifacts*.",
-            "**Metrics.** `train/`, `test/`: step = epoch. `by change/`: step = neurons added (positive) or"
+            "**Metrics.** `train/`, `test/`: step = epoch. `by change in width/`: step = neurons added (positive) or"
             " removed (negative), 0 = diagonalised only; in a table these show the last step, so choose"
             " `epsilon/pruned 25` and the like there. `... sd/`: standard deviation over repeats."
             " Accuracies and their changes are in percent.",
             f"Profile `{profile}`. Made from `results/{profile}/{experiment}/rows.parquet`; times are those of"
             " publishing, not of training.",
         )
-        if part
     )

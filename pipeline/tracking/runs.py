@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from pipeline.config import Configuration
 from pipeline.tracking.metrics import Metric, means, padded, tabulate
 from pipeline.tracking.notes import note
 
@@ -50,45 +52,57 @@ class Run:
         return _digest(self.order, self.name, self.description, self.tags, self.params, self.metrics, files)
 
 
-def runs(rows: pd.DataFrame, profile: str, settings: Mapping[str, object], report: Path | None) -> list[Run]:
+def runs(rows: pd.DataFrame, profile: str, settings: Mapping[str, Any], report: Path | None) -> list[Run]:
     """All runs of one experiment, parents before their children.
 
     Each configuration (of each data set) is a run with the means over its repeats, each repeat a child of it
-    with that network's own values. If the folder `report` has files, run "0 summary" holds them.
+    with that network's own values. If the folder `report` has files, run "0 summary" holds them. Names and
+    orders do not depend on which rows are there already.
     """
     experiment = str(rows["experiment"].iloc[0])
     tags = {"profile": profile, "experiment": experiment}
     params = _flat(settings)
     table = tabulate(rows, note(experiment).headlines)
-    several = rows["data"].nunique() > 1
-    groups = table.groupby(["data", "configuration"], sort=False)
+    groups = dict(list(table.groupby(["data", "configuration"], sort=False)))
+    places = _places(settings, list(groups))
+    several = len({data for data, _ in places}) > 1
     found = _summary(report, tags, params) if report is not None else []
-    for number, ((data, label), group) in enumerate(groups, start=1):
-        own = {"data": str(data), "configuration": str(label)}
-        title = f"{data}, {label}" if several else str(label)
+    for number, place in enumerate(places, start=1):
+        if place not in groups:
+            continue
+        own = dict(zip(("data", "configuration"), place, strict=True))
+        title = ", ".join(place if several else place[1:])
         parent = Run(
-            place=("configuration", *own.values()),
+            place=("configuration", *place),
             order=number * APART,
-            name=f"{padded(number, len(groups))} {title}",
+            name=f"{padded(number, len(places))} {title}",
             description=f"Means over the repeats of configuration *{title}*, which are this run's children."
             " Sections `... sd/` hold standard deviations.",
             tags={**tags, **own, "kind": "configuration"},
             params={**params, **own},
-            metrics=means(group),
+            metrics=means(groups[place]),
         )
-        found += [parent, *_repeats(parent, group)]
+        found += [parent, *_repeats(parent, groups[place], settings)]
     return found
 
 
-def _repeats(parent: Run, table: pd.DataFrame) -> Iterator[Run]:
+def _places(settings: Mapping[str, Any], found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """(data, configuration) of all that there will be, in the order of the settings; then others that were found."""
+    labels = [Configuration.model_validate(each).label for each in settings.get("configurations", ())]
+    expected = [(data, label) for data in settings.get("data", ()) for label in labels]
+    return expected + [place for place in found if place not in expected]
+
+
+def _repeats(parent: Run, table: pd.DataFrame, settings: Mapping[str, Any]) -> Iterator[Run]:
     """The children of a configuration."""
     number, _, title = parent.name.partition(" ")
-    for index, (repeat, group) in enumerate(table.groupby("repeat"), start=1):
+    largest = max(table["repeat"].max(), settings.get("repeats", 1) - 1)
+    for repeat, group in table.groupby("repeat"):
         seed = str(group["seed"].iloc[0])
         yield Run(
             place=("repeat", *parent.place[1:], str(repeat)),
-            order=parent.order + index,
-            name=f"{number} repeat {padded(repeat, table['repeat'].max())}, {title}",
+            order=parent.order + 1 + int(repeat),
+            name=f"{number} repeat {padded(repeat, largest)}, {title}",
             description=f"One network of configuration *{title}*: repeat {repeat}, seed {seed}.",
             tags={**parent.tags, "kind": "repeat", "repeat": str(repeat), "seed": seed},
             params=parent.params,
@@ -104,7 +118,10 @@ def _summary(folder: Path, tags: dict[str, str], params: dict[str, str]) -> list
         return []
     claims = folder / "claims.json"
     verdicts = json.loads(claims.read_text()) if claims in files else []
-    lines = [f"- **{claim['id']}: {claim['verdict']}.** {claim['statement']}" for claim in verdicts]
+    lines = [
+        f"- **{claim['id']}: {claim['verdict']}.** {claim['statement']} ({claim['basis']['data']}, {claim['scale']})"
+        for claim in verdicts
+    ]
     return [
         Run(
             place=("summary",),
@@ -118,7 +135,7 @@ def _summary(folder: Path, tags: dict[str, str], params: dict[str, str]) -> list
     ]
 
 
-def _flat(settings: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Settings as params, e.g. "training.epochs"; without lists of mappings: what runs differ in, not share."""
     params: dict[str, str] = {}
     for name, value in settings.items():

@@ -98,7 +98,7 @@ def _alone(path: Path | None) -> Iterator[None]:
         yield
 
 
-def experiment(client: MlflowClient, name: str, folder: str) -> Experiment:
+def experiment_of(client: MlflowClient, name: str, folder: str) -> Experiment:
     """The MLflow experiment of that name, created if need be; `folder` is where its artifacts go.
 
     In a SQLite store the location is relative to what the server serves, not absolute as by default, so that a

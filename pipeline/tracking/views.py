@@ -17,7 +17,7 @@ from pipeline.tracking.runs import Run
 
 KEY = "overview"
 TAG = f"mlflow.sharedViewState.{KEY}"
-FIRST = ("by change", "by change float64", "test", "train")  # sections of charts, from the top
+FIRST = ("by change in width", "by change in width float64", "test", "train")  # sections of charts, from the top
 
 
 def link(base: str, experiment_id: str) -> str:
@@ -35,7 +35,7 @@ def view(experiment: str, runs: Iterable[Run], created: int) -> str:
 def _state(experiment: str, names: list[str]) -> dict[str, object]:
     """The state of the page. Sorting by time of creation is the one order that nests children in parents."""
     columns = [name for wanted in note(experiment).columns for name in names if fnmatchcase(name, wanted)]
-    widths = {f"metrics.`{name}`": 130 for name in columns}
+    widths = {"attributes.`Run Name`": 290} | {f"metrics.`{name}`": 135 for name in columns}
     return {
         "searchFilter": "",
         "orderByKey": "attributes.start_time",
@@ -44,9 +44,9 @@ def _state(experiment: str, names: list[str]) -> dict[str, object]:
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": ["attributes.`Run Name`", *widths],
-        "columnOrder": [],
-        "columnWidths": {"attributes.`Run Name`": 290, **widths},
+        "selectedColumns": list(widths),
+        "columnOrder": list(widths),
+        "columnWidths": widths,
         "runsHiddenMode": "FIRST_10_RUNS",
         "viewMaximized": False,
         "runListHidden": False,
@@ -78,7 +78,7 @@ def _chart(experiment: str, name: str) -> dict[str, object]:
         "metricSectionId": section,
         "deleted": False,
         "isGenerated": True,
-        "displayName": f"{measure} by change in width",
+        "displayName": measure,
         "metricKey": name,
         "lineSmoothness": 0,
         "xAxisScaleType": "linear",

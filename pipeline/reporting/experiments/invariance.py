@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain, cycle
+from itertools import cycle
 from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.figures import Plot, lines
+from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.numbers import signed, write
 from pipeline.reporting.presentation import Part, Presentation, Setting
 from pipeline.reporting.style import COOL, MEASURES, WARM, Line
@@ -61,7 +61,7 @@ class _Part:
         width = self.settings.hidden[self.settings.layer - 1]
         tables = [*(self._table_1(precision) for precision in PRECISIONS), self._table_4()]
         plots = [self._training(), *(self._plot(measure, shown) for measure, shown in FIGURES.items())]
-        return Part(self.data.name, protocol, tables, plots, judge(self.rows, width, basis))
+        return Part(self.data.slug, self.data.name, protocol, tables, plots, judge(self.rows, width, basis))
 
     def _protocol(self) -> list[Setting]:
         settings = self.settings
@@ -95,21 +95,22 @@ class _Part:
         heading = f"sum of singular values of map {self.settings.layer}"
         sigma = self._group("sigma_sum", precision, {"baseline": "before adapting", **changes}, heading)
         caption = "Change of the logits and sum of singular values, mean ± standard deviation over repeats. "
-        return self._table(f"table-1-{precision}", f"Table 1 in {precision}", caption, precision, [epsilon, sigma])
+        title = f"The paper’s Table 1, {precision}"
+        return self._table(f"table-1-{precision}", title, caption, precision, [epsilon, sigma])
 
     def _table_4(self) -> Table:
         places = {"baseline": "Baseline", **{str(change): _label(change) for change in self.changes}}
         accuracy = self._group("accuracy", "float32", places, MEASURES["accuracy"].label)
         caption = "Accuracy on the whole test set in percent, mean ± standard deviation over repeats. "
-        return self._table("table-4", "Table 4", caption, "float32", [accuracy])
+        return self._table("table-4", "The paper’s Table 4", caption, "float32", [accuracy])
 
     def _table(self, name: str, title: str, caption: str, precision: str, groups: list[Group]) -> Table:
-        columns = {
+        columns: dict[str, tuple[str, ...]] = {
             c.label: (f"intrinsic length: {c.intrinsic_length}", f"ψ: {c.compensation}")
             for c in self.settings.configurations
         }
         caption += self._conditions(precision)
-        return Table(f"{self.data.name}-{name}", title, caption, "change of width", "configuration", columns, groups)
+        return Table(f"{self.data.slug}-{name}", title, caption, "change of width", "configuration", columns, groups)
 
     def _group(self, measure: str, precision: str, places: Mapping[str, str], heading: str) -> Group:
         means = select_means(self.means, measure, precision)
@@ -127,15 +128,17 @@ class _Part:
             precision: table[table["place"] != "baseline"].astype({"place": int})
             for precision, table in tables.items()
         }
+        order = self.changes[::-1]
+        unshown = no_logarithm(panels.values()) if MEASURES[measure].log else ""
         figure = lines(
-            panels, self._series(), MEASURES[measure], "place", "change of width (neurons)", self.changes[::-1]
+            panels, self._series(), MEASURES[measure], "place", "change of width (neurons)", self._legend(), order
         )
         return Plot(
-            name=f"{self.data.name}-{measure.replace('_', '-')}",
+            name=f"{self.data.slug}-{measure.replace('_', '-')}",
             title=label[0].upper() + label[1:],
             caption=(
                 f"Mean over repeats with its 95% interval. {self._conditions(' and '.join(precisions))} Changes are "
-                f"placed evenly, configurations side by side. {_FLOOR if MEASURES[measure].log else ''}"
+                f"placed evenly, configurations side by side. {unshown}"
             ),
             alt=f"{label} against change of width, one line per configuration. {self._extremes(measure)}",
             figure=figure,
@@ -157,22 +160,23 @@ class _Part:
         measure = MEASURES["test_accuracy"]
         last = means[means["epoch"] == means["epoch"].max()]["mean"]
         return Plot(
-            name=f"{self.data.name}-training",
+            name=f"{self.data.slug}-training",
             title="Training, before any adaptation",
             caption=(
                 f"Test accuracy after each epoch, mean over repeats with its 95% interval as a band. Data "
                 f"{self.data.name}, network {self.network}, {self.settings.repeats} repeats, float32."
             ),
             alt=f"Test accuracy rises over epochs to between {last.min():.1f} and {last.max():.1f} percent.",
-            figure=lines({"": means}, self._series(), measure, "epoch", "epoch"),
+            figure=lines({"": means}, self._series(), measure, "epoch", "epochs trained", self._legend()),
         )
+
+    def _legend(self) -> str:
+        repeats = f"{self.data.name}, {self.network}, mean of {self.settings.repeats} repeats with 95% interval"
+        return f"{repeats}\nconfiguration: intrinsic length, ψ"
 
     def _series(self) -> dict[str, Line]:
         cool, warm = cycle(COOL), cycle(WARM)
         return {c: next(cool if c in COMPENSATED else warm) for c in self.configurations}
-
-
-_FLOOR = "An interval that reaches zero runs down to the axis; a mean that is not positive is a hollow mark on it."
 
 
 def select_means(means: pd.DataFrame, measure: str, precision: str) -> pd.DataFrame:

@@ -28,6 +28,7 @@ COMPENSATED = [  # intrinsic length and psi in any of their treatments
     "trainable, constant",
     "trainable, trainable",
 ]
+_WORDS = {"epsilon": "ε", "epsilon_scaled": "scaled ε (%)"}
 
 
 def judge(rows: pd.DataFrame, width: int, basis: Basis) -> list[Verdict]:
@@ -56,7 +57,7 @@ def _exact_growth(adapted: pd.DataFrame, basis: Basis) -> Verdict:
         rows = select(grown, measure=measure, precision=precision)
         observed.append(len(rows) > 0)
         violations.append(int((~(rows["value"] <= limit)).sum()))  # a NaN is a violation
-        numbers |= _worst(rows, f"{measure} in {precision}")
+        numbers |= _worst(rows, f"{_WORDS[measure]} in {precision}")
         numbers[f"of these above {limit:g} ({precision})"] = violations[-1]
     return Verdict(
         id="exact-growth",

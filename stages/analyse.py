@@ -1,0 +1,50 @@
+"""Tables, figures and verdicts of an experiment: python -m stages.analyse EXPERIMENT --profile PROFILE."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import paths
+from pipeline.errors import InputError
+from pipeline.experiments import experiment
+from pipeline.profile import load_profile
+from pipeline.results import rows
+from stages import cli
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read rows and the record of their run; write the experiment's folder in the profile's report."""
+    parser = cli.parser("Make the tables, figures and verdicts of an experiment from its rows.")
+    parser.add_argument("experiment", metavar="EXPERIMENT", help="an experiment of the profile")
+    options = parser.parse_args(arguments)
+    with cli.clear_errors():
+        _analyse(options.profile, options.experiment)
+
+
+def _analyse(profile: str, name: str) -> None:
+    from pipeline.reporting.render import render
+
+    known = load_profile(profile).experiments
+    if name not in known:
+        raise InputError(f"{paths.profile(profile)}: experiments.{name} is not there; there are: {', '.join(known)}")
+    table = rows.read(paths.rows(profile, name))
+    record = _read_json(paths.run_record(profile, name))
+    folder = paths.report(profile) / name
+    render(name, experiment(name).QUESTION, table, known[name], record, folder)
+    for claim in json.loads((folder / "claims.json").read_text(encoding="utf-8")):
+        print(f"{claim['id']}: {claim['verdict']}")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); `dvc repro` makes it") from error
+    return dict(content)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""What the tests share: one comparison that says how large the error is, and networks with nothing left at zero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import product
+from typing import get_args
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from pipeline import IsotropicMLP
+from pipeline.config import Compensation, IntrinsicLength
+from pipeline.model.base import MLP
+from pipeline.surgery.carried import Carried
+
+# The largest error of an exact operation, relative to the largest entry expected.
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 5e-6}
+
+DTYPES = list(TOLERANCE)
+LENGTHS: tuple[str, ...] = get_args(IntrinsicLength)
+COMPENSATIONS: tuple[str, ...] = get_args(Compensation)
+TREATMENTS = list(product(LENGTHS, COMPENSATIONS))
+WITH_PSI = ("constant", "trainable", "trainable+decay")
+
+# Every kind of state that an optimiser may carry.
+OPTIMISERS: dict[str, Callable[[Iterable[nn.Parameter]], Optimizer]] = {
+    "sgd": lambda parameters: SGD(parameters, lr=0.1),
+    "momentum": lambda parameters: SGD(parameters, lr=0.05, momentum=0.9),
+    "nesterov+decay": lambda parameters: SGD(parameters, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
+    "adam": lambda parameters: Adam(parameters, lr=0.01),
+    "adam-amsgrad": lambda parameters: Adam(parameters, lr=0.01, amsgrad=True),
+    "adamw": lambda parameters: AdamW(parameters, lr=0.01, weight_decay=0.1),
+    "adamw-fused": lambda parameters: AdamW(parameters, lr=0.01, weight_decay=0.1, fused=True),
+}
+
+
+def error(actual: Tensor, expected: Tensor) -> float:
+    """The largest difference, relative to the largest entry of `expected` (absolute if that is all zero)."""
+    scale = expected.abs().max().item() or 1.0
+    return (actual.double() - expected.double()).abs().max().item() / scale
+
+
+def assert_close(actual: Tensor, expected: Tensor, what: str, slack: float = 1.0) -> None:
+    """Equal up to TOLERANCE of their dtype.
+
+    `slack` multiplies it where rounding is amplified on the way, by steps of training or by a cancellation.
+    """
+    actual, expected = actual.detach(), expected.detach()
+    assert actual.dtype == expected.dtype, f"{what}: {actual.dtype} is not {expected.dtype}"
+    assert actual.shape == expected.shape, f"{what}: {tuple(actual.shape)} is not {tuple(expected.shape)}"
+    size, allowed = error(actual, expected), slack * TOLERANCE[expected.dtype]
+    assert size <= allowed, f"{what}: error {size:.2e}, allowed {allowed:.2e} in {expected.dtype}"  # NaN fails too
+
+
+def assert_differs(actual: Tensor, expected: Tensor, what: str, by: float) -> None:
+    """The negative control: further apart than `by`, in the same measure."""
+    size = error(actual.detach(), expected.detach())
+    assert size >= by, f"{what}: error {size:.2e}, expected at least {by:.2e}: the property holds without its reason"
+
+
+def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Normal numbers, the same in every dtype."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def orthogonal(n: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    """A random orthogonal matrix."""
+    return torch.linalg.qr(normal(n, n, seed=seed)).Q.to(dtype)
+
+
+def network(
+    widths: list[int],
+    intrinsic_length: str = "trainable",
+    compensation: str = "trainable+decay",
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+) -> IsotropicMLP:
+    """A network as if trained: biases, psi and o far from their initial values, singular values all different."""
+    net = IsotropicMLP(widths, intrinsic_length=intrinsic_length, compensation=compensation, seed=seed, dtype=dtype)
+    change = {}
+    for i, (name, t) in enumerate(net.tensors().items()):
+        noise = normal(*t.shape, seed=1000 * seed + i, dtype=dtype)
+        if not name.endswith("log_o"):
+            change[name] = t + 0.5 * noise
+        elif intrinsic_length != "none":
+            change[name] = 0.5 * noise
+    net.assign(change)
+    return net
+
+
+def inputs(net: MLP, rows: int = 12, seed: int = 99) -> Tensor:
+    """x [rows, n_0] of the network's dtype."""
+    return normal(rows, net.widths[0], seed=seed, dtype=net.affine[0].weight.dtype)
+
+
+def loss(net: MLP, rows: int = 12, seed: int = 99) -> Tensor:
+    """Cross-entropy on random data with random labels, plus the penalty on psi; summed over members."""
+    logits = net(inputs(net, rows, seed))  # [*K, B, n_L]
+    labels = torch.arange(rows) % logits.shape[-1]
+    members = logits.reshape(-1, *logits.shape[-2:])
+    return torch.stack([nn.functional.cross_entropy(z, labels) for z in members]).sum() + net.penalty().sum()
+
+
+def train(net: MLP, optimiser: Optimizer, steps: int, first: int = 0) -> None:
+    """`steps` steps of descent, each on data of its own: those of step `first`, `first` + 1, ..."""
+    for step in range(first, first + steps):
+        optimiser.zero_grad()
+        loss(net, seed=step).backward()
+        optimiser.step()
+
+
+def change_basis(net: MLP, layer: int, basis: Tensor, optimiser: Optimizer | None = None) -> None:
+    """Turn hidden width `layer` by any orthogonal Q, with the machinery that the public operations use."""
+    with torch.no_grad():
+        carried = Carried(net, layer, optimiser)
+        carried.rotate(basis)
+        carried.commit()
+
+
+def moments(net: MLP, optimiser: Optimizer, state: str) -> dict[str, Tensor]:
+    """One kind of moment, under the names of the parameters."""
+    return {name: optimiser.state[p][state] for name, p in net.named_parameters()}

@@ -1,0 +1,103 @@
+"""The whole pipeline as a user runs it: `dvc repro` on profile smoke, in a fresh clone of the working tree."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(folder: Path, *command: str) -> str:
+    bin_folder = str(Path(sys.executable).parent)
+    settings = {
+        "PATH": os.pathsep.join([bin_folder, os.environ["PATH"]]),
+        "PYTHONPATH": str(folder),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+    }
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | settings)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Path:
+    """A repository with the files that git tracks, or would, and smoke run once."""
+    folder = tmp_path_factory.mktemp("clone")
+    names = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    for name in names:
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    run(folder, "git", "init", "--quiet")
+    run(folder, "git", "add", "--all")
+    run(folder, "git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "start")
+    run(folder, "dvc", "repro", "profiles/smoke/dvc.yaml")
+    return folder
+
+
+def test_everything_is_there(clone):
+    report = clone / "reports/smoke"
+    assert (report / "index.html").stat().st_size > 10_000
+    kinds = {path.suffix for path in (report / "invariance").rglob("*")}
+    assert {".md", ".tex", ".csv", ".svg", ".png", ".json"} <= kinds
+    assert (clone / "results/smoke/invariance/rows.parquet").exists()
+
+
+def test_a_second_run_does_nothing_quickly(clone):
+    started = time.monotonic()
+    output = run(clone, "dvc", "repro", "profiles/smoke/dvc.yaml")
+    assert "Running stage" not in output
+    assert "up to date" in output
+    assert time.monotonic() - started < 15  # 5 on a quiet machine
+
+
+def test_editing_a_figure_does_not_retrain(clone):
+    style = clone / "pipeline/reporting/style.py"
+    before = style.read_text()
+    style.write_text(before + "\n# edited\n")
+    plan = run(clone, "dvc", "status", "profiles/smoke/dvc.yaml")
+    style.write_text(before)
+    assert "analyse" in plan
+    assert "run@invariance" not in plan
+
+
+def test_editing_the_surgery_does(clone):
+    """Negative control of the test above."""
+    file = clone / "pipeline/surgery/widths.py"
+    before = file.read_text()
+    file.write_text(before + "\n# edited\n")
+    plan = run(clone, "dvc", "status", "profiles/smoke/dvc.yaml")
+    file.write_text(before)
+    assert "run@invariance" in plan
+
+
+def test_metrics_and_plots_say_something(clone):
+    shown = json.loads(run(clone, "dvc", "metrics", "show", "--json"))
+    text = json.dumps(shown)
+    assert "epsilon_most_pruned" in text
+    assert "trainable, trainable+decay" in text
+    run(clone, "dvc", "plots", "show", "profiles/smoke/dvc.yaml:analyse@invariance", "--out", "plots")
+
+
+def test_the_profiles_of_others_are_not_touched(clone):
+    assert not (clone / "results/digits").exists()
+    assert not (clone / "dvc.lock").exists() or "smoke" not in (clone / "dvc.lock").read_text()
+
+
+def test_wrong_input_is_one_line_and_a_status(clone):
+    for command in (
+        ["stages.fetch", "nothing", "--profile", "smoke"],
+        ["stages.run", "nothing", "--profile", "smoke"],
+        ["stages.run", "invariance", "--profile", "nothing"],
+        ["stages.analyse", "nothing", "--profile", "smoke"],
+    ):
+        done = subprocess.run([sys.executable, "-m", *command], cwd=clone, capture_output=True, text=True)
+        assert done.returncode == 1, command
+        assert done.stderr.startswith("error: "), done.stderr
+        assert done.stderr.count("\n") == 1
+        assert "nothing" in done.stderr

@@ -1,0 +1,91 @@
+"""Jobs: how networks are divided, what their identity depends on, and that grouping does not change results."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import paths
+from pipeline.data.dataset import save
+from pipeline.data.sources import fetch
+from pipeline.errors import InputError
+from pipeline.execution import jobs, runner
+from pipeline.profile import Profile, load_profile
+from pipeline.results import rows
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def smoke(tmp_path, monkeypatch) -> Profile:
+    """The smoke profile in an empty folder, its data fetched."""
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    monkeypatch.chdir(tmp_path)
+    profile = load_profile("smoke")
+    save(fetch("digits", profile.data["digits"]), paths.dataset("smoke", "digits"))
+    return profile
+
+
+def with_settings(profile: Profile, **changes) -> Profile:
+    settings = profile.experiments["invariance"].model_copy(update=changes)
+    return Profile(profile.name, profile.execution, profile.data, {"invariance": settings})
+
+
+def test_every_member_is_in_exactly_one_job(smoke, monkeypatch):
+    monkeypatch.setattr(jobs, "_MOST_TOGETHER", 4)
+    listed = jobs.jobs(smoke, "invariance")
+    assert [len(job.members) for job in listed] == [4, 4, 4, 2]
+    assert len({(m.repeat, m.configuration.label) for job in listed for m in job.members}) == 14
+
+
+def test_more_repeats_keep_the_jobs_there_were(smoke, monkeypatch):
+    monkeypatch.setattr(jobs, "_MOST_TOGETHER", 7)
+    before = [job.key for job in jobs.jobs(smoke, "invariance")]
+    after = [job.key for job in jobs.jobs(with_settings(smoke, repeats=3), "invariance")]
+    assert after[:2] == before
+    assert len(set(after)) == 3
+
+
+@pytest.mark.parametrize("change", [{"epochs": 3}, {"learning_rate": 0.1}, {"changes": [1]}])
+def test_identity_depends_on_what_is_trained(smoke, change):
+    (a,), (b,) = jobs.jobs(smoke, "invariance"), jobs.jobs(with_settings(smoke, **change), "invariance")
+    assert a.key != b.key
+
+
+def test_absent_data_is_one_clear_line(smoke):
+    paths.dataset("smoke", "digits").unlink()
+    with pytest.raises(InputError, match="digits"):
+        jobs.jobs(smoke, "invariance")
+
+
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    keys = [column for column in rows.COLUMNS if column != "value"]
+    return table.sort_values(keys).reset_index(drop=True)
+
+
+def test_grouping_and_processes_do_not_change_results(smoke, monkeypatch):
+    """One ensemble in this process against four in two processes: the same rows, up to rounding."""
+    smoke = with_settings(smoke, repeats=1)
+    (whole,) = jobs.jobs(smoke, "invariance")
+    together = _sorted(whole.run())
+    monkeypatch.setattr(jobs, "_MOST_TOGETHER", 2)
+    execution = smoke.execution.model_copy(update={"runner": "processes", "workers": 2})
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    pieces = [table for _, table in runner.run(jobs.jobs(smoke, "invariance"), execution)]
+    assert len(pieces) == 4
+    apart = _sorted(pd.concat(pieces))
+    pd.testing.assert_frame_equal(together.drop(columns="value"), apart.drop(columns="value"))
+    exact = (together["measure"] == "epsilon") & (together["change"] >= 0)  # these are rounding itself
+    a, b = (t.loc[~exact.fillna(False), "value"].to_numpy(dtype=float) for t in (together, apart))
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-4)
+    assert np.ptp(a) > 1, "the comparison has something to compare"
+
+
+def test_a_shard_is_reused_whole(smoke):
+    (job,) = jobs.jobs(with_settings(smoke, repeats=1), "invariance")
+    table = job.run()
+    pd.testing.assert_frame_equal(rows.read(job.shard), table)
+    assert list(paths.SHARDS.iterdir()) == [job.shard], "nothing but the shard is left"
