@@ -40,10 +40,9 @@ def _analyse(profile: str, name: str) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); `dvc repro` makes it") from error
-    return dict(content)
 
 
 if __name__ == "__main__":

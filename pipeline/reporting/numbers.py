@@ -54,16 +54,35 @@ def write(value: float, spread: float = math.nan, decimals: int | None = None) -
         return Written("0")
     if decimals is not None:
         return Written(_with_spread(value, spread, decimals))
-    exponent = _exponent(max(abs(value), spread if known else 0.0))
-    if exponent in _PLAIN_EXPONENTS:
-        return Written(_with_spread(value, spread, max(2 - exponent, 0)))
-    scale = 10.0**exponent
-    return Written(_with_spread(value / scale, spread / scale, 2), exponent)
+    return _significant(value, spread, _exponent(max(abs(value), spread if known else 0.0)), 2)
+
+
+def write_interval(*values: float) -> list[Written]:
+    """An estimate and its bounds with as many digits as tell them apart: two of their distance, at least three.
+
+    So 0.9999 with bounds 0.99985 and 0.99995 does not become 1.00 from 1.00 to 1.00.
+    """
+    finite = [value for value in values if math.isfinite(value)]
+    width = max(finite, default=0.0) - min(finite, default=0.0)
+    exponent = _exponent(max((abs(value) for value in finite), default=0.0))
+    digits = min(max(exponent - _exponent(width) + 1, 2), 8) if width > 0 else 2
+    return [
+        _significant(value, math.nan, exponent, digits) if value and math.isfinite(value) else write(value)
+        for value in values
+    ]
 
 
 def signed(change: int) -> str:
     """A change with its sign: +75, 0, −75."""
     return _minus(f"{change:+d}") if change else "0"
+
+
+def _significant(value: float, spread: float, exponent: int, digits: int) -> Written:
+    """A number with `digits` after the first of its power of ten, which is written out if it is near 1."""
+    if exponent in _PLAIN_EXPONENTS:
+        return Written(_with_spread(value, spread, max(digits - exponent, 0)))
+    scale = 10.0**exponent
+    return Written(_with_spread(value / scale, spread / scale, digits), exponent)
 
 
 def _with_spread(value: float, spread: float, decimals: int) -> str:

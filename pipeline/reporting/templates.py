@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.reporting.numbers import write
+from pipeline.reporting.numbers import Written, write, write_interval
 from pipeline.results.claims.base import Interval, Number
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _number(value: Number) -> str:
     from markupsafe import Markup, escape
 
     if isinstance(value, Interval):
-        return _number(value.estimate)
+        return Markup(_written(value)[0].html)
     return Markup(write(value).html) if isinstance(value, float) else escape(value)
 
 
@@ -42,4 +42,9 @@ def _interval(value: Number) -> str:
 
     if not isinstance(value, Interval):
         return ""
-    return Markup(f"{write(value.low).html} to {write(value.high).html}")
+    _, low, high = _written(value)
+    return Markup(f"{low.html} to {high.html}")
+
+
+def _written(interval: Interval) -> list[Written]:
+    return write_interval(interval.estimate, interval.low, interval.high)

@@ -9,6 +9,10 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.data.dataset import Dataset
 
 _PACKAGES = ("torch", "numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "mlflow", "dvc")
 _CODE = ("pipeline", "stages", "profiles", "pyproject.toml")
@@ -46,6 +50,21 @@ class DataSet:
     def words(self) -> str:
         """Name, description and numbers of images."""
         return f"{self.name}: {self.description} ({self.train_count:,} + {self.test_count:,} images)"
+
+
+def describe(dataset: Dataset) -> DataSet:
+    """What a report says of a data set, from the data set itself."""
+    origin = dataset.provenance
+    return DataSet(
+        name=dataset.name,
+        source=str(origin["source"]),
+        description=str(origin["description"]),
+        train_count=len(dataset.train),
+        test_count=len(dataset.test),
+        features=dataset.features,
+        classes=dataset.classes,
+        checksum=str(origin["checksum"]),
+    )
 
 
 def environment() -> dict[str, str]:

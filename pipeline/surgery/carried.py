@@ -71,11 +71,11 @@ class Carried:
 
     def rotate(self, basis: Tensor, layer: int | None = None) -> None:
         """t <- Q^T t along every axis of hidden width `layer` (default: this one); Q is [*K, n, n]."""
-        layer = layer or self.layer
-        _check_equal(self.net, layer)
+        if layer is not None:
+            _check(self.net, layer)
         for family in self.families:
             power = basis if family.power == 1 else basis.square()
-            family.tensors = axes.rotate(family.tensors, layer, power)
+            family.tensors = axes.rotate(family.tensors, layer or self.layer, power)
 
     def append(self, columns: Tensor) -> None:
         """Widen by the columns [*K, n_{l+1}, k] of W_{l+1}; all else, and every moment, gains zeros."""
@@ -114,19 +114,14 @@ def _check(net: MLP, layer: int) -> None:
             "activation 'tanh' acts on each coordinate and does not commute with rotations; "
             "only isotropic activations can be diagonalised, grown and pruned this way"
         )
-    _check_equal(net, layer)
-    for index in (layer - 1, layer):
-        if not bool(torch.isfinite(net.affine[index].weight).all()):
-            raise ValueError(f"maps.{index}.weight has values that are not finite; it cannot be decomposed")
-
-
-def _check_equal(net: MLP, layer: int) -> None:
-    """Padding must stay outside the basis of a width that is rotated, and at its end where it changes."""
     if any(widths[layer] != net.widths[layer] for widths in net.member_widths):
         raise ValueError(
             f"layer {layer}: the members of this ensemble have different widths there; "
             "change each `ensemble.member(k)` and stack them again"
         )
+    for index in (layer - 1, layer):
+        if not bool(torch.isfinite(net.affine[index].weight).all()):
+            raise ValueError(f"maps.{index}.weight has values that are not finite; it cannot be decomposed")
 
 
 def _moments(net: MLP, optimiser: Optimizer | None) -> list[Family]:

@@ -11,29 +11,33 @@ import pandas as pd
 
 from pipeline.experiments import experiment
 from pipeline.results.provenance import code_version
+from pipeline.tracking.connection import address, opened
 from pipeline.tracking.notes import guide
 from pipeline.tracking.runs import runs
-from pipeline.tracking.store import NOTE, Counts, describe, experiment_of, mirror, opened
-from pipeline.tracking.views import TAG, view
+from pipeline.tracking.store import NOTE, Counts, describe, experiment_of, mirror
+from pipeline.tracking.views import TAG, link, view
 
-_warned: set[str] = set()
+_given_up: set[str] = set()  # addresses of stores that failed
 
 
-def publish(
-    rows: pd.DataFrame, *, profile: str, settings: Mapping[str, Any], report: Path | None = None
-) -> bool:
-    """`synchronise`, but never raises: a failure is one line of warning (once per kind) and False.
+def publish(rows: pd.DataFrame, *, profile: str, settings: Mapping[str, Any], report: Path | None = None) -> bool:
+    """`synchronise`, but never raises: a failure is one line of warning, and False.
 
-    Training calls this. A missing, unreachable or read-only store must not stop it; `python -m stages.track`
-    publishes what is missing later.
+    Training calls this, now and then. A missing, unreachable or read-only store must neither stop it nor hold
+    it up again and again: after a failure this process does not try that store any more.
     """
+    store = address()
+    if store in _given_up:
+        return False
     try:
         synchronise(rows, profile=profile, settings=settings, report=report)
     except Exception as error:  # whatever MLflow, its database or the network may raise
-        line = reason(error)
-        if line not in _warned:
-            _warned.add(line)
-            logging.getLogger(__name__).warning("not published to MLflow: %s", line)
+        _given_up.add(store)
+        logging.getLogger(__name__).warning(
+            "warning: not published to MLflow, `python -m stages.track --profile %s` does it later: %s",
+            profile,
+            reason(error),
+        )
         return False
     return True
 
@@ -63,6 +67,19 @@ def synchronise(
             },
         )
     return counts
+
+
+def pages(server: str) -> dict[str, str]:
+    """Name -> address of the page of every experiment published here, on the server at `server`.
+
+    Makes the store if there is none.
+
+    Raises:
+        Exception: whatever MLflow, its database or the network raise.
+    """
+    with opened() as client:
+        found = [each for each in client.search_experiments() if TAG in each.tags]
+    return {each.name: link(server, each.experiment_id) for each in sorted(found, key=lambda each: each.name)}
 
 
 def reason(error: Exception) -> str:

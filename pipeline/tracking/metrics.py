@@ -9,11 +9,10 @@ steps differ and bars where they are all 0, and shows the value of the last step
                                              step 0: the same for headline measures as columns of a table, in
                                              words and padded so that text order is the order of size
     baseline/accuracy                        step 0
-    by change in width float64/epsilon, ...           likewise in float64; no precision means float32, that of training
+    by change in width float64/epsilon, ...  likewise in float64; no precision means float32, that of training
 """
 
 from __future__ import annotations
-
 
 import numpy as np
 import pandas as pd

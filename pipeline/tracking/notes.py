@@ -30,7 +30,14 @@ NOTES = {
             " should change least where the network has both an intrinsic length and a compensatory vector."
             " A configuration is named by its treatment of the two: *intrinsic length, compensation*."
         ),
-        columns=("test/accuracy", "epsilon/diag*", "epsilon/pruned*", "epsilon/grown*", "epsilon float64/diag*", "repeats"),
+        columns=(
+            "test/accuracy",
+            "epsilon/diag*",
+            "epsilon/pruned*",
+            "epsilon/grown*",
+            "epsilon float64/diag*",
+            "repeats",
+        ),
         logarithmic=("epsilon", "epsilon_scaled", "kl"),
         headlines=("epsilon", "delta_accuracy"),
     ),

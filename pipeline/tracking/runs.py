@@ -63,7 +63,8 @@ def runs(rows: pd.DataFrame, profile: str, settings: Mapping[str, Any], report: 
     tags = {"profile": profile, "experiment": experiment}
     params = _flat(settings)
     table = tabulate(rows, note(experiment).headlines)
-    groups = dict(list(table.groupby(["data", "configuration"], sort=False)))
+    grouped = table.groupby(["data", "configuration"], sort=False)
+    groups = {(str(data), str(label)): group for (data, label), group in grouped}
     places = _places(settings, list(groups))
     several = len({data for data, _ in places}) > 1
     found = _summary(report, tags, params) if report is not None else []
@@ -96,12 +97,13 @@ def _places(settings: Mapping[str, Any], found: list[tuple[str, str]]) -> list[t
 def _repeats(parent: Run, table: pd.DataFrame, settings: Mapping[str, Any]) -> Iterator[Run]:
     """The children of a configuration."""
     number, _, title = parent.name.partition(" ")
-    largest = max(table["repeat"].max(), settings.get("repeats", 1) - 1)
-    for repeat, group in table.groupby("repeat"):
+    largest = max(int(table["repeat"].max()), settings.get("repeats", 1) - 1)
+    for repeat in sorted(int(number) for number in table["repeat"].unique()):
+        group = table[table["repeat"] == repeat]
         seed = str(group["seed"].iloc[0])
         yield Run(
             place=("repeat", *parent.place[1:], str(repeat)),
-            order=parent.order + 1 + int(repeat),
+            order=parent.order + 1 + repeat,
             name=f"{number} repeat {padded(repeat, largest)}, {title}",
             description=f"One network of configuration *{title}*: repeat {repeat}, seed {seed}.",
             tags={**parent.tags, "kind": "repeat", "repeat": str(repeat), "seed": seed},

@@ -111,6 +111,13 @@ def train(net: MLP, optimiser: Optimizer, steps: int, first: int = 0) -> None:
         optimiser.step()
 
 
+def psi(net: MLP, layer: int) -> Tensor:
+    """psi_l of a map that has one, for l = 2 .. L."""
+    vector = net.affine[layer - 1].psi
+    assert vector is not None, f"map {layer} has no psi"
+    return vector
+
+
 def change_basis(net: MLP, layer: int, basis: Tensor, optimiser: Optimizer | None = None) -> None:
     """Turn hidden width `layer` by any orthogonal Q, with the machinery that the public operations use."""
     with torch.no_grad():

@@ -74,7 +74,9 @@ def test_momentum_must_be_carried_along() -> None:
 
 @pytest.mark.parametrize("kind", COMMUTE)
 @pytest.mark.parametrize(("side", "layer"), [("left", 1), ("right", 3), ("full", 2)])
-def test_diagonalising_in_the_middle_of_training_changes_nothing_for_descent(kind: str, side: str, layer: int) -> None:
+def test_diagonalising_in_the_middle_of_training_changes_nothing_for_descent(
+    kind: str, side: str, layer: int
+) -> None:
     (net, optimiser), (plain, plain_optimiser) = begun(kind), begun(kind)
     diagonalise(net, layer, side=side, optimiser=optimiser)
     train(net, optimiser, 6, first=2)

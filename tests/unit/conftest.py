@@ -25,7 +25,7 @@ ROUNDING = {"float32": 1e-6, "float64": 1e-15}
 Made = Callable[..., pd.DataFrame]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def invariance_rows() -> Made:
     """`made` below: rows of `invariance` under which all four claims are reproduced, unless told otherwise."""
     return made

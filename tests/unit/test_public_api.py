@@ -37,7 +37,7 @@ def test_the_example_of_the_design() -> None:
     first = train()
     assert net(x).shape == (48, 10)
     assert net.widths == [3072, 100, 100, 10]
-    assert [net.maps[l - 1].psi is None for l in (1, 2, 3)] == [True, False, False]
+    assert [affine.psi is None for affine in net.maps] == [True, False, False]
     assert net.maps[1].weight.shape == (100, 100) and net.maps[1].bias.shape == (100,)
     assert net.activations[0].o.item() == pytest.approx(1e-6, rel=0.1)
     diagonalise(net, layer=2, side="full", optimiser=opt)

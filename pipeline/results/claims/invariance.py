@@ -145,6 +145,8 @@ def _accuracy_kept(adapted: pd.DataFrame, width: int, basis: Basis) -> Verdict:
     numbers: dict[str, Number] = {
         "largest mean |Δ accuracy| at a change ≥ 0 (points)": float(moved.max(initial=-np.inf))
     }
+    if half is not None:
+        numbers |= {f"{half:+d}: Δ accuracy (points), {label}": interval for label, interval in pruned.items()}
     return Verdict(
         id="accuracy-kept",
         statement="Accuracy does not change under diagonalising or growing, and little under heavy pruning.",
@@ -158,7 +160,7 @@ def _accuracy_kept(adapted: pd.DataFrame, width: int, basis: Basis) -> Verdict:
             "95% interval of the mean Δ accuracy (after minus before) is above −1 point. Not reproduced if "
             "growing moved it more, or an interval is entirely below −1; else inconclusive."
         ),
-        numbers=numbers | {f"{half:+d}: Δ accuracy (points), {label}": i for label, i in pruned.items()},
+        numbers=numbers,
         basis=basis,
     )
 

@@ -6,7 +6,18 @@ import math
 
 import pytest
 import torch
-from isotropic_testing import COMPENSATIONS, DTYPES, LENGTHS, WITH_PSI, assert_close, assert_differs, inputs, network, normal
+from isotropic_testing import (
+    COMPENSATIONS,
+    DTYPES,
+    LENGTHS,
+    WITH_PSI,
+    assert_close,
+    assert_differs,
+    inputs,
+    network,
+    normal,
+    psi,
+)
 
 from pipeline import IsotropicMLP
 
@@ -100,8 +111,9 @@ def test_penalty_by_hand() -> None:
     net.assign({"maps.1.psi": double(1.0, 2.0), "maps.2.psi": double(3.0)})
     net.penalty().backward()
     assert net.penalty().item() == pytest.approx(1.4, rel=1e-15)
-    assert net.maps[1].psi.grad.tolist() == pytest.approx([0.2, 0.4], rel=1e-15)
-    assert net.maps[2].psi.grad.tolist() == pytest.approx([0.6], rel=1e-15)
+    for layer, expected in ((2, [0.2, 0.4]), (3, [0.6])):
+        gradient = psi(net, layer).grad
+        assert gradient is not None and gradient.tolist() == pytest.approx(expected, rel=1e-15)
 
 
 @pytest.mark.parametrize("compensation", [c for c in COMPENSATIONS if c != "trainable+decay"])

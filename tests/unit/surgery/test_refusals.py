@@ -16,8 +16,10 @@ WIDTHS = [5, 4, 6, 3]
 Call = Callable[[MLP, Optimizer], object]
 
 
-def begun(make: Callable[..., Optimizer] = OPTIMISERS["adamw"], **treatment: str) -> tuple[IsotropicMLP, Optimizer]:
-    net = network(WIDTHS, **treatment)
+def begun(
+    make: Callable[..., Optimizer] = OPTIMISERS["adamw"], compensation: str = "trainable+decay"
+) -> tuple[IsotropicMLP, Optimizer]:
+    net = network(WIDTHS, compensation=compensation)
     optimiser = make(net.parameters())
     train(net, optimiser, 2)
     return net, optimiser
@@ -36,7 +38,9 @@ def everything(net: MLP, optimiser: Optimizer) -> dict[str, object]:
     return found
 
 
-def assert_refused(net: MLP, optimiser: Optimizer, call: Call, words: str, kind: type[Exception] = ValueError) -> None:
+def assert_refused(
+    net: MLP, optimiser: Optimizer, call: Call, words: str, kind: type[Exception] = ValueError
+) -> None:
     before = everything(net, optimiser)
     assert before["moments"]
     with pytest.raises(kind) as caught:
@@ -61,7 +65,13 @@ def test_a_layer_out_of_range(operation: str, layer: object) -> None:
 
 @pytest.mark.parametrize(
     ("side", "layer", "allowed"),
-    [("left", 3, "1 to 2"), ("right", 1, "2 to 3"), ("right", 4, "2 to 3"), ("full", 1, "2 to 2"), ("full", 3, "2 to 2")],
+    [
+        ("left", 3, "1 to 2"),
+        ("right", 1, "2 to 3"),
+        ("right", 4, "2 to 3"),
+        ("full", 1, "2 to 2"),
+        ("full", 3, "2 to 2"),
+    ],
 )
 def test_a_layer_that_this_side_cannot_have(side: str, layer: int, allowed: str) -> None:
     net, optimiser = begun()
@@ -163,7 +173,9 @@ def test_elementwise_activations(operation: str) -> None:
 
 def test_expectation_without_data_to_take_the_mean_over() -> None:
     net, optimiser = begun(compensation="expectation")
-    assert_refused(net, optimiser, lambda n, o: prune(n, 2, 1, optimiser=o), "inputs: compensation 'expectation' needs")
+    assert_refused(
+        net, optimiser, lambda n, o: prune(n, 2, 1, optimiser=o), "inputs: compensation 'expectation' needs"
+    )
     prune(net, 2, 1, optimiser, inputs=inputs(net))
     grow(net, 2, 1, optimiser=optimiser)  # which needs none
 

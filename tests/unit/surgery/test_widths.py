@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from isotropic_testing import COMPENSATIONS, LENGTHS, WITH_PSI, assert_close, inputs, network
+from isotropic_testing import COMPENSATIONS, LENGTHS, WITH_PSI, assert_close, inputs, network, psi
 
 from pipeline import Ensemble, IsotropicMLP, grow, prune
 
@@ -48,7 +48,7 @@ def test_pruning_the_second_of_two(intrinsic_length: str, compensation: str) -> 
     assert net.maps[0].bias.item() == pytest.approx(0.0, abs=1e-15)
     assert net.activations[0].o.item() == pytest.approx(0.0 if intrinsic_length == "none" else 25.0)
     if compensation in WITH_PSI:
-        assert net.maps[1].psi.item() == pytest.approx(1 + 21)
+        assert psi(net, 2).item() == pytest.approx(1 + 21)
     gains = [math.tanh(r) / r for r in (3.0, math.sqrt(153.0))] if intrinsic_length == "none" else GAINS
     share = 21 * sum(gains) / 2 if compensation == "expectation" else 0.0
     assert net.maps[1].bias.item() == pytest.approx(0.5 + share)
@@ -67,7 +67,7 @@ def test_members_of_a_stack_are_pruned_by_their_own_treatment() -> None:
     ensemble = Ensemble([two_neurons(*pair) for pair in pairs])
     prune(ensemble, 1, 1, inputs=X)
     assert ensemble.activations[0].o.tolist() == pytest.approx([0.0, 25.0, 25.0, 25.0])
-    assert ensemble.maps[1].psi[:, 0].tolist() == pytest.approx([22.0, 0.0, 0.0, 22.0])
+    assert psi(ensemble, 2)[:, 0].tolist() == pytest.approx([22.0, 0.0, 0.0, 22.0])
     assert ensemble.maps[1].bias[:, 0].tolist() == pytest.approx([0.5, 0.5, 0.5 + 21 * sum(GAINS) / 2, 0.5])
 
 
@@ -80,7 +80,7 @@ def test_the_smallest_singular_value_goes_wherever_it_stands() -> None:
     assert net.maps[0].bias.abs().tolist() == pytest.approx([4.0])
     assert net.maps[1].weight.abs().flatten().tolist() == pytest.approx([7.0])
     assert net.activations[0].o.item() == pytest.approx(16 + 4)
-    assert net.maps[1].psi.item() == pytest.approx(1 + 2 * 5)
+    assert psi(net, 2).item() == pytest.approx(1 + 2 * 5)
 
 
 def test_growing_two_by_one() -> None:
@@ -91,14 +91,14 @@ def test_growing_two_by_one() -> None:
     assert net.maps[0].weight[2].item() == net.maps[0].bias[2].item() == 0.0
     assert 0 < abs(net.maps[1].weight[0, 2].item()) < 0.05
     assert net.activations[0].o.item() == pytest.approx(16.0)
-    assert net.maps[1].psi.item() == 1.0
+    assert psi(net, 2).item() == 1.0
 
 
 def test_psi_of_a_grown_width_gains_zeros() -> None:
     net = network([3, 4, 2, 3])
     grow(net, 2, 2)
-    assert net.maps[1].psi[2:].tolist() == net.maps[1].bias[2:].tolist() == [0.0, 0.0]
-    assert net.maps[2].psi.shape == (3,)
+    assert psi(net, 2)[2:].tolist() == net.maps[1].bias[2:].tolist() == [0.0, 0.0]
+    assert psi(net, 3).shape == (3,)
 
 
 def test_grown_neurons_are_the_first_to_be_pruned() -> None:

@@ -1,0 +1,81 @@
+"""Where the MLflow store is, and a client of it that is safe to write with."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+ENVIRONMENT = {  # unless set by the user
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a dead server then holds a call for 5 s instead of 247 s
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; by default a silent server holds each try for 120 s
+}
+_NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool")  # each table made, each try
+_WAIT = 60.0  # seconds for another process to finish publishing
+
+
+def address() -> str:
+    """The tracking URI: MLFLOW_TRACKING_URI, by default mlflow.db in the working directory; a file is absolute."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    path = _database(uri)
+    return uri if path is None else f"sqlite:///{path}"
+
+
+def artifacts(uri: str) -> Path | None:
+    """The folder of artifacts of a SQLite store: mlartifacts, beside its file. Any other store has its own place."""
+    path = _database(uri)
+    return None if path is None else path.parent / "mlartifacts"
+
+
+@contextmanager
+def opened() -> Iterator[MlflowClient]:
+    """A client of the store; if that is a file, no other process is in this block meanwhile.
+
+    Processes that make the tables of a fresh database together destroy it, and two that publish the same rows
+    together would publish them twice: hence the lock, a file beside the database.
+
+    Raises:
+        OSError, sqlite3.Error, filelock.Timeout, mlflow.exceptions.MlflowException: the store cannot be used.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    uri = address()
+    with _alone(_database(uri)):
+        from mlflow import MlflowClient
+
+        yield MlflowClient(uri)
+
+
+def _database(uri: str) -> Path | None:
+    scheme, _, path = uri.partition(":///")
+    return Path(path).absolute() if scheme == "sqlite" else None
+
+
+@contextmanager
+def _alone(path: Path | None) -> Iterator[None]:
+    """Hold the lock of a SQLite file. One that cannot be written fails at once; MLflow would try for a minute."""
+    if path is None:
+        yield
+        return
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f"{path.name}.lock")
+    lock.touch()  # where no file can be made, this fails at once; FileLock would try until the timeout
+    with FileLock(lock, timeout=_WAIT):
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        finally:
+            connection.close()
+        yield

@@ -1,0 +1,38 @@
+"""Publish to MLflow what it does not have yet: python -m stages.track --profile PROFILE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from pipeline import paths
+from pipeline.errors import InputError
+from pipeline.profile import Profile, load_profile
+from pipeline.results import rows
+from pipeline.tracking import address, reason, synchronise
+from stages import cli
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Publish the rows and the report of every experiment of the profile that has been run."""
+    options = cli.parser("Publish to MLflow what it does not have yet.").parse_args(arguments)
+    with cli.clear_errors():
+        profile = load_profile(options.profile)
+        for name in profile.experiments:
+            print(f"{name} ({profile.name}): {_track(profile, name)}")
+
+
+def _track(profile: Profile, name: str) -> str:
+    path = paths.rows(profile.name, name)
+    if not path.is_file():
+        return f"no {path} yet, `dvc repro` makes it"
+    table, settings = rows.read(path), profile.experiments[name].model_dump()
+    try:
+        counts = synchronise(table, profile=profile.name, settings=settings, report=paths.report(profile.name) / name)
+    except Exception as error:  # whatever MLflow, its database or the network may raise
+        raise InputError(f"MLFLOW_TRACKING_URI: cannot publish to {address()} ({reason(error)})") from error
+    return "runs " + ", ".join(f"{action} {count}" for action, count in asdict(counts).items())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pipeline.reporting.numbers import signed, write, write_interval
+
+
+@pytest.mark.parametrize(
+    ("value", "spread", "plain", "latex", "html"),
+    [
+        (
+            1.234e-6,
+            3.1e-7,
+            "(1.23 ± 0.31) × 10⁻⁶",
+            r"$(1.23 \pm 0.31)\times 10^{-6}$",
+            "(1.23 ± 0.31) × 10<sup>−6</sup>",
+        ),
+        (-2.5e-13, math.nan, "−2.50 × 10⁻¹³", r"$-2.50\times 10^{-13}$", "−2.50 × 10<sup>−13</sup>"),
+        (0.5321, 0.0412, "0.532 ± 0.041", r"$0.532 \pm 0.041$", "0.532 ± 0.041"),
+        (1234.0, 56.0, "1234 ± 56", r"$1234 \pm 56$", "1234 ± 56"),
+        (1e-9, 2e-8, "(0.10 ± 2.00) × 10⁻⁸", r"$(0.10 \pm 2.00)\times 10^{-8}$", "(0.10 ± 2.00) × 10<sup>−8</sup>"),
+        (0.0, 0.0, "0", "$0$", "0"),
+        (math.nan, math.nan, "–", "--", "–"),
+        (math.inf, 1.0, "–", "--", "–"),
+    ],
+)
+def test_magnitudes_choose_the_notation(value: float, spread: float, plain: str, latex: str, html: str) -> None:
+    written = write(value, spread)
+    assert (written.plain, written.latex, written.html) == (plain, latex, html)
+
+
+def test_fixed_decimals() -> None:
+    assert write(90.066, 0.744, 2).plain == "90.07 ± 0.74"
+    assert write(90.066, math.nan, 2).plain == "90.07"
+    assert write(-0.001, 0.0, 2).plain == "0.00 ± 0.00"  # no minus before a zero
+
+
+def test_a_mantissa_never_rounds_to_ten() -> None:
+    assert write(9.996e-7).plain == "1.00 × 10⁻⁶"
+    assert write(9.994e-7).plain == "9.99 × 10⁻⁷"
+
+
+@pytest.mark.parametrize(
+    ("values", "plain"),
+    [
+        ((0.9999, 0.99985, 0.99995), ["0.99990", "0.99985", "0.99995"]),
+        ((0.0332, 0.0326, 0.0338), ["0.0332", "0.0326", "0.0338"]),
+        ((1.0, 1.0, 1.0), ["1.00", "1.00", "1.00"]),
+        ((0.0, -0.042, 0.042), ["0", "−0.0420", "0.0420"]),
+        ((2e-7, 1e-7, 3e-7), ["2.00 × 10⁻⁷", "1.00 × 10⁻⁷", "3.00 × 10⁻⁷"]),
+        ((0.5, math.nan, math.nan), ["0.500", "–", "–"]),
+    ],
+)
+def test_an_interval_can_be_told_from_its_estimate(values: tuple[float, ...], plain: list[str]) -> None:
+    assert [written.plain for written in write_interval(*values)] == plain
+
+
+def test_changes_have_signs() -> None:
+    assert [signed(change) for change in (75, 0, -1)] == ["+75", "0", "−1"]

@@ -1,0 +1,182 @@
+"""From rows to the page, once, and what a reader must find there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pipeline.config import Configuration
+from pipeline.errors import InputError
+from pipeline.experiments.invariance import Settings
+from pipeline.reporting.render import render
+from pipeline.reporting.report import page
+from pipeline.results.provenance import DataSet
+
+CHANGES = [8, 1, -1, -8]
+VOID = {"meta", "br", "img", "link", "hr", "input", "col", "use", "path"}
+
+
+class Reader(HTMLParser):
+    """Checks nesting, and collects identifiers, references and text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: dict[str, list[dict[str, str | None]]] = {}
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.setdefault(tag, []).append(dict(attrs))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.setdefault(tag, []).append(dict(attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def values(self, *names: str) -> list[str]:
+        nodes = [attributes for found in self.seen.values() for attributes in found]
+        return [str(attributes[name]) for attributes in nodes for name in names if name in attributes]
+
+
+def settings(labels: list[str]) -> Settings:
+    pairs = [label.split(", ") for label in labels]
+    configurations = [Configuration.model_validate({"intrinsic_length": a, "compensation": b}) for a, b in pairs]
+    return Settings(
+        data=["digits"],
+        hidden=[16, 16],
+        layer=2,
+        changes=CHANGES,
+        repeats=3,
+        epochs=2,
+        batch_size=48,
+        optimiser="adamw",
+        learning_rate=1e-3,
+        weight_decay=1e-3,
+        psi_decay=0.1,
+        columns="normal",
+        expectation_samples=10,
+        configurations=configurations,
+    )
+
+
+DIGITS = DataSet("digits", "digits", "scikit-learn’s digits <8 x 8>", 1437, 360, 64, 10, "sha256:abcdef")
+RUN: dict[str, Any] = {"seconds": 12.5, "device": "cpu", "datasets": {"digits": asdict(DIGITS)}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, invariance_rows: Callable[..., pd.DataFrame]) -> Path:
+    root = tmp_path_factory.mktemp("report")
+    rows = invariance_rows()
+    known = settings(rows["configuration"].drop_duplicates().tolist())
+    render("invariance", "How far do the logits move?", rows, known, RUN, root / "invariance")
+    page("digits", ["invariance"], root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def reader(folder: Path) -> Reader:
+    found = Reader()
+    found.feed((folder / "index.html").read_text(encoding="utf-8"))
+    found.close()
+    return found
+
+
+def test_files_of_the_experiment(folder: Path) -> None:
+    names = {path.name for path in (folder / "invariance").iterdir()}
+    tables = {
+        f"digits-table-{name}.{end}" for name in ("1-float32", "1-float64", "4") for end in ("md", "tex", "csv")
+    }
+    measures = ("training", "epsilon", "epsilon-scaled", "kl", "delta-accuracy", "delta-sigma")
+    figures = {f"digits-{name}.{end}" for name in measures for end in ("svg", "png")}
+    others = {"claims.json", "provenance.json", "section.html", "curve-accuracy.csv", "curve-epsilon.csv"}
+    assert names == tables | figures | others
+
+
+def test_claims_are_data(folder: Path) -> None:
+    claims = json.loads((folder / "invariance" / "claims.json").read_text(encoding="utf-8"))
+    assert {claim["id"]: claim["verdict"] for claim in claims} == {
+        "exact-growth": "reproduced",
+        "close-pruning": "reproduced",
+        "constant-as-trainable": "reproduced",
+        "accuracy-kept": "reproduced",
+    }
+    assert {claim["scale"] for claim in claims} == {"64-16-16-10, 21 networks, 3 repeats, 2 epochs"}
+    assert not any(claim["basis"]["same_as_paper"] for claim in claims)
+
+
+def test_tables_hold_the_means_of_the_rows(folder: Path, invariance_rows: Callable[..., pd.DataFrame]) -> None:
+    table = pd.read_csv(folder / "invariance" / "digits-table-1-float64.csv")
+    rows = invariance_rows()
+    mine = (rows["measure"] == "epsilon") & (rows["precision"] == "float64") & (rows["change"] == -8)
+    mine &= rows["configuration"] == "trainable, none"
+    here = (table["measure"] == "epsilon") & (table["change of width"] == "-8")
+    here &= table["configuration"] == "trainable, none"
+    assert table[here]["mean"].item() == pytest.approx(rows[mine.fillna(False)]["value"].mean(), rel=1e-12)
+    assert table[table["measure"] == "sigma_sum"]["change of width"].unique().tolist() == [
+        "baseline", "8", "1", "0", "-1", "-8",
+    ]  # fmt: skip
+    accuracy = pd.read_csv(folder / "invariance" / "digits-table-4.csv")
+    assert accuracy["change of width"].unique().tolist() == ["baseline", "8", "1", "0", "-1", "-8"]
+
+
+def test_curves_are_wide_and_sorted(folder: Path) -> None:
+    epsilon = pd.read_csv(folder / "invariance" / "curve-epsilon.csv")
+    accuracy = pd.read_csv(folder / "invariance" / "curve-accuracy.csv")
+    assert epsilon["change"].tolist() == sorted([0, *CHANGES]) and len(epsilon.columns) == 8
+    assert accuracy["epoch"].tolist() == [0, 1, 2] and len(accuracy.columns) == 8
+
+
+def test_page_is_well_formed(reader: Reader) -> None:
+    assert reader.open == []
+    identifiers = reader.values("id")
+    assert len(identifiers) == len(set(identifiers))
+    inside = [target[1:] for target in reader.values("href", "xlink:href") if target.startswith("#")]
+    assert inside and set(inside) <= set(identifiers)
+    assert all("scope" in heading for heading in reader.seen["th"])
+    assert all(figure["role"] == "img" and figure["aria-label"] for figure in reader.seen["svg"])
+
+
+def test_page_needs_nothing_from_elsewhere(reader: Reader, folder: Path) -> None:
+    html = (folder / "index.html").read_text(encoding="utf-8")
+    assert not {"script", "link", "img", "iframe", "object"} & set(reader.seen)
+    assert "@import" not in html and not re.search(r"url\((?!#)", html)
+    targets = [
+        target for target in reader.values("href", "src", "xlink:href", "action") if not target.startswith("#")
+    ]
+    assert targets and all((folder / target).is_file() for target in targets)
+
+
+def test_page_says_what_was_found_and_on_what(reader: Reader) -> None:
+    text = " ".join(" ".join(reader.words).split())
+    for words in (
+        "Verdicts on 4 claims: 4 reproduced. None of them under the paper’s protocol",
+        "How far do the logits move?",
+        "scikit-learn’s digits <8 x 8> (1,437 + 360 images)",
+        "sha256:abcdef",
+        "64-16-16-10, 21 networks, 3 repeats, 2 epochs",
+        "0: 1000, 1: 1001, 2: 1002",
+        "0 (diagonalisation)",
+        "The paper’s Table 4",
+    ):
+        assert words in text, words
+
+
+def test_page_of_an_experiment_that_was_not_analysed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"invariance/claims.json: cannot be read .*stages.analyse"):
+        page("digits", ["invariance"], tmp_path)
+    assert not (tmp_path / "index.html").exists()
