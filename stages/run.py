@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -15,6 +15,7 @@ from pipeline import paths
 from pipeline.errors import InputError
 from pipeline.profile import Profile, load_profile
 from pipeline.results import headlines, rows
+from pipeline.results.provenance import describe, environment
 from pipeline.tracking import publish
 from stages import cli
 
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(profile: Profile, name: str) -> None:
+    from pipeline.data import dataset
     from pipeline.execution import jobs, runner
 
     if name not in profile.experiments:
@@ -57,8 +59,8 @@ def _run(profile: Profile, name: str) -> None:
         "jobs": len(listed),
         "jobs_run": len(missing),
         "device": listed[0].device,
-        "machine": platform.machine(),
-        "datasets": {job.data.stem: job.checksum for job in listed},
+        **environment(),
+        "datasets": {path.stem: asdict(describe(dataset.load(path))) for path in dict.fromkeys(job.data for job in listed)},
     }
     _write_json(paths.run_record(profile.name, name), how)
     publish(everything, profile=profile.name, settings=settings)

@@ -14,7 +14,7 @@ from pipeline.reporting.figures import Plot
 from pipeline.reporting.presentation import presenter
 from pipeline.reporting.svg import inline
 from pipeline.reporting.templates import template
-from pipeline.results.provenance import DataSet, environment
+from pipeline.results.provenance import data_sets, environment
 
 SECTION, CLAIMS, PROVENANCE = "section.html", "claims.json", "provenance.json"
 
@@ -35,9 +35,11 @@ def render(
         settings: its settings.
         run: the record of the run (`stages/run.py`): `datasets`, name -> fields of DataSet, and how it was run.
         folder: where to write; made if it is not there.
+
+    Raises:
+        InputError: the record of the run does not describe its data sets.
     """
-    data = {name: DataSet(**description) for name, description in run["datasets"].items()}
-    presentation = presenter(experiment).present(rows, settings, data)
+    presentation = presenter(experiment).present(rows, settings, data_sets(run))
     for part in presentation.parts:
         for table in part.tables:
             table.save(folder)

@@ -13,7 +13,7 @@ from pipeline.reporting.render import CLAIMS, PROVENANCE, SECTION
 from pipeline.reporting.style import COLOURS
 from pipeline.reporting.templates import template
 from pipeline.results.claims.base import Outcome
-from pipeline.results.provenance import DataSet
+from pipeline.results.provenance import data_sets
 
 
 def page(profile: str, experiments: Sequence[str], folder: Path) -> Path:
@@ -65,15 +65,15 @@ def _summary(claims: Sequence[Mapping[str, Any]]) -> str:
 def _provenance(record: Mapping[str, Any]) -> dict[str, dict[str, object]]:
     """Heading -> label -> value, for the tables at the end of the page."""
     run = dict(record["run"])
-    data = {name: f"{DataSet(**fields).words}; {fields['checksum']}" for name, fields in run.pop("datasets").items()}
+    data = {name: f"{known.words}; {known.checksum}" for name, known in data_sets(run).items()}
+    del run["datasets"]
     seeds: dict[str, object] = {}
     for entry in record["seeds"]:
         so_far = f"{seeds[entry['data']]}, " if entry["data"] in seeds else ""
         seeds[entry["data"]] = f"{so_far}{entry['repeat']}: {entry['seed']}"
-    made = run.pop("environment", {})
     return {
         "Data": data,
-        "The run that made the rows": run | made,
+        "The run that made the rows": run,
         "The analysis that made this report": record["report"],
         "Seed of the initialisation of each repeat": seeds,
     }

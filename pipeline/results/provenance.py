@@ -6,13 +6,13 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from pipeline.data.dataset import Dataset
+from pipeline.errors import InputError
 
 _PACKAGES = ("torch", "numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "mlflow", "dvc")
 _CODE = ("pipeline", "stages", "profiles", "pyproject.toml")
@@ -52,19 +52,17 @@ class DataSet:
         return f"{self.name}: {self.description} ({self.train_count:,} + {self.test_count:,} images)"
 
 
-def describe(dataset: Dataset) -> DataSet:
-    """What a report says of a data set, from the data set itself."""
-    origin = dataset.provenance
-    return DataSet(
-        name=dataset.name,
-        source=str(origin["source"]),
-        description=str(origin["description"]),
-        train_count=len(dataset.train),
-        test_count=len(dataset.test),
-        features=dataset.features,
-        classes=dataset.classes,
-        checksum=str(origin["checksum"]),
-    )
+def data_sets(record: Mapping[str, Any]) -> dict[str, DataSet]:
+    """Name -> data set, from the record of a run, where `datasets` holds the fields of each.
+
+    Raises:
+        InputError: the record has no such entry.
+    """
+    try:
+        return {name: DataSet(**fields) for name, fields in record["datasets"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        found = f"{record.get('datasets')!r} does not describe data sets"
+        raise InputError(f"record of the run: datasets: {found}; `python -m stages.run` writes it") from error
 
 
 def environment() -> dict[str, str]:

@@ -13,7 +13,7 @@ from pipeline.experiments import experiment
 from pipeline.results.provenance import code_version
 from pipeline.tracking.connection import address, opened
 from pipeline.tracking.notes import guide
-from pipeline.tracking.runs import runs
+from pipeline.tracking.runs import plan
 from pipeline.tracking.store import NOTE, Counts, describe, experiment_of, mirror
 from pipeline.tracking.views import TAG, link, view
 
@@ -51,7 +51,7 @@ def synchronise(
         Exception: whatever MLflow, its database or the network raise.
     """
     name = str(rows["experiment"].iloc[0])
-    wanted = runs(rows, profile, settings, report)
+    wanted = plan(rows, profile, settings, report)
     with opened() as client:
         found = experiment_of(client, f"{name} ({profile})", f"{profile}/{name}")
         counts = mirror(client, found, wanted, code_version())

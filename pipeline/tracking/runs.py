@@ -52,7 +52,7 @@ class Run:
         return _digest(self.order, self.name, self.description, self.tags, self.params, self.metrics, files)
 
 
-def runs(rows: pd.DataFrame, profile: str, settings: Mapping[str, Any], report: Path | None) -> list[Run]:
+def plan(rows: pd.DataFrame, profile: str, settings: Mapping[str, Any], report: Path | None) -> list[Run]:
     """All runs of one experiment, parents before their children.
 
     Each configuration (of each data set) is a run with the means over its repeats, each repeat a child of it

@@ -103,7 +103,7 @@ def test_files_of_the_experiment(folder: Path) -> None:
     }
     measures = ("training", "epsilon", "epsilon-scaled", "kl", "delta-accuracy", "delta-sigma")
     figures = {f"digits-{name}.{end}" for name in measures for end in ("svg", "png")}
-    others = {"claims.json", "provenance.json", "section.html", "curve-accuracy.csv", "curve-epsilon.csv"}
+    others = {"claims.json", "provenance.json", "section.html", "curve-accuracy.csv", "curve-log10-epsilon.csv"}
     assert names == tables | figures | others
 
 
@@ -135,8 +135,9 @@ def test_tables_hold_the_means_of_the_rows(folder: Path, invariance_rows: Callab
 
 
 def test_curves_are_wide_and_sorted(folder: Path) -> None:
-    epsilon = pd.read_csv(folder / "invariance" / "curve-epsilon.csv")
+    epsilon = pd.read_csv(folder / "invariance" / "curve-log10-epsilon.csv")
     accuracy = pd.read_csv(folder / "invariance" / "curve-accuracy.csv")
+    assert epsilon.drop(columns="change").to_numpy().max() < 1  # decades, not values
     assert epsilon["change"].tolist() == sorted([0, *CHANGES]) and len(epsilon.columns) == 8
     assert accuracy["epoch"].tolist() == [0, 1, 2] and len(accuracy.columns) == 8
 

@@ -1,0 +1,91 @@
+"""stages.analyse and stages.report, from the files of a run to the files of a report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pipeline import paths
+from pipeline.config import Configuration
+from pipeline.results import rows
+from pipeline.results.provenance import DataSet
+from stages import analyse, report
+
+LABEL = "trainable, trainable+decay"
+SETTINGS = SimpleNamespace(
+    data=["digits"],
+    hidden=[16, 16],
+    layer=2,
+    changes=[1, -1],
+    configurations=[Configuration(intrinsic_length="trainable", compensation="trainable+decay")],
+    repeats=2,
+    epochs=1,
+    batch_size=48,
+    optimiser="adamw",
+    learning_rate=1e-3,
+    weight_decay=1e-3,
+    psi_decay=0.1,
+    columns="normal",
+)
+DIGITS = DataSet("digits", "digits", "a few digits", 10, 5, 64, 10, "sha256:0")
+
+
+@pytest.fixture
+def made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invariance_rows: Callable[..., pd.DataFrame]
+) -> Callable[[Any], None]:
+    """Writes the rows and the record of a run of profile `mine` into an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    for stage in (analyse, report):
+        monkeypatch.setattr(stage, "load_profile", lambda _: SimpleNamespace(experiments={"invariance": SETTINGS}))
+
+    def write(record: Any) -> None:
+        table = invariance_rows(changes=[1, 0, -1], repeats=2, epochs=1, configurations=[LABEL])
+        rows.write(table, paths.rows("mine", "invariance"))
+        paths.run_record("mine", "invariance").write_text(json.dumps(record))
+
+    return write
+
+
+def test_rows_become_a_page(made: Callable[[Any], None], capsys: pytest.CaptureFixture[str]) -> None:
+    made({"datasets": {"digits": asdict(DIGITS)}})
+    analyse.main(["invariance", "--profile", "mine"])
+    assert capsys.readouterr().out.splitlines()[:2] == ["exact-growth: reproduced", "close-pruning: inconclusive"]
+    report.main(["--profile", "mine"])
+    assert capsys.readouterr().out == "reports/mine/index.html\n"
+    assert "a few digits" in Path("reports/mine/index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("record", "arguments", "said"),
+    [
+        (None, ["nothing"], "experiments.nothing is not there; there are: invariance"),
+        (None, ["invariance"], "results/mine/invariance/rows.parquet: no such file"),
+        ({"datasets": {"digits": "sha256:0"}}, ["invariance"], "does not describe data sets"),
+        ([1], ["invariance"], "results/mine/invariance/run.json: cannot be read"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    made: Callable[[Any], None], capsys: pytest.CaptureFixture[str], record: Any, arguments: list[str], said: str
+) -> None:
+    if record is not None:
+        made(record)
+    with pytest.raises(SystemExit) as caught:
+        analyse.main([*arguments, "--profile", "mine"])
+    captured = capsys.readouterr()
+    assert caught.value.code == 1
+    assert captured.err.startswith("error: ") and captured.err.count("\n") == 1 and said in captured.err
+    assert not Path("reports").exists()
+
+
+def test_a_page_needs_its_analyses(made: Callable[[Any], None], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        report.main(["--profile", "mine"])
+    assert "reports/mine/invariance/claims.json: cannot be read" in capsys.readouterr().err

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline import paths
+from pipeline.results.rows import write
+from stages import track, ui
+
+Rows = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty project with the profile `smoke`, whose store is a folder: a failure without a wait."""
+    (tmp_path / "profiles").mkdir()
+    shutil.copy("profiles/smoke.yaml", tmp_path / "profiles")
+    (tmp_path / "store").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///store")
+
+
+def test_without_rows_there_is_nothing_to_publish(capsys: pytest.CaptureFixture[str]) -> None:
+    track.main(["--profile", "smoke"])
+    assert "dvc repro" in capsys.readouterr().out
+
+
+def test_a_failure_to_publish_is_one_line_and_exit_1(
+    invariance_rows: Rows, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(invariance_rows(), paths.rows("smoke", "invariance"))
+    with pytest.raises(SystemExit) as ended:
+        track.main(["--profile", "smoke"])
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: MLFLOW_TRACKING_URI: cannot publish to sqlite:///")
+    assert said.count("\n") == 1
+
+
+def test_a_store_that_cannot_be_read_is_not_served(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ui.main(["--port", str(_free_port())])
+    assert ended.value.code == 1
+    assert "cannot read sqlite:///" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(SystemExit) as ended:
+            ui.main(["--port", str(other.getsockname()[1])])
+    assert ended.value.code == 1
+    assert "try another port" in capsys.readouterr().err
+
+
+def _free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
