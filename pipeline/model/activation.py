@@ -62,7 +62,7 @@ class IsotropicTanh(nn.Module):
 
     def squared_length(self, h: Tensor) -> Tensor:
         """s = ||h||^2 + o, one scalar a sample: [*K, B, n] -> [*K, B, 1]."""
-        return (h * h).sum(-1, keepdim=True) + self.o[..., None, None]
+        return torch.linalg.vecdot(h, h).unsqueeze(-1) + self.o[..., None, None]
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor | None]:
         """h [*K, B, n] -> (g h [*K, B, n], g [*K, B, 1])."""

@@ -34,9 +34,9 @@ class AffineMap(nn.Module):
 
     def forward(self, x: Tensor, g: Tensor | None = None) -> Tensor:
         """x [*K, B, n_{l-1}], g [*K, B, 1] of the activation before -> [*K, B, n_l]."""
-        h = x @ self.weight.mT + self.bias[..., None, :]  # [*K, B, n_l]
+        h = (x @ self.weight.mT).add_(self.bias[..., None, :])  # [*K, B, n_l]
         if self.psi is not None and g is not None:
-            h = h + g * self.psi[..., None, :]
+            h = h.addcmul_(g, self.psi[..., None, :])
         return h
 
 

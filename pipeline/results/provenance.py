@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    from pipeline.data.dataset import Dataset
 
 _PACKAGES = ("torch", "numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "mlflow", "dvc")
 _CODE = ("pipeline", "stages", "profiles", "pyproject.toml")
@@ -50,6 +53,21 @@ class DataSet:
     def words(self) -> str:
         """Name, description and numbers of images."""
         return f"{self.name}: {self.description} ({self.train_count:,} + {self.test_count:,} images)"
+
+
+def describe(dataset: Dataset) -> DataSet:
+    """What a report says of a data set, from the data set itself."""
+    origin = dataset.provenance
+    return DataSet(
+        name=dataset.name,
+        source=str(origin["source"]),
+        description=str(origin["description"]),
+        train_count=len(dataset.train),
+        test_count=len(dataset.test),
+        features=dataset.features,
+        classes=dataset.classes,
+        checksum=str(origin["checksum"]),
+    )
 
 
 def data_sets(record: Mapping[str, Any]) -> dict[str, DataSet]:

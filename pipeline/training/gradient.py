@@ -42,10 +42,15 @@ def backward(net: MLP, x: Tensor, y: Tensor) -> Tensor:
         inputs.append(a)
         h = affine(a, g)
 
-    log_p = h.log_softmax(-1)  # [*K, B, n_L]
-    d = log_p.exp()
+    # Softmax by hand: torch's own is slow over so few classes.
     labels = y.unsqueeze(-1)
-    d.scatter_add_(-1, labels, torch.full_like(labels, -1, dtype=d.dtype))
+    h -= h.amax(-1, keepdim=True)
+    chosen = h.gather(-1, labels)  # [*K, B, 1]
+    d = h.exp_()  # [*K, B, n_L]
+    total = d.sum(-1, keepdim=True)
+    loss = (total.log() - chosen).mean((-2, -1))
+    d /= total
+    d.scatter_add_(-1, labels, torch.full_like(chosen, -1))
     d /= y.shape[-1]
 
     for index in range(net.depth - 1, -1, -1):
@@ -57,9 +62,9 @@ def backward(net: MLP, x: Tensor, y: Tensor) -> Tensor:
         dt = d @ affine.weight  # [*K, B, n_{l-1}]
         a, s, g = saved[index - 1]
         if s is None or g is None:
-            d = dt * (1 - inputs[index].square())
+            d = dt.addcmul_(dt, inputs[index].square(), value=-1)
             continue
-        c = (dt * a).sum(-1, keepdim=True)  # [*K, B, 1]
+        c = torch.linalg.vecdot(dt, a).unsqueeze(-1)  # [*K, B, 1]
         if affine.psi is not None:
             c += d @ affine.psi.unsqueeze(-1)
             if isinstance(affine.psi, nn.Parameter):
@@ -69,8 +74,8 @@ def backward(net: MLP, x: Tensor, y: Tensor) -> Tensor:
         activation = net.activations[index - 1]
         if isinstance(activation.log_o, nn.Parameter):
             torch.mul(c.sum((-2, -1)), activation.o / 2, out=_room(activation.log_o))
-        d = g * dt + c * a
-    return -log_p.gather(-1, labels).mean((-2, -1))
+        d = dt.mul_(g).addcmul_(c, a)
+    return loss
 
 
 def _room(parameter: Tensor) -> Tensor:

@@ -21,10 +21,10 @@ from pipeline.results.statistics import select, summarise
 PAPER_SOURCES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "caltech256": "Caltech-256"}
 PAPER_CHANGES = [75, 50, 25, 5, 1, 0, -1, -5, -25, -50, -75]
 PAPER_LABELS = {*COMPENSATED, NO_LENGTH, NO_PSI, EXPECTATION}
-PRECISIONS = ("float32", "float64")
+PRECISIONS = ["float32", "float64"]
 # Measure -> the precisions worth showing: both where that tells exact from small.
-FIGURES = dict.fromkeys(["epsilon", "epsilon_scaled", "kl"], PRECISIONS)
-FIGURES |= dict.fromkeys(["delta_accuracy", "delta_sigma"], PRECISIONS[:1])
+FIGURES = {measure: PRECISIONS for measure in ("epsilon", "epsilon_scaled", "kl")}
+FIGURES |= {measure: PRECISIONS[:1] for measure in ("delta_accuracy", "delta_sigma")}
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:

@@ -77,9 +77,10 @@ def _worst(rows: pd.DataFrame, name: str) -> dict[str, Number]:
     if rows.empty:
         return {f"values of {name}": 0}
     worst = rows.iloc[int(np.argmax(rows["value"].fillna(np.inf)))]
+    where = f"{worst['change']:+d}" if worst["change"] else "0"
     return {
         f"largest {name}": float(worst["value"]),
-        f"largest {name} is at": f"{worst['configuration']}; {worst['change']:+d}; repeat {worst['repeat']}",
+        f"largest {name} is at": f"{worst['configuration']}; {where}; repeat {worst['repeat']}",
         f"values of {name}": len(rows),
     }
 
