@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -10,28 +11,31 @@ from pipeline.results.statistics import select
 
 
 def headlines(experiment: str, rows: pd.DataFrame) -> dict[str, Any]:
-    """Headline numbers of an experiment, means over repeats, as nested JSON."""
-    return _HEADLINES[experiment](rows)
+    """Headline numbers of an experiment as JSON, for each data set; DVC shows five decimals."""
+    return {str(data): _HEADLINES[experiment](some) for data, some in rows.groupby("data", sort=False)}
 
 
 def _invariance(rows: pd.DataFrame) -> dict[str, Any]:
-    """Per data set and configuration: accuracy, and epsilon at the ends and at diagonalisation."""
-    summary: dict[str, Any] = {}
-    for data, of_data in rows.groupby("data", sort=False):
-        for label, some in of_data.groupby("configuration", sort=False):
-            baseline = select(some, phase="baseline", measure="accuracy", precision="float32")
-            epsilon = select(some, phase="adapted", measure="epsilon", precision="float32")
-            means = epsilon.groupby("change")["value"].mean()
-            steps = {"most_grown": means.index.max(), "diagonalised": 0, "most_pruned": means.index.min()}
-            summary.setdefault(str(data), {})[str(label)] = {
-                "accuracy": _rounded(baseline["value"].mean()),
-                **{f"epsilon_{name}": _rounded(means[change]) for name, change in steps.items()},
-            }
-    return summary
+    """Accuracy, and log10 of the mean epsilon at the most neurons added and at the most removed."""
+    baseline = select(rows, phase="baseline", measure="accuracy", precision="float32")
+    adapted = select(rows, phase="adapted", measure="epsilon")
 
+    def epsilon(label: str, change: int, precision: str) -> float:
+        some = select(adapted, configuration=label, change=change, precision=precision)["value"]
+        return round(math.log10(some.mean()), 3) if len(some) and some.mean() > 0 else -math.inf
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.4g}")
+    most, least = int(adapted["change"].max()), int(adapted["change"].min())
+    both = "trainable, trainable+decay"
+    return {
+        "accuracy": round(float(baseline["value"].mean()), 2),
+        "log10_epsilon": {
+            "grown_float32": epsilon(both, most, "float32"),
+            "grown_float64": epsilon(both, most, "float64"),
+            "pruned": epsilon(both, least, "float32"),
+            "pruned_without_length": epsilon("none, trainable+decay", least, "float32"),
+            "pruned_without_psi": epsilon("trainable, none", least, "float32"),
+        },
+    }
 
 
 _HEADLINES = {"invariance": _invariance}

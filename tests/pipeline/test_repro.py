@@ -79,8 +79,8 @@ def test_editing_the_surgery_does(clone):
 def test_metrics_and_plots_say_something(clone):
     shown = json.loads(run(clone, "dvc", "metrics", "show", "--json"))
     text = json.dumps(shown)
-    assert "epsilon_most_pruned" in text
-    assert "trainable, trainable+decay" in text
+    assert "pruned_without_psi" in text
+    assert "grown_float64" in text
     run(clone, "dvc", "plots", "show", "profiles/smoke/dvc.yaml:analyse@invariance", "--out", "plots")
 
 
