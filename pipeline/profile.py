@@ -28,6 +28,17 @@ class Profile:
     data: dict[str, Data]
     experiments: dict[str, Any]
 
+    def settings(self, name: str) -> Any:
+        """The settings of an experiment.
+
+        Raises:
+            InputError: the profile has no such experiment.
+        """
+        if name not in self.experiments:
+            known = ", ".join(self.experiments)
+            raise InputError(f"{paths.profile(self.name)}: experiments.{name} is not there; there are: {known}")
+        return self.experiments[name]
+
 
 def load_profile(name: str) -> Profile:
     """Read and check profiles/<name>.yaml, all of it, before anything runs.

@@ -12,6 +12,7 @@ from pipeline.errors import InputError
 from pipeline.experiments import experiment
 from pipeline.profile import load_profile
 from pipeline.results import rows
+from pipeline.tracking import publish
 from stages import cli
 
 
@@ -27,15 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _analyse(profile: str, name: str) -> None:
     from pipeline.reporting.render import render
 
-    known = load_profile(profile).experiments
-    if name not in known:
-        raise InputError(f"{paths.profile(profile)}: experiments.{name} is not there; there are: {', '.join(known)}")
+    settings = load_profile(profile).settings(name)
     table = rows.read(paths.rows(profile, name))
     record = _read_json(paths.run_record(profile, name))
     folder = paths.report(profile) / name
-    render(name, experiment(name).QUESTION, table, known[name], record, folder)
+    render(name, experiment(name).QUESTION, table, settings, record, folder)
     for claim in json.loads((folder / "claims.json").read_text(encoding="utf-8")):
         print(f"{claim['id']}: {claim['verdict']}")
+    publish(table, profile=profile, settings=settings.model_dump(), report=folder)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

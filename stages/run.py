@@ -12,7 +12,6 @@ import pandas as pd
 from tqdm import tqdm
 
 from pipeline import paths
-from pipeline.errors import InputError
 from pipeline.profile import Profile, load_profile
 from pipeline.results import headlines, rows
 from pipeline.results.provenance import describe, environment
@@ -35,10 +34,7 @@ def _run(profile: Profile, name: str) -> None:
     from pipeline.data import dataset
     from pipeline.execution import jobs, runner
 
-    if name not in profile.experiments:
-        known = ", ".join(profile.experiments)
-        raise InputError(f"{paths.profile(profile.name)}: experiments.{name} is not there; there are: {known}")
-    started, settings = time.monotonic(), profile.experiments[name].model_dump()
+    started, settings = time.monotonic(), profile.settings(name).model_dump()
     listed = jobs.jobs(profile, name)
     tables = {job.key: rows.read(job.shard) for job in listed if job.shard.exists()}
     missing = [job for job in listed if job.key not in tables]
@@ -54,13 +50,14 @@ def _run(profile: Profile, name: str) -> None:
     everything = pd.concat([tables[job.key] for job in listed], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
     _write_json(paths.metrics(profile.name, name), headlines.headlines(name, everything))
+    files = dict.fromkeys(job.data for job in listed)
     how = {
         "seconds": round(time.monotonic() - started, 1),
         "jobs": len(listed),
         "jobs_run": len(missing),
         "device": listed[0].device,
         **environment(),
-        "datasets": {path.stem: asdict(describe(dataset.load(path))) for path in dict.fromkeys(job.data for job in listed)},
+        "datasets": {path.stem: asdict(describe(dataset.load(path))) for path in files},
     }
     _write_json(paths.run_record(profile.name, name), how)
     publish(everything, profile=profile.name, settings=settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def jobs(profile: Profile, name: str) -> list[Job]:
 
 
 def _together(widths: list[int]) -> int:
-    parameters = sum(m * n + n for m, n in zip(widths[:-1], widths[1:], strict=True))
+    parameters = sum(m * n + n for m, n in pairwise(widths))
     return max(1, min(_MOST_TOGETHER, _PARAMETERS_TOGETHER // parameters))
 
 

@@ -117,7 +117,8 @@ class Ensemble(MLP):
     def _small(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The lengths and psi that some members train and others do not, with the mask of those that do."""
         if self._mixed["log_o"]:
-            yield from ((activation.log_o, self.trains_length) for activation in self.activations)
+            lengths = (a.log_o for a in self.activations if isinstance(a, IsotropicTanh))
+            yield from ((length, self.trains_length) for length in lengths)
         if self._mixed["psi"]:
             yield from ((affine.psi, self.trains_psi) for affine in self.affine if affine.psi is not None)
 

@@ -20,9 +20,9 @@ def _invariance(rows: pd.DataFrame) -> dict[str, Any]:
     baseline = select(rows, phase="baseline", measure="accuracy", precision="float32")
     adapted = select(rows, phase="adapted", measure="epsilon")
 
-    def epsilon(label: str, change: int, precision: str) -> float:
+    def epsilon(label: str, change: int, precision: str) -> float | None:
         some = select(adapted, configuration=label, change=change, precision=precision)["value"]
-        return round(math.log10(some.mean()), 3) if len(some) and some.mean() > 0 else -math.inf
+        return round(math.log10(some.mean()), 3) if some.mean() > 0 else None
 
     most, least = int(adapted["change"].max()), int(adapted["change"].min())
     both = "trainable, trainable+decay"

@@ -20,6 +20,7 @@ import pandas as pd
 from pipeline.results.statistics import summarise
 
 Metric = tuple[str, int, float]  # name, step, value
+_DIGITS = 6  # significant: MLflow's tables print all there are and cut off the exponent; rows have the rest
 
 
 def tabulate(rows: pd.DataFrame, headlines: tuple[str, ...]) -> pd.DataFrame:
@@ -40,6 +41,11 @@ def tabulate(rows: pd.DataFrame, headlines: tuple[str, ...]) -> pd.DataFrame:
     return table.assign(step=table["step"].astype(int), value=value)
 
 
+def values(table: pd.DataFrame) -> tuple[Metric, ...]:
+    """The metrics of one network, from its part of `tabulate`'s table."""
+    return tuple(map(_metric, table["metric"], table["step"], table["value"]))
+
+
 def means(table: pd.DataFrame) -> tuple[Metric, ...]:
     """The metrics of one configuration, from its part of `tabulate`'s table.
 
@@ -51,16 +57,20 @@ def means(table: pd.DataFrame) -> tuple[Metric, ...]:
     found: list[Metric] = [("repeats", 0, float(table["repeat"].nunique()))]
     curves = set(table.loc[table["step"] != 0, "metric"])
     for name, step, mean, sd in zip(*columns, strict=True):
-        found.append((name, step, mean))
+        found.append(_metric(name, step, mean))
         if name not in curves and np.isfinite(sd):
             section, _, last = name.rpartition("/")
-            found.append((f"{section} sd/{last}", 0, sd))
+            found.append(_metric(f"{section} sd/{last}", 0, sd))
     return tuple(found)
 
 
 def padded(number: object, largest: object) -> str:
     """A number with zeros before it, as wide as the largest: as text it sorts as it counts."""
     return str(number).zfill(len(str(largest)))
+
+
+def _metric(name: str, step: int, value: float) -> Metric:
+    return name, step, float(f"{value:.{_DIGITS}g}")
 
 
 def _words(changes: pd.Series[int]) -> dict[int, str]:

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.config import Configuration
-from pipeline.tracking.metrics import Metric, means, padded, tabulate
+from pipeline.tracking.metrics import Metric, means, padded, tabulate, values
 from pipeline.tracking.notes import note
 
 ARTIFACTS = frozenset({".svg", ".png", ".md", ".csv", ".tex", ".json"})
@@ -108,7 +108,7 @@ def _repeats(parent: Run, table: pd.DataFrame, settings: Mapping[str, Any]) -> I
             description=f"One network of configuration *{title}*: repeat {repeat}, seed {seed}.",
             tags={**parent.tags, "kind": "repeat", "repeat": str(repeat), "seed": seed},
             params=parent.params,
-            metrics=tuple(zip(group["metric"], group["step"], group["value"], strict=True)),
+            metrics=values(group),
             parent=parent.place,
         )
 
@@ -118,23 +118,28 @@ def _summary(folder: Path, tags: dict[str, str], params: dict[str, str]) -> list
     files = tuple(sorted(path for path in folder.glob("*") if path.suffix in ARTIFACTS))
     if not files:
         return []
-    claims = folder / "claims.json"
-    verdicts = json.loads(claims.read_text()) if claims in files else []
-    lines = [
-        f"- **{claim['id']}: {claim['verdict']}.** {claim['statement']} ({claim['basis']['data']}, {claim['scale']})"
-        for claim in verdicts
-    ]
     return [
         Run(
             place=("summary",),
             order=0,
             name="0 summary",
-            description="\n".join(["Tables, figures and claims: see *Artifacts*.", "", *lines]),
+            description=_verdicts(folder / "claims.json"),
             tags={**tags, "kind": "summary"},
             params=params,
             files=files,
         )
     ]
+
+
+def _verdicts(path: Path) -> str:
+    """The verdicts in claims.json, under what each was judged on."""
+    lines = ["Tables, figures and claims: see *Artifacts*."]
+    for claim in json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []:
+        basis = f"\nJudged on {claim['basis']['data']}; {claim['scale']}:\n"
+        if basis not in lines:
+            lines.append(basis)
+        lines.append(f"- **{claim['id']}: {claim['verdict']}.** {claim['statement']}")
+    return "\n".join(lines)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from pipeline.model.activation import IsotropicTanh, gain, gain_slope
-from pipeline.model.base import MLP
+from pipeline.model.base import MLP, AffineMap
 
 
 @torch.no_grad()
@@ -29,53 +31,70 @@ def backward(net: MLP, x: Tensor, y: Tensor) -> Tensor:
     Returns:
         The mean cross-entropy [*K], in nats, without the penalty.
     """
-    maps, saved, inputs = net.affine, [], [x]
-    h = maps[0](x)
-    for affine, activation in zip(maps[1:], net.activations, strict=True):
-        if isinstance(activation, IsotropicTanh):
-            s = activation.squared_length(h)  # [*K, B, 1]
-            g = gain(s)
-            a = g * h
-        else:
-            s, g, a = None, None, h.tanh()
-        saved.append((h, s, g))
-        inputs.append(a)
-        h = affine(a, g)
-
-    # Softmax by hand: torch's own is slow over so few classes.
-    labels = y.unsqueeze(-1)
-    h -= h.amax(-1, keepdim=True)
-    chosen = h.gather(-1, labels)  # [*K, B, 1]
-    d = h.exp_()  # [*K, B, n_L]
-    total = d.sum(-1, keepdim=True)
-    loss = (total.log() - chosen).mean((-2, -1))
-    d /= total
-    d.scatter_add_(-1, labels, torch.full_like(chosen, -1))
-    d /= y.shape[-1]
-
-    for index in range(net.depth - 1, -1, -1):
-        affine = maps[index]
-        torch.matmul(d.mT, inputs[index], out=_room(affine.weight))  # [*K, n_l, n_{l-1}]
-        torch.sum(d, -2, out=_room(affine.bias))
-        if index == 0:
-            break
-        dt = d @ affine.weight  # [*K, B, n_{l-1}]
-        a, s, g = saved[index - 1]
-        if s is None or g is None:
-            d = dt.addcmul_(dt, inputs[index].square(), value=-1)
+    h, steps = _forward(net, x)
+    loss, d = _cross_entropy(h, y)
+    for affine, step in zip(reversed(net.affine[1:]), reversed(steps), strict=True):
+        _affine_gradient(affine, step.output, d)
+        dt = d @ affine.weight  # [*K, B, n_l]
+        if step.activation is None or step.s is None or step.g is None:
+            d = dt.addcmul_(dt, step.output.square(), value=-1)
             continue
-        c = torch.linalg.vecdot(dt, a).unsqueeze(-1)  # [*K, B, 1]
+        c = torch.linalg.vecdot(dt, step.h).unsqueeze(-1)  # [*K, B, 1]
         if affine.psi is not None:
             c += d @ affine.psi.unsqueeze(-1)
             if isinstance(affine.psi, nn.Parameter):
                 decay = 2 * net.psi_decay[..., None] * affine.psi
-                torch.add((g * d).sum(-2), decay, out=_room(affine.psi))
-        c *= gain_slope(s, g)
-        activation = net.activations[index - 1]
-        if isinstance(activation.log_o, nn.Parameter):
-            torch.mul(c.sum((-2, -1)), activation.o / 2, out=_room(activation.log_o))
-        d = dt.mul_(g).addcmul_(c, a)
+                torch.add((step.g * d).sum(-2), decay, out=_room(affine.psi))
+        c *= gain_slope(step.s, step.g)
+        if isinstance(step.activation.log_o, nn.Parameter):
+            torch.mul(c.sum((-2, -1)), step.activation.o / 2, out=_room(step.activation.log_o))
+        d = dt.mul_(step.g).addcmul_(c, step.h)
+    _affine_gradient(net.affine[0], x, d)
     return loss
+
+
+class _Step(NamedTuple):
+    """What the way back needs of h -> output = g h. Standard tanh has neither s nor g nor an intrinsic length."""
+
+    activation: IsotropicTanh | None
+    h: Tensor  # [*K, B, n_l]
+    s: Tensor | None  # [*K, B, 1]
+    g: Tensor | None  # [*K, B, 1]
+    output: Tensor  # [*K, B, n_l]
+
+
+def _forward(net: MLP, x: Tensor) -> tuple[Tensor, list[_Step]]:
+    h, steps = net.affine[0](x), []
+    for affine, activation in zip(net.affine[1:], net.activations, strict=True):
+        if isinstance(activation, IsotropicTanh):
+            s = activation.squared_length(h)
+            g = gain(s)
+            steps.append(_Step(activation, h, s, g, g * h))
+        else:
+            steps.append(_Step(None, h, None, None, h.tanh()))
+        h = affine(steps[-1].output, steps[-1].g)
+    return h, steps
+
+
+def _cross_entropy(h: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean cross-entropy [*K] and its gradient [*K, B, n_L] at logits h, which are overwritten.
+
+    The softmax is written out: torch's own is slow over so few classes.
+    """
+    labels = y.unsqueeze(-1)
+    h -= h.amax(-1, keepdim=True)
+    chosen = h.gather(-1, labels)  # [*K, B, 1]
+    d = h.exp_()
+    total = d.sum(-1, keepdim=True)  # [*K, B, 1]
+    loss = (total.log() - chosen).mean((-2, -1))
+    d /= total
+    d.scatter_add_(-1, labels, torch.full_like(chosen, -1))
+    return loss, d.div_(y.shape[-1])
+
+
+def _affine_gradient(affine: AffineMap, a: Tensor, d: Tensor) -> None:
+    torch.matmul(d.mT, a, out=_room(affine.weight))  # [*K, n_{l+1}, n_l]
+    torch.sum(d, -2, out=_room(affine.bias))
 
 
 def _room(parameter: Tensor) -> Tensor:

@@ -44,9 +44,8 @@ def function_change(before: Tensor, after: Tensor, labels: Tensor) -> dict[str, 
     """
     z, changed = before.double(), after.double()
     moved = torch.linalg.vector_norm(changed - z, dim=-1)  # [*K, N]
-    divergence = functional.kl_div(
-        changed.log_softmax(-1), z.log_softmax(-1), reduction="none", log_target=True
-    ).sum(-1)
+    log_p, log_q = z.log_softmax(-1), changed.log_softmax(-1)
+    divergence = functional.kl_div(log_q, log_p, reduction="none", log_target=True).sum(-1)  # [*K, N]
     return {
         "epsilon": moved.mean(-1),
         "epsilon_scaled": 100 * (moved / torch.linalg.vector_norm(z, dim=-1)).mean(-1),

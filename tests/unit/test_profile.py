@@ -77,7 +77,10 @@ BROKEN = {
     "unknown data": (changed(data=["mnist"]), "'mnist' is not one of the profile's data sets, digits"),
     "not a mapping": ("- 1\n", "expected a mapping"),
     "not YAML": ("a: [1\n", "not valid YAML"),
-    "unknown experiment": ("execution: {runner: serial, workers: 1, device: cpu}\ndata: {}\nexperiments: {x: {}}\n", "'x'"),
+    "unknown experiment": (
+        "execution: {runner: serial, workers: 1, device: cpu}\ndata: {}\nexperiments: {x: {}}\n",
+        "'x'",
+    ),
 }
 
 
