@@ -58,10 +58,10 @@ def guide(experiment: str, question: str, profile: str) -> str:
             "**Runs.** A numbered run is a configuration: the means over its repeats. Open it (▸) for a run per"
             " repeat. `0 summary` holds the tables, figures and claims, under *Artifacts*.",
             "**Metrics.** `train/`, `test/`: step = epoch. `by change in width/`: step = neurons added (positive) or"
-            " removed (negative), 0 = diagonalised only; in a table these show the last step, so choose"
-            " `epsilon/pruned 25` and the like there. `... sd/`: standard deviation over repeats."
-            " Accuracies and their changes are in percent.",
-            f"Profile `{profile}`. Made from `results/{profile}/{experiment}/rows.parquet`; times are those of"
-            " publishing, not of training.",
+            " removed (negative), 0 = diagonalised only; a table shows the last step, so choose `epsilon/pruned ...`"
+            " and the like for its columns. `... sd/`: standard deviation over repeats. Accuracies are in percent,"
+            " their changes in percentage points.",
+            f"Profile `{profile}`. Made from `results/{profile}/{experiment}/rows.parquet`, which has all digits;"
+            " here are six. Times are that of the first publication, not of training.",
         )
     )

@@ -133,13 +133,13 @@ def _summary(folder: Path, tags: dict[str, str], params: dict[str, str]) -> list
 
 def _verdicts(path: Path) -> str:
     """The verdicts in claims.json, under what each was judged on."""
-    lines = ["Tables, figures and claims: see *Artifacts*."]
+    lines: list[str] = []
     for claim in json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []:
-        basis = f"\nJudged on {claim['basis']['data']}; {claim['scale']}:\n"
+        basis = f"\n{claim['basis']['data'].partition(':')[0]}, {claim['scale']}:\n"
         if basis not in lines:
             lines.append(basis)
         lines.append(f"- **{claim['id']}: {claim['verdict']}.** {claim['statement']}")
-    return "\n".join(lines)
+    return "\n".join([*lines, "\nTables and figures: see *Artifacts*."]).strip()
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

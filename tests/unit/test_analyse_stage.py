@@ -6,20 +6,22 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from pipeline import paths
-from pipeline.config import Configuration
+from pipeline.config import Configuration, Execution
+from pipeline.experiments.invariance import Settings
+from pipeline.profile import Profile
 from pipeline.results import rows
 from pipeline.results.provenance import DataSet
 from stages import analyse, report
 
 LABEL = "trainable, trainable+decay"
-SETTINGS = SimpleNamespace(
+SETTINGS = Settings(
+    expectation_samples=10,
     data=["digits"],
     hidden=[16, 16],
     layer=2,
@@ -35,6 +37,7 @@ SETTINGS = SimpleNamespace(
     columns="normal",
 )
 DIGITS = DataSet("digits", "digits", "a few digits", 10, 5, 64, 10, "sha256:0")
+PROFILE = Profile("mine", Execution(runner="serial", workers=1, device="cpu"), {}, {"invariance": SETTINGS})
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def made(
     """Writes the rows and the record of a run of profile `mine` into an empty working folder."""
     monkeypatch.chdir(tmp_path)
     for stage in (analyse, report):
-        monkeypatch.setattr(stage, "load_profile", lambda _: SimpleNamespace(experiments={"invariance": SETTINGS}))
+        monkeypatch.setattr(stage, "load_profile", lambda _: PROFILE)
 
     def write(record: Any) -> None:
         table = invariance_rows(changes=[1, 0, -1], repeats=2, epochs=1, configurations=[LABEL])

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from pipeline.experiments import EXPERIMENTS
+from pipeline.tracking.metrics import padded
+from pipeline.tracking.notes import NOTES
+from pipeline.tracking.runs import plan
+
+
+def test_names_do_not_depend_on_which_rows_are_there_yet(rows: pd.DataFrame, settings: dict[str, Any]) -> None:
+    settings = settings | {"repeats": 20}
+    last = rows[(rows["configuration"] == LABELS[1]) & (rows["repeat"] == 1)]
+    everything = {run.key: run.name for run in plan(rows, "p", settings, None)}
+    some = {run.key: run.name for run in plan(last, "p", settings, None)}
+    assert some.items() <= everything.items()
+    assert "2 repeat 01, trainable, trainable" in some.values()
+
+
+def test_text_order_is_the_order_of_size(rows: pd.DataFrame, settings: dict[str, Any]) -> None:
+    names = {name for name, _, _ in plan(rows, "p", settings, None)[1].metrics if name.startswith("epsilon/")}
+    assert sorted(names) == [
+        f"epsilon/{words}" for words in ("diagonalised", "grown 02", "grown 10", "pruned 02", "pruned 10")
+    ]
+    assert sorted(["2", "10"]) == ["10", "2"]  # what it would be without
+    assert padded(2, 10) == "02"
+
+
+def test_what_differs_has_another_content_and_what_does_not_the_same(
+    rows: pd.DataFrame, settings: dict[str, Any]
+) -> None:
+    first, again = plan(rows, "p", settings, None), plan(rows.copy(), "p", settings, None)
+    assert [run.content for run in first] == [run.content for run in again]
+    other = plan(rows, "p", settings | {"optimiser": "sgd"}, None)
+    assert [run.key for run in first] == [run.key for run in other]
+    assert not {run.content for run in first} & {run.content for run in other}
+
+
+def test_every_experiment_has_a_note() -> None:
+    assert set(NOTES) == set(EXPERIMENTS)
