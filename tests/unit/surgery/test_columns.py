@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from isotropic_testing import OPTIMISERS, assert_close, error, network, normal, train
+from isotropic_testing import DTYPES, OPTIMISERS, assert_close, error, network, normal, train
 from torch import Generator, Tensor
 
 from pipeline import Ensemble, IsotropicMLP, grow
@@ -45,13 +45,14 @@ def test_semi_orthogonal_columns_where_there_is_not() -> None:
     assert error(blocks[1].T @ blocks[2], torch.zeros(8, 3)) > 0.1
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("rank", [0, 1, 2])
-def test_semi_orthogonal_columns_beside_dependent_ones(rank: int) -> None:
-    """Room is counted by rank, not by number of columns: 4 columns of rank 2 leave 4 of 6 directions."""
-    weight = normal(6, rank) @ normal(rank, 4, seed=1)
+def test_semi_orthogonal_columns_beside_dependent_ones(rank: int, dtype: torch.dtype) -> None:
+    """Room is counted by rank, not by number of columns, and rounding is no rank: 4 of rank 2 leave 4 of 6."""
+    weight = (normal(6, rank) @ normal(rank, 4, seed=1)).to(dtype)
     columns = draw("semi-orthogonal", weight, 6 - rank)
-    assert_close(columns.T @ columns, identity(6 - rank), "new against new")
-    assert_close(weight.T @ columns, torch.zeros(4, 6 - rank, dtype=torch.float64), "existing against new")
+    assert_close(columns.T @ columns, identity(6 - rank).to(dtype), "new against new")
+    assert_close(weight.T @ columns, torch.zeros(4, 6 - rank, dtype=dtype), "existing against new")
 
 
 def test_combinations_lie_in_the_span_and_are_as_long_as_what_they_combine() -> None:
