@@ -17,7 +17,9 @@ from pipeline.tracking.metrics import Metric, means, padded, tabulate, values
 from pipeline.tracking.notes import note
 
 ARTIFACTS = frozenset({".svg", ".png", ".md", ".csv", ".tex", ".json"})
-APART = 10_000  # between the orders of two configurations; their repeats lie in between
+APART = 10_000  # between the orders of two configurations, more than there are repeats
+# Repeats come after all configurations: MLflow loads a hundred runs at first, and those should hold every parent.
+CHILDREN = 1_000 * APART
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _repeats(parent: Run, table: pd.DataFrame, settings: Mapping[str, Any]) -> I
         seed = str(group["seed"].iloc[0])
         yield Run(
             place=("repeat", *parent.place[1:], str(repeat)),
-            order=parent.order + 1 + repeat,
+            order=CHILDREN + parent.order + 1 + repeat,
             name=f"{number} repeat {padded(repeat, largest)}, {title}",
             description=f"One network of configuration *{title}*: repeat {repeat}, seed {seed}.",
             tags={**parent.tags, "kind": "repeat", "repeat": str(repeat), "seed": seed},
