@@ -100,7 +100,8 @@ def _changes(
     layer, labels = settings.layer, data.test.labels
     before, sigma = measures.logits(trained, data), measures.sigma_sum(trained, layer)
     yield {"phase": "baseline"}, {"accuracy": measures.accuracy(before, labels), "sigma_sum": sigma}
-    inputs = measures.sample(data, settings.expectation_samples, before.dtype)
+    # Only where a member needs them: they are many.
+    inputs = measures.sample(data, settings.expectation_samples, before.dtype) if trained.expects.any() else None
     for change in [0, *settings.changes]:
         changed = copy.deepcopy(trained)
         diagonalise(changed, layer, "full")
