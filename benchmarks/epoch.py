@@ -54,7 +54,7 @@ def main() -> None:
     median = statistics.median(times[2:]) / options.members  # after the evaluation at 0 and the warm-up
     steps = -(-len(data.train) // settings.batch_size)
     print(f"{'-'.join(map(str, widths))}, {options.members} together on one thread, torch {torch.__version__}:")
-    print(f"{median:.2f} s per epoch and network ({1000 * median / steps:.3f} ms per step of 48, evaluation included)")
+    print(f"{median:.2f} s per epoch and network, evaluation included; {1000 * median / steps:.3f} ms per step of 48")
 
 
 if __name__ == "__main__":
