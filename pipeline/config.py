@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import InputError
 
@@ -51,15 +51,22 @@ class Training(Settings):
 
 
 class Configuration(Settings):
-    """How a network treats its intrinsic lengths and its compensatory vectors (METHOD section 1)."""
+    """The activation, and how it treats intrinsic lengths and compensatory vectors (METHOD section 1)."""
 
+    activation: Literal["isotropic-tanh", "tanh"] = "isotropic-tanh"
     intrinsic_length: IntrinsicLength
     compensation: Compensation
 
+    @model_validator(mode="after")
+    def _possible(self) -> Configuration:
+        if self.activation == "tanh" and (self.intrinsic_length, self.compensation) != ("none", "none"):
+            raise ValueError("activation tanh has no intrinsic length and no compensation; both must be none")
+        return self
+
     @property
     def label(self) -> str:
-        """The name used in rows, tables and figures, e.g. "trainable, trainable+decay"."""
-        return f"{self.intrinsic_length}, {self.compensation}"
+        """The name used in rows, tables and figures, e.g. "trainable, trainable+decay" or "standard tanh"."""
+        return "standard tanh" if self.activation == "tanh" else f"{self.intrinsic_length}, {self.compensation}"
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -50,7 +50,7 @@ def _run(profile: Profile, name: str) -> None:
     everything = pd.concat([tables[job.key] for job in listed], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
     _write_json(paths.metrics(profile.name, name), headlines.headlines(name, everything))
-    files = dict.fromkeys(job.data for job in listed)
+    files = dict.fromkeys(path for job in listed for path in job.data)
     how = {
         "seconds": round(time.monotonic() - started, 1),
         "jobs": len(listed),

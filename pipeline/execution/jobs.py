@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -29,9 +30,6 @@ _MOST_TOGETHER = 32
 # What a result depends on: the code below, not that which draws tables.
 _SOURCES = ("data", "model", "surgery", "training")
 
-# Settings that say which networks to train rather than how one is trained: more repeats keep the first ones.
-_SPREAD = {"data", "repeats", "configurations"}
-
 
 @dataclass(frozen=True)
 class Job:
@@ -41,16 +39,16 @@ class Job:
         experiment: its name.
         settings: the experiment's Settings.
         members: the experiment's Members.
-        data: the file of the data set.
-        checksum: of the data set.
+        data: the files of the data sets.
+        checksums: of the data sets.
         device: "cpu" or "cuda".
     """
 
     experiment: str
     settings: Any
     members: tuple[Any, ...]
-    data: Path
-    checksum: str
+    data: tuple[Path, ...]
+    checksums: tuple[str, ...]
     device: str
 
     @property
@@ -58,9 +56,9 @@ class Job:
         """Identity: a digest of configuration, members, data, device and code."""
         identity = {
             "experiment": self.experiment,
-            "settings": self.settings.model_dump(exclude=_SPREAD),
+            "settings": self.settings.model_dump(exclude=set(self.settings.spread)),
             "members": [member.model_dump() for member in self.members],
-            "data": self.checksum,
+            "data": self.checksums,
             "device": self.device,
             "torch": torch.__version__,
             "code": _code_version(self.experiment),
@@ -74,7 +72,7 @@ class Job:
 
     def run(self) -> pd.DataFrame:
         """Train and measure; write the shard and give its rows."""
-        data, device = dataset.load(self.data), torch.device(self.device)
+        data, device = [dataset.load(path) for path in self.data], torch.device(self.device)
         table = experiment(self.experiment).run(self.settings, self.members, data, device)
         rows.write(table, self.shard)
         return table
@@ -86,27 +84,36 @@ def jobs(profile: Profile, name: str) -> list[Job]:
     Raises:
         InputError: a data set is absent or damaged, or the device is not there.
     """
-    settings, device = profile.experiments[name], resolve(profile.execution.device).type
+    settings, device = profile.settings(name), resolve(profile.execution.device).type
     listed = []
-    for data_name in settings.data:
-        path = paths.dataset(profile.name, data_name)
-        data = dataset.load(path)
-        everyone = experiment(name).members(settings)
-        together = len(everyone) if device == "cuda" else _together([data.features, *settings.hidden, data.classes])
-        for start in range(0, len(everyone), together):
-            some = tuple(everyone[start : start + together])
-            listed.append(Job(name, settings, some, path, str(data.provenance["checksum"]), device))
+    for names in settings.datasets():
+        files = tuple(paths.dataset(profile.name, data_name) for data_name in names)
+        data = [dataset.load(path) for path in files]
+        checksums = tuple(str(each.provenance["checksum"]) for each in data)
+        features, classes = sum(each.features for each in data), sum(each.classes for each in data)
+        for some in _ensembles(settings, features, classes, device):
+            listed.append(Job(name, settings, some, files, checksums, device))
     return listed
 
 
-def _together(widths: list[int]) -> int:
-    parameters = sum(m * n + n for m, n in pairwise(widths))
-    return max(1, min(_MOST_TOGETHER, _PARAMETERS_TOGETHER // parameters))
+def _ensembles(settings: Any, features: int, classes: int, device: str) -> Iterator[tuple[Any, ...]]:
+    """The members of a round, divided: only those together that may be, and on a CPU no more than pay."""
+    groups: dict[Hashable, list[Any]] = {}
+    for member in settings.members():
+        groups.setdefault(settings.together(member), []).append(member)
+    for group in groups.values():
+        largest = max(_parameters(settings.widths(member, features, classes)) for member in group)
+        most = len(group) if device == "cuda" else max(1, min(_MOST_TOGETHER, _PARAMETERS_TOGETHER // largest))
+        yield from (tuple(group[start : start + most]) for start in range(0, len(group), most))
+
+
+def _parameters(widths: list[int]) -> int:
+    return sum(m * n + n for m, n in pairwise(widths))
 
 
 def _code_version(name: str) -> str:
     root = Path(pipeline.__file__).parent
-    files = [root / "seeds.py", root / "experiments" / f"{name}.py"]
+    files = [root / "seeds.py", *(root / "experiments" / f"{module}.py" for module in ("plan", name))]
     files += [file for folder in _SOURCES for file in (root / folder).rglob("*.py")]
     digest = hashlib.blake2b(digest_size=16)
     for file in sorted(files):

@@ -2,11 +2,9 @@
 
 An experiment is a module with
 
-    QUESTION                                     one sentence
-    class Settings(Training)                     everything a profile decides about it
-    class Member(Settings)                       what distinguishes one network from another, `repeat` included
-    members(settings) -> list[Member]            all networks to train on one data set
-    run(settings, members, data, device)         train some of them and give rows, one observation each
+    QUESTION                                       one sentence
+    class Settings(Plan)                           what a profile decides, and the members that follow from it
+    run(settings, members, data, device) -> rows   train some members and observe them, on a round's data sets
 
 and its name in EXPERIMENTS. Rows of a member must not depend on which others it is run with.
 """

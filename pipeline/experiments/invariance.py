@@ -10,13 +10,12 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from pipeline import config
 from pipeline.config import Columns, Configuration
 from pipeline.data.dataset import Dataset
+from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
 from pipeline.model.ensemble import Ensemble
-from pipeline.model.network import IsotropicMLP
 from pipeline.results.rows import frame
-from pipeline.seeds import generator, seed
+from pipeline.seeds import generator
 from pipeline.surgery.diagonalise import diagonalise
 from pipeline.surgery.widths import grow, prune
 from pipeline.training import engine, measures, optimiser
@@ -25,10 +24,9 @@ QUESTION = "How far do the logits of a trained network move when a layer is diag
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
-class Settings(config.Training):
+class Settings(Plan):
     """The protocol's row `invariance`."""
 
-    data: list[str] = Field(min_length=1)
     hidden: list[int] = Field(min_length=2)
     layer: int = Field(ge=2)  # l, the map that is diagonalised on both sides and whose width is changed
     configurations: list[Configuration] = Field(min_length=1)
@@ -46,51 +44,33 @@ class Settings(config.Training):
                 raise ValueError(f"changes: {change} of {width} neurons; valid are {1 - width} or more, but not 0")
         return self
 
+    def members(self) -> list[Member]:
+        """Every configuration of every repeat."""
+        repeats = range(self.repeats)
+        return [
+            Member(repeat=r, configuration=configuration) for r in repeats for configuration in self.configurations
+        ]
 
-class Member(config.Settings):
-    """One network."""
-
-    repeat: int
-    configuration: Configuration
-
-
-def members(settings: Settings) -> list[Member]:
-    """Every configuration of every repeat; configurations of a repeat share initialisation and batch order."""
-    return [
-        Member(repeat=repeat, configuration=configuration)
-        for repeat in range(settings.repeats)
-        for configuration in settings.configurations
-    ]
+    def widths(self, member: Member, features: int, classes: int) -> list[int]:
+        """The same for all."""
+        return [features, *self.hidden, classes]
 
 
-def run(settings: Settings, members: Sequence[Member], data: Dataset, device: torch.device) -> pd.DataFrame:
+def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
     """Train the members, then change the width of a fresh copy of each in every way, without retraining."""
-    data = data.to(device)
-    names = [("invariance", data.name, member.repeat) for member in members]
-    ensemble = Ensemble([_network(settings, data, m, seed(*n)) for m, n in zip(members, names, strict=True)])
-    ensemble.to(device)
-    observed = _Observations(data.name, members, [seed(*n) for n in names])
+    (images,) = (each.to(device) for each in data)
+    names = streams("invariance", images.name, members)
+    ensemble = stacked(settings, members, names, images.features, images.classes, device)
+    observed = Observations("invariance", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
-    for epoch in engine.train(ensemble, descent, data, settings.epochs, settings.batch_size, names):
+    for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
         place = {"phase": "training", "epoch": epoch.number, "precision": "float32"}
-        observed.add(place, {"test_loss": epoch.test_loss, "test_accuracy": epoch.test_accuracy})
-        if epoch.train_loss is not None:
-            observed.add(place, {"train_loss": epoch.train_loss})
+        observed.add(place, epoch.measures())
     for precision, dtype in PRECISIONS.items():
         trained = copy.deepcopy(ensemble).to(dtype)
-        for place, values in _changes(settings, trained, data, names):
+        for place, values in _changes(settings, trained, images, names):
             observed.add(place | {"epoch": settings.epochs, "precision": precision}, values)
     return frame(observed.rows)
-
-
-def _network(settings: Settings, data: Dataset, member: Member, initialisation: int) -> IsotropicMLP:
-    return IsotropicMLP(
-        [data.features, *settings.hidden, data.classes],
-        intrinsic_length=member.configuration.intrinsic_length,
-        compensation=member.configuration.compensation,
-        psi_decay=settings.psi_decay,
-        seed=initialisation,
-    )
 
 
 def _changes(
@@ -114,26 +94,3 @@ def _changes(
         values = measures.function_change(before, after, labels)
         values |= {"delta_sigma": sigma - left, "sigma_sum": left, "accuracy": measures.accuracy(after, labels)}
         yield {"phase": "adapted", "change": change}, values
-
-
-class _Observations:
-    """Rows as they are observed: a value for each member at a time."""
-
-    def __init__(self, data: str, members: Sequence[Member], seeds: Sequence[int]) -> None:
-        self.rows: list[dict[str, object]] = []
-        self._who = [
-            {
-                "experiment": "invariance",
-                "data": data,
-                "configuration": member.configuration.label,
-                "repeat": member.repeat,
-                "seed": initialisation,
-            }
-            for member, initialisation in zip(members, seeds, strict=True)
-        ]
-
-    def add(self, place: dict[str, object], values: dict[str, Tensor]) -> None:
-        """One row per member and measure; each tensor is [K]."""
-        for measure, tensor in values.items():
-            for who, value in zip(self._who, tensor.tolist(), strict=True):
-                self.rows.append(who | place | {"measure": measure, "value": value})

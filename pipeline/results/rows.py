@@ -14,12 +14,17 @@ from pipeline.paths import written
 COLUMNS: dict[str, str] = {
     "experiment": "string",
     "data": "string",  # name of the data set in the profile
+    "network": "string",  # widths at the start, e.g. "3072-100-100-10"
     "configuration": "string",  # label of the network's configuration, e.g. "trainable, trainable+decay"
     "repeat": "Int64",
     "seed": "Int64",  # of this repeat's initialisation
     "phase": "string",  # "training", "baseline" or "adapted"
     "epoch": "Int64",  # epochs trained so far; 0 is the initialisation
     "change": "Int64",  # neurons added (positive) or removed (negative); 0 is diagonalisation alone
+    "end": "Int64",  # hidden width at the end of a schedule of widths
+    "task": "string",  # the data set or task within a schedule of tasks
+    "layer": "Int64",  # affine map, counted from 1
+    "index": "Int64",  # place within a spectrum, counted from 0 in descending order
     "precision": "string",  # "float32" or "float64"
     "measure": "string",  # "epsilon", "accuracy", ...; METHOD's names, see training/measures.py
     "value": "Float64",

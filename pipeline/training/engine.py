@@ -33,6 +33,11 @@ class Epoch:
     test_loss: Tensor
     test_accuracy: Tensor
 
+    def measures(self) -> dict[str, Tensor]:
+        """What there is, by the names used in rows."""
+        known = {"test_loss": self.test_loss, "test_accuracy": self.test_accuracy}
+        return known if self.train_loss is None else {"train_loss": self.train_loss, **known}
+
 
 def train(
     ensemble: Ensemble,
