@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from pipeline.model.ensemble import Ensemble
     from pipeline.model.network import IsotropicMLP
     from pipeline.surgery.diagonalise import diagonalise
+    from pipeline.surgery.policy import adapt
     from pipeline.surgery.widths import grow, prune
 
-__all__ = ["Ensemble", "IsotropicMLP", "diagonalise", "grow", "prune"]
+__all__ = ["Ensemble", "IsotropicMLP", "adapt", "diagonalise", "grow", "prune"]
 
 _HOME = {
     "Ensemble": "pipeline.model.ensemble",
     "IsotropicMLP": "pipeline.model.network",
+    "adapt": "pipeline.surgery.policy",
     "diagonalise": "pipeline.surgery.diagonalise",
     "grow": "pipeline.surgery.widths",
     "prune": "pipeline.surgery.widths",

@@ -45,11 +45,16 @@ def grow(
     carried = Carried(net, layer, optimiser)
     _check_count(count, None, layer, carried.width)
     # Drawn before the rotation, whose basis is arbitrary in sign and where singular values repeat.
-    rows = [widths[layer + 1] for widths in net.member_widths]
-    drawn = draw_columns(columns, carried.next_weight, count, generator, rows)
+    drawn = new_columns(carried, columns, count, generator)
     rotate_left(carried)
     carried.append(drawn)
     carried.commit()
+
+
+def new_columns(carried: Carried, kind: str, count: int, generator: Generator | Sequence[Generator] | None) -> Tensor:
+    """Columns [*K, n_{l+1}, count] for `count` new neurons of the carried layer."""
+    rows = [widths[carried.layer + 1] for widths in carried.net.member_widths]
+    return draw_columns(kind, carried.next_weight, count, generator, rows)
 
 
 @torch.no_grad()
@@ -85,10 +90,15 @@ def prune(
     """
     carried = Carried(net, layer, optimiser)
     _check_count(count, carried.width - 1, layer, carried.width)
-    expects = bool(net.expects.any())
-    if expects and inputs is None:
-        raise ValueError("inputs: compensation 'expectation' needs data [N, n_0] to take the mean gain over")
+    check_inputs(net, inputs)
     rotate_left(carried)
+    remove_last(carried, count, inputs)
+    carried.commit()
+
+
+def remove_last(carried: Carried, count: int, inputs: Tensor | None) -> None:
+    """Delete the last `count` neurons of the carried layer, and keep what their biases did; not yet committed."""
+    net, layer = carried.net, carried.layer
     removed = carried.bias[..., -count:]  # b*, [*K, k]
     residue = (carried.next_weight[..., -count:] @ removed[..., None]).squeeze(-1)  # sum b*_i u_i, [*K, n_{l+1}]
     own, after = carried.own.tensors, f"maps.{layer}"
@@ -97,13 +107,18 @@ def prune(
     own[length] = torch.where(net.has_length, grown, own[length])
     if f"{after}.psi" in own:
         own[f"{after}.psi"] = own[f"{after}.psi"] + net.has_psi[..., None] * residue
-    if expects and inputs is not None:
-        gain = net.trace(inputs)[1][layer - 1]  # [*K, N, 1]
+    if inputs is not None and bool(net.expects.any()):
+        gain = net.trace(inputs)[1][layer - 1]  # [*K, N, 1], of the network as it still is
         assert gain is not None
         share = net.expects[..., None] * gain.mean(-2)  # [*K, 1]
         own[f"{after}.bias"] = own[f"{after}.bias"] + share * residue
     carried.delete(count)
-    carried.commit()
+
+
+def check_inputs(net: MLP, inputs: Tensor | None) -> None:
+    """Raise a ValueError if pruning `net` needs inputs and there are none."""
+    if inputs is None and bool(net.expects.any()):
+        raise ValueError("inputs: compensation 'expectation' needs data [N, n_0] to take the mean gain over")
 
 
 def _check_count(count: int, most: int | None, layer: int, width: int) -> None:

@@ -51,13 +51,13 @@ def test_gain_on_both_sides_of_the_series(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_slope_in_closed_form_and_by_autograd(dtype: torch.dtype) -> None:
     s, expected = table(1, dtype)
+    slack = 20 if dtype == torch.float32 else 1  # just above the edge (1 - g)/s loses three of its seven digits
     by_hand = gain_slope(s, gain(s))
     s.requires_grad_()
     (by_autograd,) = torch.autograd.grad(gain(s).sum(), s)
     for point, hand, auto, wanted in zip(POINTS, by_hand, by_autograd, expected, strict=True):
-        # Just above the edge of the series (1 - g)/s loses log10(1/s) digits.
-        assert_close(hand, wanted, f"2 dg/ds at {point}", slack=20)
-        assert_close(2 * auto, wanted, f"2 dg/ds by autograd at {point}", slack=20)
+        assert_close(hand, wanted, f"2 dg/ds at {point}", slack)
+        assert_close(2 * auto, wanted, f"2 dg/ds by autograd at {point}", slack)
 
 
 def test_slope_by_finite_differences() -> None:

@@ -40,7 +40,7 @@ def test_a_bad_store_is_one_warning(
     with caplog.at_level(logging.WARNING), FileLock(tmp_path / "locked.lock"):
         for _ in range(2):
             assert tracking.publish(rows, profile="p", settings=settings) is False
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60, "a dead store must not hold training up; MLflow's own default is 247 s"
     lines = [record.getMessage() for record in caplog.records if record.name == "pipeline.tracking"]
     assert len(lines) == 1, "the second time it is not even tried"
     assert "\n" not in lines[0]
@@ -64,5 +64,5 @@ def test_two_processes_publish_to_a_fresh_store_at_once(
     command = [sys.executable, "-c", PUBLISH, str(tmp_path / "rows"), json.dumps(settings)]
     environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
     both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = {process.communicate(timeout=120)[0].strip() for process in both}
+    said = {process.communicate(timeout=300)[0].strip() for process in both}
     assert said == {str(Counts(added=6)), str(Counts(kept=6))}

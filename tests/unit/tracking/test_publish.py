@@ -56,9 +56,9 @@ def test_a_run_per_configuration_with_a_child_per_repeat(
     assert list(found) == [
         "0 summary",
         "1 trainable, none",
+        "2 trainable, trainable",
         "1 repeat 0, trainable, none",
         "1 repeat 1, trainable, none",
-        "2 trainable, trainable",
         "2 repeat 0, trainable, trainable",
         "2 repeat 1, trainable, trainable",
     ]

@@ -1,0 +1,90 @@
+"""The policy: a buffer of scaffold neurons is kept in every hidden layer, by growing and pruning."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from pipeline.model.network import IsotropicMLP
+from pipeline.surgery.carried import Carried
+from pipeline.surgery.diagonalise import left_vectors
+from pipeline.surgery.widths import check_inputs, new_columns, remove_last
+
+IMPORTANCES = ("singular-value", "gradient")
+
+
+@torch.no_grad()
+def adapt(
+    net: IsotropicMLP,
+    threshold: float = 0.95,
+    scaffold: int = 5,
+    optimiser: Optimizer | None = None,
+    importance: str = "singular-value",
+    columns: str = "normal",
+    generator: Generator | None = None,
+    inputs: Tensor | None = None,
+) -> list[int]:
+    """Grow or prune every hidden layer until `scaffold` of its neurons are unimportant (METHOD section 5).
+
+    The scaffold of layer l is the number of its n_l neurons whose importance is at most `threshold` (theta).
+    Fewer than `scaffold` (Xi): the difference is grown. More: the least important are pruned. Layers are taken
+    from the output to the input, so that psi_{l+1} needs no correction of its own in the same pass. One
+    decomposition a layer.
+
+    Args:
+        net: an isotropic network; changed in place.
+        threshold: theta > 0, in units of the importance.
+        scaffold: Xi >= 1.
+        optimiser: whose moments are carried along.
+        importance: "singular-value", sigma_i of W_l, 0 beyond its rank; or "gradient", |dL/d sigma_i| =
+            |<u_i, (dL/dW_l) v_i>| from the gradients that are in `.grad`.
+        columns, generator: of new neurons, as in `grow`.
+        inputs: as in `prune`, needed for compensation "expectation".
+
+    Returns:
+        The change of each hidden width 1 .. L - 1: neurons added (positive) or removed (negative).
+
+    Raises:
+        ValueError: threshold or scaffold out of range, unknown importance, an ensemble, gradients missing where
+            they are needed, or as `grow` and `prune`. The layers before the one that fails are changed.
+        TypeError: an optimiser whose state has no known transform.
+    """
+    if not isinstance(net, IsotropicMLP):
+        raise ValueError("net: an ensemble's members need changes of their own; adapt each `ensemble.member(k)`")
+    if not threshold > 0:
+        raise ValueError(f"threshold: {threshold!r} is not greater than 0")
+    if isinstance(scaffold, bool) or not isinstance(scaffold, int) or scaffold < 1:
+        raise ValueError(f"scaffold: {scaffold!r} is not an integer >= 1")
+    if importance not in IMPORTANCES:
+        raise ValueError(f"importance: {importance!r} is not one of {', '.join(IMPORTANCES)}")
+    check_inputs(net, inputs)
+    gradients = [affine.weight.grad for affine in net.affine]
+    changes = []
+    for layer in range(net.depth - 1, 0, -1):
+        carried = Carried(net, layer, optimiser)
+        basis, singular_values = left_vectors(carried.weight)
+        if importance == "gradient":
+            ranked = _by_gradient(carried, basis, gradients[layer - 1])
+        else:  # a width beyond the rank counts as 0
+            ranked = F.pad(singular_values, (0, carried.width - len(singular_values)))
+        values, order = ranked.sort(descending=True, stable=True)
+        change = scaffold - int((values <= threshold).sum())
+        drawn = new_columns(carried, columns, change, generator) if change > 0 else None
+        carried.rotate(basis[:, order])  # an order of neurons is a rotation too: the least important come last
+        if drawn is not None:
+            carried.append(drawn)
+        elif change < 0:
+            remove_last(carried, -change, inputs)
+        carried.commit()
+        changes.append(change)
+    return changes[::-1]
+
+
+def _by_gradient(carried: Carried, basis: Tensor, gradient: Tensor | None) -> Tensor:
+    """|dL/d sigma_i| = |<u_i, G v_i>| for each neuron [n_l], in the order of the basis U [n_l, n_l], in float64."""
+    if gradient is None or gradient.shape != carried.weight.shape:
+        raise ValueError(f"importance 'gradient' needs maps.{carried.layer - 1}.weight.grad; call backward before")
+    directions = F.normalize(basis.mT @ carried.weight.double(), dim=-1)  # v_i^T; 0 where sigma_i is 0
+    return ((basis.mT @ gradient.double()) * directions).sum(-1).abs()
