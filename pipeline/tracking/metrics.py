@@ -9,6 +9,8 @@ steps differ and bars where they are all 0, and shows the value of the last step
                                              step 0: the same for headline measures as columns of a table, in
                                              words and padded so that text order is the order of size
     baseline/accuracy                        step 0
+    test/accuracy mnist, training/width map 2
+                                             task and map come last; step = epoch
     by change in width float64/epsilon, ...  likewise in float64; no precision means float32, that of training
 """
 
@@ -25,12 +27,16 @@ _DIGITS = 6  # significant: MLflow's tables print all there are and cut off the 
 
 def tabulate(rows: pd.DataFrame, headlines: tuple[str, ...]) -> pd.DataFrame:
     """Rows with columns "metric" (name) and "step" added, headline measures at a change of width twice."""
+    rows = rows[rows["index"].isna()].reset_index(drop=True)  # whole spectra: far too many for MLflow, and in rows
+    rows = rows.assign(measure=rows["measure"] + _suffix(rows, "task", " ") + _suffix(rows, "layer", " map "))
     training, adapted = rows["phase"] == "training", rows["change"].notna()
     precision = rows["precision"].map(lambda name: "" if name == "float32" else f" {name}").astype("string")
     metric = rows["phase"] + precision + "/" + rows["measure"]
     metric = metric.mask(training, rows["measure"].str.replace(r"^(train|test)_", r"\1/", regex=True))
     metric = metric.mask(adapted, "by change in width" + precision + "/" + rows["measure"])
-    step = rows["epoch"].where(training, rows["change"]).fillna(0)
+    # A curve over epochs is any phase that was observed at several of them.
+    several = rows.groupby("phase")["epoch"].transform("nunique") > 1
+    step = rows["epoch"].where(several & ~adapted, rows["change"]).fillna(0)
     curves = rows.assign(metric=metric, step=step)
 
     headline = adapted & rows["measure"].isin(headlines)
@@ -39,6 +45,11 @@ def tabulate(rows: pd.DataFrame, headlines: tuple[str, ...]) -> pd.DataFrame:
     table = pd.concat([curves, rows[headline].assign(metric=named, step=0)], ignore_index=True)
     value = table["value"].to_numpy(dtype=float, na_value=np.nan)
     return table.assign(step=table["step"].astype(int), value=value)
+
+
+def _suffix(rows: pd.DataFrame, column: str, before: str) -> pd.Series[str]:
+    """What a column adds to the names of measures: nothing where it is missing."""
+    return (before + rows[column].astype("string")).fillna("")
 
 
 def values(table: pd.DataFrame) -> tuple[Metric, ...]:

@@ -16,6 +16,7 @@ from pipeline.config import Configuration
 from pipeline.tracking.metrics import Metric, means, padded, tabulate, values
 from pipeline.tracking.notes import note
 
+PLACE = ("data", "network", "configuration", "end")  # what distinguishes one parent run from another
 ARTIFACTS = frozenset({".svg", ".png", ".md", ".csv", ".tex", ".json"})
 APART = 10_000  # between the orders of two configurations, more than there are repeats
 # Repeats come after all configurations: MLflow loads a hundred runs at first, and those should hold every parent.
@@ -65,16 +66,16 @@ def plan(rows: pd.DataFrame, profile: str, settings: Mapping[str, Any], report: 
     tags = {"profile": profile, "experiment": experiment}
     params = _flat(settings)
     table = tabulate(rows, note(experiment).headlines)
-    grouped = table.groupby(["data", "configuration"], sort=False)
-    groups = {(str(data), str(label)): group for (data, label), group in grouped}
+    columns = [table[column].astype("string").fillna("") for column in PLACE]
+    groups = {tuple(map(str, place)): group for place, group in table.groupby(columns, sort=False)}
     places = _places(settings, list(groups))
-    several = len({data for data, _ in places}) > 1
+    varied = [number for number, parts in enumerate(zip(*places, strict=True)) if len(set(parts)) > 1]
     found = _summary(report, tags, params) if report is not None else []
     for number, place in enumerate(places, start=1):
         if place not in groups:
             continue
-        own = dict(zip(("data", "configuration"), place, strict=True))
-        title = ", ".join(place if several else place[1:])
+        own = {column: part for column, part in zip(PLACE, place, strict=True) if part}
+        title = ", ".join(place[number] for number in varied if place[number]) or own["configuration"]
         parent = Run(
             place=("configuration", *place),
             order=number * APART,
@@ -89,10 +90,17 @@ def plan(rows: pd.DataFrame, profile: str, settings: Mapping[str, Any], report: 
     return found
 
 
-def _places(settings: Mapping[str, Any], found: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """(data, configuration) of all that there will be, in the order of the settings; then others that were found."""
+def _places(settings: Mapping[str, Any], found: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The places of all runs there will be, in the order of the settings; then others that were found.
+
+    Only where a network has one size are they known beforehand; otherwise in the order of appearance.
+    """
+    networks = {(network, end) for _, network, _, end in found}
+    if len(networks) > 1:
+        return found
+    (network, end) = networks.pop()
     labels = [Configuration.model_validate(each).label for each in settings.get("configurations", ())]
-    expected = [(data, label) for data in settings.get("data", ()) for label in labels]
+    expected = [(data, network, label, end) for data in settings.get("data", ()) for label in labels]
     return expected + [place for place in found if place not in expected]
 
 
