@@ -82,7 +82,7 @@ def prune(
         layer: l, 1 <= l <= L - 1. Prune several layers from the output to the input.
         count: neurons to remove, 1 <= count <= n_l - 1.
         optimiser: whose moments are carried along.
-        inputs: x [N, n_0], over which compensation "expectation" takes the mean of g_l; needed only there.
+        inputs: x [N, ...] with n_0 numbers a sample, over which compensation "expectation" takes the mean of g_l; needed only there.
 
     Raises:
         ValueError: layer or count out of range, `inputs` missing, or as `diagonalise`.
@@ -94,6 +94,26 @@ def prune(
     rotate_left(carried)
     remove_last(carried, count, inputs)
     carried.commit()
+
+
+def resize(
+    net: MLP,
+    layer: int,
+    width: int,
+    columns: str = "normal",
+    optimiser: Optimizer | None = None,
+    generator: Generator | Sequence[Generator] | None = None,
+    inputs: Tensor | None = None,
+) -> None:
+    """Grow or prune hidden width `layer` to `width` neurons; a layer that has as many is not touched.
+
+    Arguments and errors as in `grow` and `prune`.
+    """
+    change = width - net.widths[layer]
+    if change > 0:
+        grow(net, layer, change, columns, optimiser, generator)
+    elif change < 0:
+        prune(net, layer, -change, optimiser, inputs)
 
 
 def remove_last(carried: Carried, count: int, inputs: Tensor | None) -> None:
@@ -108,7 +128,7 @@ def remove_last(carried: Carried, count: int, inputs: Tensor | None) -> None:
     if f"{after}.psi" in own:
         own[f"{after}.psi"] = own[f"{after}.psi"] + net.has_psi[..., None] * residue
     if inputs is not None and bool(net.expects.any()):
-        gain = net.trace(inputs)[1][layer - 1]  # [*K, N, 1], of the network as it still is
+        gain = net.trace(inputs.flatten(1))[1][layer - 1]  # [*K, N, 1], of the network as it still is
         assert gain is not None
         share = net.expects[..., None] * gain.mean(-2)  # [*K, 1]
         own[f"{after}.bias"] = own[f"{after}.bias"] + share * residue

@@ -50,12 +50,13 @@ def test_stacking_the_members_again_gives_the_same_stack() -> None:
 def test_members_and_stack_are_copies() -> None:
     nets = ragged()
     ensemble = Ensemble(nets)
-    member = ensemble.member(0)
+    member, again = ensemble.member(0), ensemble.member(0)
     before = ensemble(inputs(nets[0]))
     for net in (nets[0], member):
         net.maps[0].weight.data.zero_()
         prune(net, 1, 1, inputs=inputs(net))
     assert torch.equal(ensemble(inputs(nets[0])), before)
+    assert_close(again(inputs(again)), before[0], "a member taken out twice")
 
 
 def test_a_copy_is_independent_and_equal() -> None:

@@ -9,6 +9,7 @@ import torch
 from isotropic_testing import COMPENSATIONS, LENGTHS, WITH_PSI, assert_close, inputs, network, psi
 
 from pipeline import Ensemble, IsotropicMLP, grow, prune
+from pipeline.surgery.widths import resize
 
 
 def double(*values: object) -> torch.Tensor:
@@ -109,3 +110,15 @@ def test_grown_neurons_are_the_first_to_be_pruned() -> None:
     prune(net, 1, 3)
     assert net.widths == [5, 7, 4, 3]
     assert_close(net(inputs(net)), before, "logits")
+
+
+@pytest.mark.parametrize("width", [2, 4, 6])
+def test_resizing_grows_or_prunes_the_difference(width: int) -> None:
+    net, other = network([5, 4, 3]), network([5, 4, 3])
+    resize(net, 1, width, generator=torch.Generator().manual_seed(0))
+    if width > 4:
+        grow(other, 1, width - 4, generator=torch.Generator().manual_seed(0))
+    elif width < 4:
+        prune(other, 1, 4 - width)
+    assert net.widths == [5, width, 3]
+    assert all(torch.equal(t, other.tensors()[name]) for name, t in net.tensors().items())
