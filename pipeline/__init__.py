@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from pipeline.model.network import IsotropicMLP
     from pipeline.surgery.diagonalise import diagonalise
     from pipeline.surgery.policy import adapt
+    from pipeline.surgery.sparsify import sparsify
     from pipeline.surgery.widths import grow, prune
 
-__all__ = ["Ensemble", "IsotropicMLP", "adapt", "diagonalise", "grow", "prune"]
+__all__ = ["Ensemble", "IsotropicMLP", "adapt", "diagonalise", "grow", "prune", "sparsify"]
 
 _HOME = {
     "Ensemble": "pipeline.model.ensemble",
@@ -24,6 +25,7 @@ _HOME = {
     "diagonalise": "pipeline.surgery.diagonalise",
     "grow": "pipeline.surgery.widths",
     "prune": "pipeline.surgery.widths",
+    "sparsify": "pipeline.surgery.sparsify",
 }
 
 

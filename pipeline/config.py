@@ -13,7 +13,18 @@ from pipeline.errors import InputError
 IntrinsicLength = Literal["none", "constant", "trainable"]
 Compensation = Literal["none", "constant", "trainable", "trainable+decay", "expectation"]
 Columns = Literal["normal", "semi-orthogonal", "combination", "zero"]
-Source = Literal["mnist", "fashion-mnist", "emnist-aj", "cifar10", "cifar100", "caltech256", "digits", "image-folder"]
+Source = Literal[
+    "mnist",
+    "fashion-mnist",
+    "emnist-aj",
+    "cifar10",
+    "cifar100",
+    "caltech256",
+    "digits",
+    "digits-permuted",
+    "digits-turned",
+    "image-folder",
+]
 
 
 class Settings(BaseModel):

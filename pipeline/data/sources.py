@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from pipeline.config import Data, Source
 from pipeline.data.caltech import caltech256
@@ -12,18 +13,34 @@ from pipeline.data.dataset import Dataset, Split, build
 from pipeline.data.divide import divide
 from pipeline.data.folder import image_folder
 from pipeline.data.vision import cifar, emnist_aj, mnist
+from pipeline.seeds import generator
 
 
 def digits(settings: Data, name: str) -> Dataset:
-    """scikit-learn's embedded 8 x 8 digits, values 0 to 16, divided 80/20 with equal shares of every class."""
+    """scikit-learn's embedded 8 x 8 digits, values 0 to 16, divided 80/20 with equal shares of every class.
+
+    Also turned by 90 degrees, or with all pixels permuted alike: other tasks of the same kind. All three are
+    divided alike, so that no test image of one is, in another guise, a training image of another.
+    """
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)  # float64 [1797, 64] of whole numbers, int64 [1797]
-    whole = Split(torch.from_numpy(images).to(torch.uint8), torch.from_numpy(labels).to(torch.int64))
-    train, test = divide(whole, settings.source, stratified=True)
-    description = "scikit-learn's digits, 8 x 8 grey, values 0 to 16, seeded stratified 80/20 split"
+    pixels, disguise = _DISGUISES[settings.source]
+    levels = torch.from_numpy(images).to(torch.uint8)[:, pixels()].contiguous()
+    whole = Split(levels, torch.from_numpy(labels).to(torch.int64))
+    train, test = divide(whole, "digits", stratified=True)
+    description = f"scikit-learn's digits{disguise}, 8 x 8 grey, values 0 to 16, seeded stratified 80/20 split"
     return build(name, train, test, (1, 8, 8), 10, {"source": settings.source, "description": description})
 
+
+_DISGUISES: dict[Source, tuple[Callable[[], Tensor], str]] = {  # which pixel goes where; in words
+    "digits": (lambda: torch.arange(64), ""),
+    "digits-permuted": (
+        lambda: torch.randperm(64, generator=generator("data", "digits-permuted")),
+        ", their pixels permuted",
+    ),
+    "digits-turned": (lambda: torch.arange(64).view(8, 8).rot90().flatten(), ", turned by 90 degrees"),
+}
 
 SOURCES: dict[Source, Callable[[Data, str], Dataset]] = {
     "mnist": mnist,
@@ -33,6 +50,8 @@ SOURCES: dict[Source, Callable[[Data, str], Dataset]] = {
     "cifar100": cifar,
     "caltech256": caltech256,
     "digits": digits,
+    "digits-permuted": digits,
+    "digits-turned": digits,
     "image-folder": image_folder,
 }
 

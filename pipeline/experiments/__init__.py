@@ -14,7 +14,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-EXPERIMENTS = ("invariance",)
+EXPERIMENTS = ("invariance", "spectra", "tanh_comparison", "abundance", "width_transitions")
 
 
 def experiment(name: str) -> ModuleType:

@@ -26,6 +26,11 @@ class Member(config.Settings):
     repeat: int
     configuration: Configuration
 
+    @property
+    def label(self) -> str:
+        """The configuration as rows name it."""
+        return self.configuration.label
+
 
 class Plan(config.Training):
     """Base of every experiment's Settings: what a profile decides, and the networks that follow from it."""
@@ -85,16 +90,16 @@ class Observations:
     """Rows as they are observed: one measure of all members at a time."""
 
     def __init__(
-        self, experiment: str, data: str, members: Sequence[Member], networks: Sequence[Sequence[int]]
+        self, experiment: str, data: str, members: Sequence[Member], networks: Sequence[Sequence[object]]
     ) -> None:
-        """For members with these widths at their start."""
+        """For members with these widths, or descriptions of widths, at their start."""
         self.rows: list[dict[str, object]] = []
         self._who = [
             {
                 "experiment": experiment,
                 "data": data,
                 "network": "-".join(str(width) for width in widths),
-                "configuration": member.configuration.label,
+                "configuration": member.label,
                 "repeat": member.repeat,
                 "seed": seed(experiment, data, member.repeat),
             }

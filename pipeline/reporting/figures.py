@@ -57,8 +57,9 @@ def lines(
     x_label: str,
     legend: str,
     categories: Sequence[int] | None = None,
+    across: int | None = None,
 ) -> Figure:
-    """Means with 95% intervals, one line per configuration, in panels side by side that share the vertical axis.
+    """Means with 95% intervals, one line per configuration, in panels that share the vertical axis.
 
     Args:
         panels: title -> table of `statistics.summarise` by "configuration" and `x`.
@@ -68,14 +69,19 @@ def lines(
         x: column of the horizontal axis; `x_label` names it.
         legend: heading of the legend: what the series are, how many repeats, on what.
         categories: values of `x` to place evenly, from left to right; None for a plain numerical axis.
+        across: panels side by side, before a new row is begun; None for all.
     """
+    across = across or len(panels)
+    down = -(-len(panels) // across)
     with styled():
         from matplotlib.figure import Figure as NewFigure
 
-        figure = NewFigure(figsize=(7.2, 3.9), layout="constrained")
-        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        figure = NewFigure(figsize=(7.2, 3.9 if down == 1 else 1.3 + 2.1 * down), layout="constrained")
+        axes = list(figure.subplots(down, across, sharey=True, squeeze=False).flat)
+        for unused in axes[len(panels) :]:
+            unused.set_axis_off()
         scale = _Decades.of(panels.values()) if measure.log else None
-        for ax, (title, means) in zip(axes, panels.items(), strict=True):
+        for ax, (title, means) in zip(axes, panels.items(), strict=False):
             for index, (configuration, line) in enumerate(series.items()):
                 shift = 0.0 if categories is None else 0.72 * ((index + 0.5) / len(series) - 0.5)
                 _line(ax, means[means["configuration"] == configuration], x, categories, shift, line, scale)
@@ -88,7 +94,8 @@ def lines(
                 ax.xaxis.get_major_locator().set_params(integer=True)
             if scale is not None:
                 scale.apply(ax)
-        axes[0].set_ylabel(measure.label)
+        for ax in axes[::across]:
+            ax.set_ylabel(measure.label)
         figure.legend(handles=_keys(series), title=legend, loc="outside lower center", ncols=3)
     return figure
 

@@ -33,7 +33,7 @@ class Written:
         if self.body == MISSING:
             return "--"
         number = self._join(r"\times 10", "" if self.power is None else f"^{{{self.power}}}")
-        return "$" + number.replace("−", "-").replace("±", r"\pm") + "$"
+        return "$" + number.replace("−", "-").replace("±", r"\pm").replace(" [", r"\ [").replace(", ", r",\ ") + "$"
 
     def _join(self, times: str, power: str) -> str:
         if self.power is None:
@@ -55,6 +55,14 @@ def write(value: float, spread: float = math.nan, decimals: int | None = None) -
     if decimals is not None:
         return Written(_with_spread(value, spread, decimals))
     return _significant(value, spread, _exponent(max(abs(value), spread if known else 0.0)), 2)
+
+
+def write_bounds(value: float, low: float, high: float, decimals: int) -> Written:
+    """A difference with its sign and its interval, "+1.23 [0.45, 2.01]"; without an interval, alone."""
+    if not math.isfinite(value):
+        return Written(MISSING)
+    bounds = f" [{low:z.{decimals}f}, {high:z.{decimals}f}]" if math.isfinite(low) and math.isfinite(high) else ""
+    return Written(_minus(f"{value:+z.{decimals}f}{bounds}"))
 
 
 def write_interval(*values: float) -> list[Written]:

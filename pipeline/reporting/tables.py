@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.paths import written
 from pipeline.reporting.latex import escape as latex_text
-from pipeline.reporting.numbers import MISSING, Written, write
+from pipeline.reporting.numbers import MISSING, Written, write, write_bounds
 
 # Box 0, as it is or shrunk to the width of the text; without graphicx centred, as wide as it is.
 _FIT = r"""\ifdim\wd0>\textwidth
@@ -36,11 +36,15 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Row:
-    """One line: `key` for the CSV, `label` for readers, a quantity (or None) per column."""
+    """One line: `key` for the CSV, `label` for readers, a quantity (or None) per column.
+
+    Differences are written with their sign and 95% interval, other quantities with their standard deviation.
+    """
 
     key: str
     label: str
     cells: Sequence[Quantity | None]
+    differences: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,4 +188,10 @@ def quantities(means: pd.DataFrame, row: str, column: str) -> dict[tuple[str, st
 
 
 def _cells(row: Row, group: Group) -> list[Written]:
-    return [Written(MISSING) if cell is None else write(cell.mean, cell.sd, group.decimals) for cell in row.cells]
+    return [Written(MISSING) if cell is None else _cell(cell, row, group) for cell in row.cells]
+
+
+def _cell(cell: Quantity, row: Row, group: Group) -> Written:
+    if row.differences:
+        return write_bounds(cell.mean, cell.low, cell.high, 2 if group.decimals is None else group.decimals)
+    return write(cell.mean, cell.sd, group.decimals)

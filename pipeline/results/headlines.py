@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.results.claims.overabundance import against_static, arrivals
+from pipeline.results.spectrum import numbers
 from pipeline.results.statistics import select
 
 
@@ -38,4 +40,78 @@ def _invariance(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-_HEADLINES = {"invariance": _invariance}
+def _spectra(rows: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy after the last epoch; by map the effective rank and the ratio of the largest to the median sigma."""
+    last = rows[rows["epoch"] == rows["epoch"].max()]
+    accuracy = select(last, phase="training", measure="test_accuracy").groupby("configuration")["value"].mean()
+    found = numbers(last, threshold=1.0)  # no number under it is among these
+    means = found.groupby(["configuration", "measure", "layer"])["value"].mean()
+    return {
+        label: {
+            "accuracy": _rounded(value, 2),
+            **{
+                name: {f"map_{layer}": _rounded(mean, 3) for layer, mean in means[label, name].items()}
+                for name in ("effective_rank", "largest_to_median")
+            },
+        }
+        for label, value in accuracy.items()
+    }
+
+
+def _rounded(value: float, digits: int) -> float | None:
+    return round(float(value), digits) if math.isfinite(value) else None
+
+
+def _task_schedule(rows: pd.DataFrame) -> dict[str, Any]:
+    """Hidden neurons of the adaptive networks at the start and at the end, and mean accuracy over tasks at the end."""
+    widths = select(rows, measure="width", configuration="adaptive")
+    total = widths.groupby(["epoch", "repeat"])["value"].sum().groupby("epoch").mean()
+    last = select(rows, measure="test_accuracy", epoch=rows["epoch"].max())
+    accuracy = last.groupby("configuration")["value"].mean()
+    return {
+        "width_start": round(float(total.iloc[0]), 1),
+        "width_end": round(float(total.iloc[-1]), 1),
+        "accuracy_end": {str(kind): round(float(value), 2) for kind, value in accuracy.items()},
+    }
+
+
+def _tanh_comparison(rows: pd.DataFrame) -> dict[str, Any]:
+    """Final accuracy of both activations, averaged over architectures, and their difference."""
+    accuracy = select(rows, phase="training", measure="test_accuracy")
+    last = accuracy[accuracy["epoch"] == accuracy["epoch"].max()]
+    standard = last["configuration"] == "standard tanh"
+    means = {"standard": last[standard]["value"].mean(), "isotropic": last[~standard]["value"].mean()}
+    means["difference"] = means["isotropic"] - means["standard"]
+    return {"accuracy": {name: round(float(value), 2) for name, value in means.items()}}
+
+
+def _abundance(rows: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy of the networks of static width, by width, and the largest mean difference that a path made."""
+    final = arrivals(rows)
+    paths = [table["value"].mean() for table in against_static(final).values()]
+    return {
+        "static_accuracy": _by_width(final[final["start"] == final["end"]]),
+        "largest_path_difference": _rounded(max(paths, key=abs, default=math.nan), 3),
+    }
+
+
+def _by_width(final: pd.DataFrame) -> dict[str, float | None]:
+    """Mean accuracy by final width."""
+    return {f"width_{end:03}": _rounded(value, 2) for end, value in final.groupby("end")["value"].mean().items()}
+
+
+def _width_transitions(rows: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy by final width, of isotropic networks from all starts and of the standard-tanh controls."""
+    final = arrivals(rows)
+    control = final["configuration"] == "standard tanh"
+    return {"isotropic": _by_width(final[~control]), "standard_tanh": _by_width(final[control])}
+
+
+_HEADLINES = {
+    "task_schedule": _task_schedule,
+    "spectra": _spectra,
+    "invariance": _invariance,
+    "tanh_comparison": _tanh_comparison,
+    "abundance": _abundance,
+    "width_transitions": _width_transitions,
+}

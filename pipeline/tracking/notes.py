@@ -41,6 +41,49 @@ NOTES = {
         logarithmic=("epsilon", "epsilon_scaled", "kl"),
         headlines=("epsilon", "delta_accuracy"),
     ),
+    "spectra": Note(
+        reading=(
+            "Every network starts with all singular values at 1. The figures of the summary show where they go, map"
+            " by map: in isotropic networks a few should grow away from a bulk that decays, in standard tanh networks"
+            " the whole bulk should grow together. The spectra themselves are rows with an `index`, not metrics."
+        ),
+        columns=("test/accuracy", "test/loss", "repeats"),
+    ),
+    "task_schedule": Note(
+        reading=(
+            "`width` of each layer should rise when the schedule adds a task and fall when tasks are removed;"
+            " accuracies of all tasks are recorded throughout, those of inactive ones too. *adaptive* networks keep"
+            " a scaffold of neurons under the threshold after every epoch; *static* ones are their twins of the same"
+            " initialisation and order of samples."
+        ),
+        columns=("width*", "test/accuracy*", "psi_norm*", "repeats"),
+    ),
+    "tanh_comparison": Note(
+        reading=(
+            "`test/accuracy` at the last epoch is what is compared. Networks of one size and repeat differ in their"
+            " activation alone: same initial weights, same batches. A run is named by its widths and its"
+            " configuration: *none, none* is isotropic tanh without intrinsic length and compensation, *standard"
+            " tanh* the elementwise one. Table 7 in `0 summary` has the differences in pairs."
+        ),
+        columns=("test/accuracy", "test/loss", "train/loss", "repeats"),
+        logarithmic=("train_loss", "test_loss"),
+    ),
+    "abundance": Note(
+        reading=(
+            "A run is a pair of hidden widths: it trains at the first, moves to the other on a straight line, and"
+            " trains there. If only the final width matters, runs with one `end` finish alike, whatever their"
+            " `network` (the widths at the start). `training/width map 1` is the width in each epoch."
+        ),
+        columns=("final/accuracy", "final/best_accuracy", "final sd/*", "repeats"),
+    ),
+    "width_transitions": Note(
+        reading=(
+            "Runs without an `end` are the training before any change, once for each width; those with an `end`"
+            " go on from the same trained networks, moving to that width a few neurons an epoch. Standard tanh keeps"
+            " its width: it is the control, and should end below all others."
+        ),
+        columns=("test/accuracy", "test/loss", "repeats"),
+    ),
 }
 
 

@@ -56,22 +56,33 @@ def train(
         streams: one name per member; member k's order in an epoch is drawn from seed(*streams[k], "order",
             epoch), so it depends neither on the other members nor on what ran before.
     """
-    count = len(data.train)
     weight = ensemble.affine[0].weight
     batches = Standardiser(data, weight.device, weight.dtype, rows=len(ensemble) * batch_size)
     yield _measured(ensemble, data, 0, None)
     for number in range(1, epochs + 1):
-        order = torch.stack(
-            [torch.randperm(count, generator=generator(*names, "order", number)) for names in streams]
-        ).to(data.train.labels.device)  # [K, N]
-        total = torch.zeros(len(ensemble), dtype=torch.float64, device=order.device)
-        for start in range(0, count, batch_size):
-            x, y = batches.gather(order[:, start : start + batch_size])  # [K, B, D], [K, B]
-            loss = backward(ensemble, x, y)
-            with ensemble.held():
-                optimiser.step()
-            total += loss * x.shape[1]
-        yield _measured(ensemble, data, number, total / count)
+        loss = one_epoch(ensemble, optimiser, batches, shuffled(data, streams, number), batch_size)
+        yield _measured(ensemble, data, number, loss)
+
+
+def shuffled(data: Dataset, streams: Sequence[tuple[object, ...]], number: int) -> Tensor:
+    """The order [K, N] of the training samples in epoch `number`, drawn for each member from its own stream."""
+    orders = [torch.randperm(len(data.train), generator=generator(*names, "order", number)) for names in streams]
+    return torch.stack(orders).to(data.train.labels.device)
+
+
+def one_epoch(
+    ensemble: Ensemble, optimiser: Optimizer, batches: Standardiser, order: Tensor, batch_size: int
+) -> Tensor:
+    """Train on every sample once, in the order [K, N]; the mean cross-entropy of each member as it went, [K]."""
+    count = order.shape[1]
+    total = torch.zeros(len(ensemble), dtype=torch.float64, device=order.device)
+    for start in range(0, count, batch_size):
+        x, y = batches.gather(order[:, start : start + batch_size])  # [K, B, D], [K, B]
+        loss = backward(ensemble, x, y)
+        with ensemble.held():
+            optimiser.step()
+        total += loss * x.shape[1]
+    return total / count
 
 
 def _measured(ensemble: Ensemble, data: Dataset, number: int, train_loss: Tensor | None) -> Epoch:

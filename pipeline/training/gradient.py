@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,10 +11,49 @@ from torch import Tensor, nn
 from pipeline.model.activation import IsotropicTanh, gain, gain_slope
 from pipeline.model.base import MLP, AffineMap
 
+# (logits h [*K, B, n_L], labels y [*K, B]) -> (loss [*K], dL/dh [*K, B, n_L]); h may be overwritten.
+Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def cross_entropy(h: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean cross-entropy [*K], in nats, and its gradient [*K, B, n_L] at logits h, which are overwritten.
+
+    The softmax is written out: torch's own is slow over so few classes.
+    """
+    labels = y.unsqueeze(-1)
+    h -= h.amax(-1, keepdim=True)
+    chosen = h.gather(-1, labels)  # [*K, B, 1]
+    d = h.exp_()
+    total = d.sum(-1, keepdim=True)  # [*K, B, 1]
+    loss = (total.log() - chosen).mean((-2, -1))
+    d /= total
+    d.scatter_add_(-1, labels, torch.full_like(chosen, -1))
+    return loss, d.div_(y.shape[-1])
+
+
+def block_cross_entropy(blocks: Sequence[slice]) -> Loss:
+    """The mean of several tasks' cross-entropies, each with a softmax over its own block of the logits.
+
+    Args:
+        blocks: of the logits, one a task. The batch has equally many rows of each task, in this order, and its
+            labels count from 0 within the task's block. Logits outside a row's block get no gradient.
+    """
+
+    def loss(h: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        d, losses = torch.zeros_like(h), []
+        parts = (h.chunk(len(blocks), -2), d.chunk(len(blocks), -2), y.chunk(len(blocks), -1))
+        for block, logits, gradient, labels in zip(blocks, *parts, strict=True):
+            value, slope = cross_entropy(logits[..., block], labels)
+            gradient[..., block] = slope / len(blocks)
+            losses.append(value)
+        return torch.stack(losses).mean(0), d
+
+    return loss
+
 
 @torch.no_grad()
-def backward(net: MLP, x: Tensor, y: Tensor) -> Tensor:
-    """Write into `.grad` the gradient of the mean cross-entropy plus `net.penalty()`.
+def backward(net: MLP, x: Tensor, y: Tensor, loss_at: Loss = cross_entropy) -> Tensor:
+    """Write into `.grad` the gradient of the loss plus `net.penalty()`.
 
     With a = h_l, g = g_l, d = dL/dh_{l+1} of one sample, dt = W_{l+1}^T d and s = ||a||^2 + o:
 
@@ -27,12 +67,13 @@ def backward(net: MLP, x: Tensor, y: Tensor) -> Tensor:
         net: one network or an ensemble; what is a buffer gets no gradient.
         x: inputs [*K, B, n_0].
         y: labels [*K, B].
+        loss_at: the loss at the logits; the mean cross-entropy unless told otherwise.
 
     Returns:
-        The mean cross-entropy [*K], in nats, without the penalty.
+        The loss [*K], without the penalty.
     """
     h, steps = _forward(net, x)
-    loss, d = _cross_entropy(h, y)
+    loss, d = loss_at(h, y)
     for affine, step in zip(reversed(net.affine[1:]), reversed(steps), strict=True):
         _affine_gradient(affine, step.output, d)
         dt = d @ affine.weight  # [*K, B, n_l]
@@ -74,22 +115,6 @@ def _forward(net: MLP, x: Tensor) -> tuple[Tensor, list[_Step]]:
             steps.append(_Step(None, h, None, None, h.tanh()))
         h = affine(steps[-1].output, steps[-1].g)
     return h, steps
-
-
-def _cross_entropy(h: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean cross-entropy [*K] and its gradient [*K, B, n_L] at logits h, which are overwritten.
-
-    The softmax is written out: torch's own is slow over so few classes.
-    """
-    labels = y.unsqueeze(-1)
-    h -= h.amax(-1, keepdim=True)
-    chosen = h.gather(-1, labels)  # [*K, B, 1]
-    d = h.exp_()
-    total = d.sum(-1, keepdim=True)  # [*K, B, 1]
-    loss = (total.log() - chosen).mean((-2, -1))
-    d /= total
-    d.scatter_add_(-1, labels, torch.full_like(chosen, -1))
-    return loss, d.div_(y.shape[-1])
 
 
 def _affine_gradient(affine: AffineMap, a: Tensor, d: Tensor) -> None:

@@ -47,6 +47,55 @@ def test_paper_holds_the_protocol():
     ]
 
 
+def test_paper_holds_the_protocol_of_spectra():
+    """EXPERIMENTS, the row `spectra`; the threshold is that of the policy, theta."""
+    settings = load_profile("paper").experiments["spectra"]
+    assert (settings.optimiser, settings.learning_rate, settings.weight_decay) == ("adamw", 0.05, 1e-3)
+    assert (settings.batch_size, settings.psi_decay, settings.threshold) == (48, 0.1, 0.95)
+    assert (settings.data, settings.hidden, settings.repeats, settings.epochs) == (["cifar10"], [100, 100], 40, 40)
+    assert [c.label for c in settings.configurations] == ["trainable, trainable+decay", "standard tanh"]
+
+
+def test_paper_compares_activations_as_the_protocol_does():
+    """EXPERIMENTS: the row `tanh_comparison`, and the further data of the row `invariance`."""
+    profile = load_profile("paper")
+    settings = profile.experiments["tanh_comparison"]
+    assert {profile.data[name].source for name in settings.data} == {
+        "mnist", "fashion-mnist", "emnist-aj", "cifar10", "cifar100", "caltech256"
+    }  # fmt: skip
+    assert (settings.hidden_widths, settings.hidden_layers) == ([500, 1000], [2, 3, 4, 5])
+    assert (settings.repeats, settings.epochs, settings.batch_size) == (4, 50, 48)
+    assert (settings.optimiser, settings.learning_rate, settings.weight_decay) == ("adamw", 1e-3, 1e-3)
+    treatments = [(c.activation, c.intrinsic_length, c.compensation) for c in settings.configurations]
+    assert treatments == [("isotropic-tanh", "none", "none"), ("tanh", "none", "none")]
+    assert profile.experiments["invariance"].data == ["cifar10", "cifar100", "caltech256"]
+    assert all(profile.data[name].source == name and profile.data[name].download for name in settings.data)
+
+
+def test_paper_holds_the_protocol_of_abundance():
+    """EXPERIMENTS, the row `abundance`: 36 pairs, 4 repeats, 15 + 75 + 10 epochs."""
+    settings = load_profile("paper").experiments["abundance"]
+    assert (settings.optimiser, settings.learning_rate, settings.weight_decay) == ("adamw", 1e-3, 1e-3)
+    assert (settings.batch_size, settings.psi_decay, settings.columns) == (48, 0.1, "normal")
+    assert (settings.hidden_widths, settings.hidden_layers) == ([7, 10, 25, 50, 75, 100], 2)
+    assert (settings.repeats, len(settings.members())) == (4, 36 * 4)
+    assert (settings.epochs_at_start, settings.moving_epochs, settings.epochs_at_end) == (15, 75, 10)
+    assert settings.configuration.label == "trainable, trainable+decay"
+
+
+def test_paper_holds_the_protocol_of_width_transitions():
+    """EXPERIMENTS, the row `width_transitions`: 16 repeats, 24 + 48 epochs, a neuron an epoch, and the controls."""
+    settings = load_profile("paper").experiments["width_transitions"]
+    assert (settings.optimiser, settings.learning_rate, settings.weight_decay) == ("adam", 0.08, 0.0)
+    assert (settings.data, settings.batch_size, settings.columns) == (["cifar10"], 24, "normal")
+    assert (settings.hidden_widths, settings.neurons_per_epoch) == ([8, 16, 24, 32], 1)
+    assert (settings.epochs_before, settings.epochs - settings.epochs_before) == (24, 48)
+    assert settings.configuration.label == "trainable, expectation"
+    assert [m.label for m in settings.members()] == ["trainable, expectation"] * 64 + ["standard tanh"] * 64
+    invariance = load_profile("paper").experiments["invariance"]
+    assert settings.expectation_samples == invariance.expectation_samples
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_scaled_profiles_keep_all_configurations_and_proportions(name):
     paper, scaled = (load_profile(n).experiments["invariance"] for n in ("paper", name))

@@ -1,0 +1,102 @@
+"""Does it matter how many neurons a network starts with, if its width then moves to the same end? (Table 2.)"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import ClassVar
+
+import pandas as pd
+import torch
+from pydantic import Field, model_validator
+
+from pipeline.config import Columns, Configuration
+from pipeline.data.dataset import Dataset
+from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.results.rows import frame
+from pipeline.seeds import generator
+from pipeline.surgery.widths import resize
+from pipeline.training import engine, optimiser
+
+QUESTION = "Does the accuracy of a network depend on the width it started with, or only on the width it ends with?"
+
+
+class Pair(Member):
+    """A network whose hidden widths all move from `start` to `end`."""
+
+    start: int
+    end: int
+
+
+class Settings(Plan):
+    """The protocol's row `abundance`."""
+
+    spread: ClassVar[frozenset[str]] = frozenset({"data", "repeats", "hidden_widths"})
+
+    configuration: Configuration
+    hidden_widths: list[int] = Field(min_length=1)  # to start from, and to end at: every pair of them
+    hidden_layers: int = Field(ge=1)  # all of the same width
+    epochs_at_start: int = Field(ge=0)  # of `epochs`, before the width moves
+    epochs_at_end: int = Field(ge=0)  # of `epochs`, after it has arrived
+    columns: Columns
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.moving_epochs < 1:
+            raise ValueError(f"epochs: {self.epochs} leave none for the width to move between its start and end")
+        if min(self.hidden_widths) < 1 or len(set(self.hidden_widths)) < len(self.hidden_widths):
+            raise ValueError(f"hidden_widths: {self.hidden_widths} are not different widths of at least 1")
+        if self.configuration.activation == "tanh" or self.configuration.compensation == "expectation":
+            raise ValueError(f"configuration: widths do not move here under ({self.configuration.label})")
+        return self
+
+    @property
+    def moving_epochs(self) -> int:
+        """Epochs during which the width moves."""
+        return self.epochs - self.epochs_at_start - self.epochs_at_end
+
+    def scheduled(self, start: int, end: int, epoch: int) -> int:
+        """The hidden width in an epoch, counted from 1: on a straight line from start to end, rounded."""
+        moved = min(max(epoch - self.epochs_at_start, 0), self.moving_epochs)
+        return round(start + (end - start) * moved / self.moving_epochs)
+
+    def members(self) -> list[Pair]:
+        """Every pair of widths, in every repeat."""
+        return [
+            Pair(repeat=repeat, configuration=self.configuration, start=start, end=end)
+            for start in self.hidden_widths
+            for end in self.hidden_widths
+            for repeat in range(self.repeats)
+        ]
+
+    def widths(self, member: Pair, features: int, classes: int) -> list[int]:
+        """Those at the start."""
+        return [features, *[member.start] * self.hidden_layers, classes]
+
+    def together(self, member: Pair) -> Hashable:
+        """The members of a pair: their widths are equal in every epoch."""
+        return member.start, member.end
+
+
+def run(settings: Settings, members: Sequence[Pair], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
+    """Train the members of one pair, changing their widths from the output to the input before each epoch."""
+    (images,) = (each.to(device) for each in data)
+    start, end = members[0].start, members[0].end
+    names = streams("abundance", images.name, members)
+    ensemble = stacked(settings, members, names, images.features, images.classes, device)
+    observed = Observations("abundance", images.name, members, ensemble.member_widths)
+    descent = optimiser.make(ensemble, settings)
+    accuracies = []
+    for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
+        place = {"epoch": epoch.number, "end": end, "precision": "float32"}
+        observed.add({"phase": "training", **place}, epoch.measures())
+        for layer in range(1, ensemble.depth):
+            width = torch.full((len(members),), ensemble.widths[layer])
+            observed.add({"phase": "training", "layer": layer, **place}, {"width": width})
+        accuracies.append(epoch.test_accuracy)
+        target = settings.scheduled(start, end, epoch.number + 1)
+        for layer in range(ensemble.depth - 1, 0, -1):
+            columns = [generator(*name, "columns", layer, epoch.number + 1) for name in names]
+            resize(ensemble, layer, target, settings.columns, descent, columns)
+    best = torch.stack(accuracies).amax(0)
+    observed.add({"phase": "final", **place}, {"accuracy": accuracies[-1], "best_accuracy": best})
+    return frame(observed.rows)

@@ -1,0 +1,181 @@
+"""How many parameters does alternate full diagonalisation remove, and at what cost? (The paper's Table 6.)"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Hashable, Iterator, Sequence
+from typing import ClassVar
+
+import pandas as pd
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pipeline.config import Configuration
+from pipeline.data.batches import Standardiser
+from pipeline.data.dataset import Dataset
+from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.model.ensemble import Ensemble
+from pipeline.model.network import IsotropicMLP
+from pipeline.model.sparse import SparseMLP, storage
+from pipeline.results.rows import frame
+from pipeline.surgery.sparsify import alternate_maps, diagonalise_alternate, parameter_count
+from pipeline.training import engine, measures, optimiser
+
+QUESTION = (
+    "How many parameters does full diagonalisation of every second map remove, and does the function stay the same?"
+)
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+
+
+class Architecture(Member):
+    """A network of hidden layers of one width."""
+
+    hidden_width: int
+    hidden_layers: int
+
+
+class Settings(Plan):
+    """The protocol's row `sparsification`."""
+
+    spread: ClassVar[frozenset[str]] = Plan.spread | {"hidden_widths", "hidden_layers"}
+
+    hidden_widths: list[int] = Field(min_length=1)
+    hidden_layers: list[int] = Field(min_length=1)
+    configurations: list[Configuration] = Field(min_length=1, max_length=1)
+    present_above: float = Field(ge=0)  # a parameter counts as present if its absolute value is larger
+    latency_batches: list[int]  # samples at once
+    latency_passes: int = Field(ge=1)  # of which the median is taken
+
+    def members(self) -> list[Architecture]:
+        """Every architecture of every repeat."""
+        return [
+            Architecture(repeat=r, configuration=c, hidden_width=width, hidden_layers=layers)
+            for width in self.hidden_widths
+            for layers in self.hidden_layers
+            for c in self.configurations
+            for r in range(self.repeats)
+        ]
+
+    def widths(self, member: Architecture, features: int, classes: int) -> list[int]:
+        """The hidden layers are of one width."""
+        return [features, *[member.hidden_width] * member.hidden_layers, classes]
+
+    def together(self, member: Architecture) -> Hashable:
+        """Networks of one architecture."""
+        return member.hidden_width, member.hidden_layers
+
+
+def run(
+    settings: Settings, members: Sequence[Architecture], data: Sequence[Dataset], device: torch.device
+) -> pd.DataFrame:
+    """Train the members, then measure each before and after every second map was made diagonal."""
+    (images,) = (each.to(device) for each in data)
+    names = streams("sparsification", images.name, members)
+    ensemble = stacked(settings, members, names, images.features, images.classes, device)
+    observed = Observations("sparsification", images.name, members, ensemble.member_widths)
+    descent = optimiser.make(ensemble, settings)
+    for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
+        place = {"phase": "training", "epoch": epoch.number, "precision": "float32"}
+        observed.add(place, epoch.measures())
+    for precision, dtype in PRECISIONS.items():
+        trained = copy.deepcopy(ensemble).to(dtype)
+        for place, values in _sparsified(settings, trained, images):
+            observed.add(place | {"epoch": settings.epochs, "precision": precision}, values)
+    for place, values in _latencies(settings, ensemble, images):
+        observed.add(place | {"epoch": settings.epochs, "precision": "float32"}, values)
+    return frame(observed.rows)
+
+
+Observed = tuple[dict[str, object], dict[str, Tensor]]
+
+
+def _sparsified(settings: Settings, trained: Ensemble, data: Dataset) -> Iterator[Observed]:
+    """Accuracy and sizes before; the same and the change of function after. `trained` is changed."""
+    labels, diagonal = data.test.labels, alternate_maps(trained.depth)
+    z = measures.logits(trained, data)
+    present, dense = _present(trained, settings.present_above), _each(trained)
+    exact = parameter_count(trained.widths)
+    yield (
+        {"phase": "baseline"},
+        {
+            "accuracy": measures.accuracy(z, labels),
+            "parameters": present,
+            "parameters_exact": torch.full_like(present, exact),
+            "bytes": torch.tensor([storage(net) for net in dense], dtype=torch.float64),
+        },
+    )
+    diagonalise_alternate(trained)
+    after, left = measures.logits(trained, data), _present(trained, settings.present_above)
+    exact_left = parameter_count(trained.widths, diagonal)
+    sparse = [SparseMLP(net, diagonal) for net in _each(trained)]
+    form = torch.stack([_logits(net, data, z.dtype) for net in sparse])  # [K, N, C]
+    yield (
+        {"phase": "adapted"},
+        {
+            **measures.function_change(z, after, labels),
+            "epsilon_form": measures.function_change(z, form, labels)["epsilon"],
+            "accuracy": measures.accuracy(after, labels),
+            "parameters": left,
+            "parameters_exact": torch.full_like(left, exact_left),
+            "percent_removed": 100 * (1 - left / present),
+            "percent_exact": torch.full_like(left, 100 * (1 - exact_left / exact)),
+            "bytes": torch.tensor([storage(net) for net in sparse], dtype=torch.float64),
+        },
+    )
+
+
+def _each(ensemble: Ensemble) -> list[IsotropicMLP]:
+    return [ensemble.member(k) for k in range(len(ensemble))]
+
+
+def _present(ensemble: Ensemble, above: float) -> Tensor:
+    """How many of W, b, psi and o have an absolute value above a threshold, [K]. It is o that counts, not log o."""
+    total = torch.zeros(len(ensemble), dtype=torch.float64, device=ensemble.affine[0].weight.device)
+    for name, t in ensemble.tensors().items():
+        values = t.exp() if name.endswith("log_o") else t.abs()
+        total += (values > above).reshape(len(ensemble), -1).sum(-1)
+    return total
+
+
+@torch.no_grad()
+def _logits(net: nn.Module, data: Dataset, dtype: torch.dtype) -> Tensor:
+    """Over the whole test set, [N, C]."""
+    samples = Standardiser(data, data.test.labels.device, dtype, rows=1000)
+    return torch.cat([net(x) for x, _ in samples.in_order("test")])
+
+
+def _latencies(settings: Settings, ensemble: Ensemble, data: Dataset) -> Iterator[Observed]:
+    """Milliseconds of a pass of each member, dense and sparse, by the size of the batch."""
+    changed = copy.deepcopy(ensemble)
+    diagonalise_alternate(changed)
+    sparse = [SparseMLP(net, alternate_maps(net.depth)) for net in _each(changed)]
+    pairs = list(zip(_each(ensemble), sparse, strict=True))
+    for size in settings.latency_batches:
+        x = torch.randn(size, data.features, generator=torch.Generator().manual_seed(0))
+        times = [interleaved(pair, x.to(data.test.labels.device), settings.latency_passes) for pair in pairs]
+        before, after = torch.tensor(times, dtype=torch.float64).unbind(-1)
+        values = {"latency_dense": before, "latency_sparse": after, "latency_ratio": after / before}
+        yield {"phase": "latency", "task": f"batch {size}"}, values
+
+
+@torch.no_grad()
+def interleaved(nets: Sequence[nn.Module], x: Tensor, passes: int) -> list[float]:
+    """Median milliseconds of a pass of each network; they take turns, so that what slows the machine slows all."""
+    times: list[list[float]] = [[] for _ in nets]
+    for turn in range(passes + 2):
+        for net, known in zip(nets, times, strict=True):
+            _wait(x)
+            started = time.perf_counter()
+            net(x)
+            _wait(x)
+            if turn > 1:  # the first two warm up
+                known.append(1000 * (time.perf_counter() - started))
+    return [statistics.median(known) for known in times]
+
+
+def _wait(x: Tensor) -> None:
+    if x.is_cuda:
+        torch.cuda.synchronize()

@@ -1,0 +1,81 @@
+"""How do singular values and biases evolve in training? (The paper's Figures 2, 4 and 5.)"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import ClassVar
+
+import pandas as pd
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from pipeline.config import Configuration
+from pipeline.data.dataset import Dataset
+from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.model.base import MLP
+from pipeline.results.rows import frame
+from pipeline.training import engine, optimiser
+
+QUESTION = "How do the singular values and biases of each map evolve in isotropic and in standard tanh networks?"
+
+
+class Settings(Plan):
+    """The protocol's row `spectra`."""
+
+    spread: ClassVar[frozenset[str]] = Plan.spread | {"threshold"}  # used on the rows, not in training
+
+    hidden: list[int] = Field(min_length=1)
+    configurations: list[Configuration] = Field(min_length=1)
+    threshold: float = Field(gt=0)  # theta of METHOD section 5: the share of singular values under it is reported
+
+    def members(self) -> list[Member]:
+        """Every configuration of every repeat."""
+        return [Member(repeat=r, configuration=c) for c in self.configurations for r in range(self.repeats)]
+
+    def widths(self, member: Member, features: int, classes: int) -> list[int]:
+        """The same for all."""
+        return [features, *self.hidden, classes]
+
+    def together(self, member: Member) -> Hashable:
+        """Networks of one activation."""
+        return member.configuration.activation
+
+
+def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
+    """Train the members, observing all singular values and biases at the start and after every epoch."""
+    (images,) = (each.to(device) for each in data)
+    names = streams("spectra", images.name, members)
+    ensemble = stacked(settings, members, names, images.features, images.classes, device)
+    observed = Observations("spectra", images.name, members, ensemble.member_widths)
+    descent = optimiser.make(ensemble, settings)
+    for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
+        place = {"epoch": epoch.number, "precision": "float32"}
+        observed.add(place | {"phase": "training"}, epoch.measures())
+        for where, values in spectra(ensemble):
+            observed.add(place | where, values)
+    return frame(observed.rows)
+
+
+def spectra(net: MLP) -> Iterator[tuple[dict[str, object], dict[str, Tensor]]]:
+    """Where, and [*K] values: each singular value ("sigma") and bias ("bias") of each map, in descending order.
+
+    Singular values are computed in float64 and rounded to float32, which a float32 weight determines them to and
+    which rows hold in half the space. Biases are those of the basis that the network is in.
+    """
+    for layer, affine in enumerate(net.affine, start=1):
+        ordered = {
+            "sigma": _singular_values(affine.weight.detach()),
+            "bias": affine.bias.detach().sort(-1, descending=True).values,
+        }
+        for measure, values in ordered.items():
+            for index, value in enumerate(values.unbind(-1)):
+                yield {"phase": "spectrum", "layer": layer, "index": index}, {measure: value}
+
+
+def _singular_values(weight: Tensor) -> Tensor:
+    """Of W [*K, n, m]: [*K, min(n, m)], descending; NaN where W has values that are not finite."""
+    finite = weight.isfinite().all(-1).all(-1)[..., None]  # [*K, 1]
+    # The decomposition fails on what is not finite, for all members at once.
+    values = torch.linalg.svdvals(weight.double().where(finite[..., None], 0.0))
+    return values.where(finite, torch.nan).to(weight.dtype)

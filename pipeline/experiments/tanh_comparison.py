@@ -1,0 +1,78 @@
+"""Is an isotropic tanh as accurate as the elementwise one, and where? (The paper's Table 7.)"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import ClassVar
+
+import pandas as pd
+import torch
+from pydantic import Field, model_validator
+
+from pipeline.config import Configuration
+from pipeline.data.dataset import Dataset
+from pipeline.experiments import plan
+from pipeline.experiments.plan import Observations, Plan, stacked, streams
+from pipeline.results.rows import frame
+from pipeline.training import engine, optimiser
+
+QUESTION = "Do networks with isotropic tanh reach the accuracy of standard tanh, at any width and depth?"
+
+
+class Member(plan.Member):
+    """A network of `hidden` widths."""
+
+    hidden: list[int]
+
+
+class Settings(Plan):
+    """The protocol's row `tanh_comparison`: every number of hidden layers with every width, all of one width."""
+
+    spread: ClassVar[frozenset[str]] = Plan.spread | {"hidden_widths", "hidden_layers"}
+
+    hidden_widths: list[int] = Field(min_length=1)
+    hidden_layers: list[int] = Field(min_length=1)  # h
+    configurations: list[Configuration]  # the two that are compared
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        for name in ("hidden_widths", "hidden_layers"):
+            values = getattr(self, name)
+            if min(values) < 1 or len(set(values)) < len(values):
+                raise ValueError(f"{name}: {values} is not a list of different integers >= 1")
+        activations = [configuration.activation for configuration in self.configurations]
+        if activations != ["isotropic-tanh", "tanh"]:
+            found = ", ".join(activations) or "none"
+            raise ValueError(f"configurations: isotropic-tanh and then tanh are compared; found {found}")
+        return self
+
+    def members(self) -> list[Member]:
+        """Both activations of every repeat of every architecture."""
+        return [
+            Member(repeat=repeat, configuration=configuration, hidden=[width] * layers)
+            for width in self.hidden_widths
+            for layers in self.hidden_layers
+            for configuration in self.configurations
+            for repeat in range(self.repeats)
+        ]
+
+    def widths(self, member: Member, features: int, classes: int) -> list[int]:
+        """The member's own hidden widths."""
+        return [features, *member.hidden, classes]
+
+    def together(self, member: Member) -> Hashable:
+        """One activation and one architecture: an ensemble has one activation, and padding is slow for wide ones."""
+        return member.configuration.activation, tuple(member.hidden)
+
+
+def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
+    """Train, and measure after every epoch. The two activations of a repeat start alike and see the same batches."""
+    (images,) = (each.to(device) for each in data)
+    names = streams("tanh_comparison", images.name, members)
+    ensemble = stacked(settings, members, names, images.features, images.classes, device)
+    observed = Observations("tanh_comparison", images.name, members, ensemble.member_widths)
+    descent = optimiser.make(ensemble, settings)
+    for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
+        place = {"phase": "training", "epoch": epoch.number, "precision": "float32"}
+        observed.add(place, epoch.measures())
+    return frame(observed.rows)

@@ -1,0 +1,188 @@
+"""Do the widths follow a changing set of tasks? (The paper's Figure 3 and Table 5.)"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import pandas as pd
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pipeline import config
+from pipeline.config import Columns, Configuration
+from pipeline.data.dataset import Dataset
+from pipeline.data.tasks import Tasks, cut
+from pipeline.experiments import plan
+from pipeline.experiments.plan import Observations, Plan, stacked, streams
+from pipeline.model.base import MLP
+from pipeline.model.ensemble import Ensemble
+from pipeline.results.rows import frame
+from pipeline.seeds import generator
+from pipeline.surgery.policy import adapt
+from pipeline.surgery.restack import restack, unstack
+from pipeline.training import optimiser
+from pipeline.training.tasks import measured, one_epoch
+
+QUESTION = "Do the widths of a network follow the tasks that it is trained on, and does that serve its accuracy?"
+
+
+class Phase(config.Settings):
+    """Some epochs in which the loss counts only some tasks."""
+
+    epochs: int = Field(ge=1)
+    active: list[str] = Field(min_length=1)
+
+
+class Member(plan.Member):
+    """A network whose widths are adapted after every epoch, or its static twin."""
+
+    adaptive: bool
+
+    @property
+    def label(self) -> str:
+        """What the twins are told apart by."""
+        return "adaptive" if self.adaptive else "static"
+
+
+class Settings(Plan):
+    """The protocol's row `task_schedule`; `data` are the tasks, in the order of their blocks."""
+
+    configuration: Configuration
+    layers: int = Field(ge=1)  # hidden layers
+    narrowest: int = Field(ge=1)  # hidden widths are drawn uniformly from narrowest to widest, for each repeat
+    widest: int
+    schedule: list[Phase] = Field(min_length=1)
+    train_samples: int | None = Field(ge=1)  # the most of each task that are used; none: as many as the shortest has
+    test_samples: int | None = Field(ge=1)
+    threshold: float = Field(gt=0)  # theta
+    scaffold: int = Field(ge=1)  # Xi
+    columns: Columns
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if len(set(self.data)) < len(self.data):
+            raise ValueError(f"data: {', '.join(self.data)} has a task twice")
+        if self.widest < self.narrowest:
+            raise ValueError(f"widest: {self.widest} is less than narrowest, {self.narrowest}")
+        if self.epochs != sum(phase.epochs for phase in self.schedule):
+            total = sum(phase.epochs for phase in self.schedule)
+            raise ValueError(f"epochs: {self.epochs}, but those of the schedule are {total} together")
+        active = {task for phase in self.schedule for task in phase.active}
+        for task in active - set(self.data):
+            raise ValueError(f"schedule: {task!r} is not one of the tasks, {', '.join(self.data)}")
+        for task in self.data:
+            if task not in active:
+                raise ValueError(f"schedule: task {task!r} is never active; activate it or leave it out of data")
+        return self
+
+    def datasets(self) -> list[tuple[str, ...]]:
+        """One round, on all of them."""
+        return [tuple(self.data)]
+
+    def members(self) -> list[Member]:
+        """Both twins of every repeat; an ensemble holds one kind, since static ones may be much wider."""
+        return [
+            Member(repeat=repeat, configuration=self.configuration, adaptive=adaptive)
+            for adaptive in (True, False)
+            for repeat in range(self.repeats)
+        ]
+
+    def widths(self, member: Member, features: int, classes: int) -> list[int]:
+        """Drawn for the repeat, so that twins start alike."""
+        draw = generator("task_schedule", together(self.data), member.repeat, "widths")
+        hidden = torch.randint(self.narrowest, self.widest + 1, (self.layers,), generator=draw)
+        return [features, *hidden.tolist(), classes]
+
+    def together(self, member: Member) -> Hashable:
+        """Only twins of one kind."""
+        return member.adaptive
+
+    def active(self, epoch: int) -> list[str]:
+        """The tasks that count in an epoch, from 1."""
+        return [phase.active for phase in self.schedule for _ in range(phase.epochs)][epoch - 1]
+
+
+def together(tasks: Sequence[str]) -> str:
+    """What several tasks together are called as data."""
+    return " + ".join(tasks)
+
+
+def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
+    """Train the members through the schedule, adapting those that are adaptive after every epoch."""
+    name, width = together([each.name for each in data]), f"{settings.narrowest}..{settings.widest}"
+    cropped = cut(data, settings.train_samples, settings.test_samples, ("task_schedule",))
+    tasks = Tasks(cropped, device, torch.get_default_dtype(), len(members) * settings.batch_size)
+    names = streams("task_schedule", name, members)
+    classes = tasks.labels[-1].stop
+    ensemble = stacked(settings, members, names, tasks.features, classes, device)
+    descent = optimiser.make(ensemble, settings)
+    # Widths differ between repeats: the network is named by where they are drawn from.
+    networks = [[tasks.features, *[width] * settings.layers, classes]] * len(members)
+    observed = Observations("task_schedule", name, members, networks)
+    _observe(observed, 0, ensemble, tasks, settings.threshold)
+    for epoch in range(1, settings.epochs + 1):
+        active = settings.active(epoch)
+        loss = one_epoch(ensemble, descent, tasks, active, epoch, settings.batch_size, names)
+        if any(member.adaptive for member in members):
+            ensemble, descent = _adapted(settings, members, ensemble, descent, names, epoch)
+        observed.add({"phase": "training", "epoch": epoch, "precision": "float32"}, {"train_loss": loss})
+        _observe(observed, epoch, ensemble, tasks, settings.threshold)
+    return frame(observed.rows)
+
+
+def _adapted(
+    settings: Settings,
+    members: Sequence[Member],
+    ensemble: Ensemble,
+    descent: Optimizer,
+    names: Sequence[tuple[object, ...]],
+    epoch: int,
+) -> tuple[Ensemble, Optimizer]:
+    """The ensemble after the policy; a network that has diverged cannot be decomposed and is left as it is."""
+
+    def make(net: MLP) -> Optimizer:
+        return optimiser.make(net, settings)
+
+    parts = unstack(ensemble, descent, make)
+    for member, (net, own), name in zip(members, parts, names, strict=True):
+        if member.adaptive and all(bool(p.isfinite().all()) for p in net.parameters()):
+            draw = generator(*name, "columns", epoch)
+            adapt(net, settings.threshold, settings.scaffold, own, columns=settings.columns, generator=draw)
+    return restack(parts, make)
+
+
+@torch.no_grad()
+def _observe(observed: Observations, epoch: int, ensemble: Ensemble, tasks: Tasks, threshold: float) -> None:
+    """Accuracy and loss of every task, the widths, what the singular values are like, and the length of psi."""
+    place: dict[str, object] = {"phase": "training", "epoch": epoch, "precision": "float32"}
+    for task, values in measured(ensemble, tasks).items():
+        observed.add(place | {"task": task}, values)
+    for layer in range(1, ensemble.depth):
+        widths = torch.tensor([each[layer] for each in ensemble.member_widths])
+        observed.add(place | {"layer": layer}, {"width": widths} | _spectrum(ensemble, layer, threshold))
+    lengths = [affine.psi.norm(dim=-1) for affine in ensemble.affine if affine.psi is not None]
+    if lengths:
+        observed.add(place, {"psi_norm": torch.stack(lengths).sum(0)})
+
+
+def _spectrum(ensemble: Ensemble, layer: int, threshold: float) -> dict[str, Tensor]:
+    """The largest and the median singular value of W_layer, and how many are above the threshold, [K] each.
+
+    From the smaller Gram matrix in float64, which costs float32 weights no digits (`surgery.diagonalise`). A
+    network that has diverged has none.
+    """
+    weight = ensemble.affine[layer - 1].weight.double()
+    finite = weight.isfinite().all(-1).all(-1)
+    weight = torch.where(finite[:, None, None], weight, 0.0)
+    gram = weight @ weight.mT if weight.shape[-2] <= weight.shape[-1] else weight.mT @ weight
+    values = torch.linalg.eigvalsh(gram).flip(-1).clamp_min(0).sqrt()  # [K, min(n, m)], descending
+    ranks = [min(widths[layer], widths[layer - 1]) for widths in ensemble.member_widths]
+    median = torch.stack([own[:rank].median() for own, rank in zip(values, ranks, strict=True)])
+    found = {
+        "sigma_largest": values[:, 0],
+        "sigma_median": median,
+        "sigma_above": (values > threshold).double().sum(-1),
+    }
+    return {name: torch.where(finite, value, torch.nan) for name, value in found.items()}

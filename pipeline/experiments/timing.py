@@ -1,0 +1,141 @@
+"""What does adapting a width cost beside training? Seconds of wall-clock time, epoch by epoch.
+
+All networks are trained by one job, one at a time, an epoch of each in turn: nothing else of this experiment runs
+beside them, and a machine that slows down slows all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import pandas as pd
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from pipeline.config import Columns, Configuration
+from pipeline.data.batches import Standardiser
+from pipeline.data.dataset import Dataset
+from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.results.rows import frame
+from pipeline.seeds import generator
+from pipeline.surgery.widths import grow, prune
+from pipeline.training import engine, measures, optimiser
+
+QUESTION = "What part of an epoch does it take to prune or to grow a layer?"
+Adaptation = Literal["none", "prune", "grow"]
+
+
+class Case(Member):
+    """What one network does in an epoch."""
+
+    testing: bool
+    adaptation: Adaptation
+
+    @property
+    def label(self) -> str:
+        """The case as rows name it, e.g. "train+test, prune"."""
+        return f"{'train+test' if self.testing else 'train'}, {self.adaptation}"
+
+
+class Settings(Plan):
+    """The protocol's row `timing`; `epochs` are those timed."""
+
+    repeats: int = Field(ge=1, le=1)  # epochs are the repetitions; another network would only run beside them
+    hidden: list[int] = Field(min_length=1)
+    layer: int = Field(ge=1)  # l, the width that is adapted
+    warm_up: int = Field(ge=0)  # epochs before those timed, with everything that is done in them
+    testing: list[bool] = Field(min_length=1)
+    adaptations: list[Adaptation] = Field(min_length=1)
+    neurons: int = Field(ge=1)  # added or removed after every epoch
+    columns: Columns
+    configuration: Configuration
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.layer > len(self.hidden):
+            raise ValueError(f"layer {self.layer} is no hidden layer; hidden has {len(self.hidden)}")
+        width, removed = self.hidden[self.layer - 1], (self.warm_up + self.epochs) * self.neurons
+        if "prune" in self.adaptations and removed >= width:
+            raise ValueError(f"hidden: width {width} of layer {self.layer} is to lose {removed}; needs more")
+        if self.configuration.activation == "tanh" or self.configuration.compensation == "expectation":
+            raise ValueError(f"configuration: {self.configuration.label} cannot be adapted without further data")
+        return self
+
+    def members(self) -> list[Member]:
+        """One, that stands for the networks of all cases: so they share a job."""
+        return [Member(repeat=0, configuration=self.configuration)]
+
+    def cases(self) -> list[Case]:
+        """Every adaptation, with and without testing."""
+        return [
+            Case(repeat=0, configuration=self.configuration, testing=testing, adaptation=adaptation)
+            for testing in self.testing
+            for adaptation in self.adaptations
+        ]
+
+    def widths(self, member: Member, features: int, classes: int) -> list[int]:
+        """The same for all at the start."""
+        return [features, *self.hidden, classes]
+
+
+def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
+    """Train all cases from the same initialisation on the same batches, and time the parts of each epoch."""
+    (images,) = (each.to(device) for each in data)
+    networks = [_Network(settings, case, images, device) for case in settings.cases()]
+    for number in range(1, settings.warm_up + settings.epochs + 1):
+        for network in networks:
+            network.epoch(number)
+    return frame(row for network in networks for row in network.observed.rows)
+
+
+class _Network:
+    """One network with what it needs to do its case."""
+
+    def __init__(self, settings: Settings, case: Case, images: Dataset, device: torch.device) -> None:
+        self.settings, self.case, self.images, self.device = settings, case, images, device
+        self.names = streams("timing", images.name, [case])
+        self.net = stacked(settings, [case], self.names, images.features, images.classes, device)
+        self.descent = optimiser.make(self.net, settings)
+        self.batches = Standardiser(images, device, torch.float32, rows=settings.batch_size)
+        self.observed = Observations("timing", images.name, [case], self.net.member_widths)
+
+    def epoch(self, number: int) -> None:
+        """Train, test and adapt as the case wants it; seconds are kept once the warm-up is over."""
+        training: dict[str, Callable[[int], Tensor | None]] = {"training_seconds": self._train}
+        testing = {"testing_seconds": self._test} if self.case.testing else {}
+        adapting = {"adapting_seconds": self._adapt} if self.case.adaptation != "none" else {}
+        values = {name: self._seconds(part, number) for name, part in (training | testing | adapting).items()}
+        if number > self.settings.warm_up:
+            # How many threads shared the work is part of what a time means.
+            values["threads"] = torch.tensor([torch.get_num_threads()])
+            self.observed.add({"phase": "timed", "epoch": number, "precision": "float32"}, values)
+
+    def _seconds(self, part: Callable[[int], Tensor | None], number: int) -> Tensor:
+        """Wall-clock time of a part of the epoch, [1]; work that a GPU was given counts until it is done."""
+        self._wait()
+        started = time.perf_counter()
+        part(number)
+        self._wait()
+        return torch.tensor([time.perf_counter() - started], dtype=torch.float64)
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def _train(self, number: int) -> Tensor:
+        order = engine.shuffled(self.images, self.names, number)
+        return engine.one_epoch(self.net, self.descent, self.batches, order, self.settings.batch_size)
+
+    def _test(self, number: int) -> Tensor:
+        return measures.accuracy(measures.logits(self.net, self.images), self.images.test.labels)
+
+    def _adapt(self, number: int) -> None:
+        layer, neurons = self.settings.layer, self.settings.neurons
+        if self.case.adaptation == "prune":
+            prune(self.net, layer, neurons, optimiser=self.descent)
+        else:
+            columns = [generator(*name, "columns", number) for name in self.names]
+            grow(self.net, layer, neurons, self.settings.columns, optimiser=self.descent, generator=columns)

@@ -1,0 +1,99 @@
+"""How does a trained network take to another width, one neuron an epoch? (The first version's Figures 3, 4, 5.)"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Sequence
+
+import pandas as pd
+import torch
+from pydantic import Field, model_validator
+
+from pipeline.config import Columns, Configuration
+from pipeline.data.dataset import Dataset
+from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.results.rows import frame
+from pipeline.seeds import generator
+from pipeline.surgery.widths import resize
+from pipeline.training import engine, measures, optimiser
+
+QUESTION = "How accurate does a trained network become as its hidden width moves to another, one neuron an epoch?"
+CONTROL = Configuration(activation="tanh", intrinsic_length="none", compensation="none")
+
+
+class Start(Member):
+    """A network of hidden width `start`. An isotropic one is trained once and then taken to every end."""
+
+    start: int
+
+
+class Settings(Plan):
+    """The protocol's row `width_transitions`."""
+
+    configuration: Configuration
+    hidden_widths: list[int] = Field(min_length=1)  # to start from, and to end at: every pair of them
+    epochs_before: int = Field(ge=0)  # of `epochs`, before the width moves
+    neurons_per_epoch: int = Field(ge=1)  # by which the width moves
+    columns: Columns
+    expectation_samples: int = Field(ge=1)  # training samples over which "expectation" takes the mean gain
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if min(self.hidden_widths) < 1 or len(set(self.hidden_widths)) < len(self.hidden_widths):
+            raise ValueError(f"hidden_widths: {self.hidden_widths} are not different widths of at least 1")
+        moves = self.neurons_per_epoch * (self.epochs - self.epochs_before)
+        if max(self.hidden_widths) - min(self.hidden_widths) > moves:
+            raise ValueError(f"epochs: {self.epochs} end before every width of {self.hidden_widths} has arrived")
+        if self.configuration.activation == "tanh":
+            raise ValueError("configuration: standard tanh is the control; its width cannot move")
+        return self
+
+    def scheduled(self, start: int, end: int, epoch: int) -> int:
+        """The hidden width in an epoch, counted from 1 at the start of training."""
+        moved = self.neurons_per_epoch * max(epoch - self.epochs_before, 0)
+        return min(start + moved, end) if end > start else max(start - moved, end)
+
+    def members(self) -> list[Start]:
+        """Every width to start from, isotropic and control, in every repeat."""
+        return [
+            Start(repeat=repeat, configuration=configuration, start=start)
+            for configuration in (self.configuration, CONTROL)
+            for start in self.hidden_widths
+            for repeat in range(self.repeats)
+        ]
+
+    def widths(self, member: Start, features: int, classes: int) -> list[int]:
+        """Those at the start."""
+        return [features, member.start, classes]
+
+    def together(self, member: Start) -> Hashable:
+        """The members of one start and configuration: their widths are equal in every epoch."""
+        return member.start, member.configuration.label
+
+
+def run(settings: Settings, members: Sequence[Start], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
+    """Train the members at their width, then take copies of them to each end; a control stays at its width."""
+    (images,) = (each.to(device) for each in data)
+    names = streams("width_transitions", images.name, members)
+    ensemble = stacked(settings, members, names, images.features, images.classes, device)
+    observed = Observations("width_transitions", images.name, members, ensemble.member_widths)
+    descent = optimiser.make(ensemble, settings)
+    for epoch in engine.train(ensemble, descent, images, settings.epochs_before, settings.batch_size, names):
+        observed.add({"phase": "training", "epoch": epoch.number, "precision": "float32"}, epoch.measures())
+    dtype = ensemble.affine[0].weight.dtype
+    inputs = measures.sample(images, settings.expectation_samples, dtype) if ensemble.expects.any() else None
+    start, left = members[0].start, settings.epochs - settings.epochs_before
+    orders = [(*name, "transition") for name in names]
+    for end in settings.hidden_widths if ensemble.isotropic else [start]:
+        # Together, so that the copied optimiser holds the copied parameters.
+        branch, branch_descent = copy.deepcopy((ensemble, descent))
+        for epoch in engine.train(branch, branch_descent, images, left, settings.batch_size, orders):
+            number = settings.epochs_before + epoch.number
+            place = {"phase": "training", "epoch": number, "end": end, "precision": "float32"}
+            observed.add(place, epoch.measures())
+            width = torch.full((len(members),), branch.widths[1])
+            observed.add({**place, "layer": 1}, {"width": width})
+            columns = [generator(*name, "columns", number + 1) for name in names]
+            target = settings.scheduled(start, end, number + 1)
+            resize(branch, 1, target, settings.columns, branch_descent, columns, inputs)
+    return frame(observed.rows)

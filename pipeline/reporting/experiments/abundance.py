@@ -1,0 +1,145 @@
+"""`abundance` in the report: the paper's Table 2, pictures of it, and the claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from pipeline.reporting.figures import Plot, lines
+from pipeline.reporting.numbers import write
+from pipeline.reporting.pairs import columns, group, heat_map
+from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.style import COOL, MEASURES, WARM
+from pipeline.reporting.tables import Table
+from pipeline.results.claims.abundance import judge
+from pipeline.results.claims.base import Basis
+from pipeline.results.claims.overabundance import against_static, arrivals
+from pipeline.results.provenance import DataSet
+from pipeline.results.statistics import select, summarise
+
+PAPER_SOURCES = {"cifar10": "CIFAR-10", "caltech256": "Caltech-256"}
+PAPER_WIDTHS = [7, 10, 25, 50, 75, 100]
+
+
+def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
+    """Table 2, its pictures and the verdicts, for each data set."""
+    parts = [_Part(select(rows, data=name), settings, known).part() for name, known in data.items()]
+    return Presentation("Too few or too many neurons at the start", parts)
+
+
+class _Part:
+    """The results on one data set."""
+
+    def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
+        self.rows, self.settings, self.data = rows, settings, data
+        self.widths = sorted(settings.hidden_widths)
+        self.network = "-".join(map(str, [data.features, *["n"] * settings.hidden_layers, data.classes]))
+
+    def part(self) -> Part:
+        protocol = self._protocol()
+        basis = Basis(
+            data=self.data.words,
+            network=f"{self.network}, n from and to {', '.join(map(str, self.widths))}",
+            networks=len(self.rows[["network", "end", "repeat"]].drop_duplicates()),
+            repeats=int(self.rows["repeat"].nunique()),
+            epochs=int(self.rows["epoch"].max()),
+            same_as_paper=all(setting.same for setting in protocol),
+        )
+        plots = [self._squares(), self._training()]
+        return Part(self.data.slug, self.data.name, protocol, [self._table_2()], plots, judge(self.rows, basis))
+
+    def _protocol(self) -> list[Setting]:
+        settings = self.settings
+        papers = PAPER_SOURCES.get(self.data.source)
+        return [
+            Setting("data", ", ".join(PAPER_SOURCES.values()), papers or self.data.words, papers is not None),
+            Setting.of("hidden widths, from and to", PAPER_WIDTHS, self.widths),
+            Setting.of("hidden layers", 2, settings.hidden_layers),
+            Setting.of("repeats of each pair", 4, settings.repeats),
+            Setting.of("epochs at the start width", 15, settings.epochs_at_start),
+            Setting.of("epochs with the width moving", 75, settings.moving_epochs),
+            Setting.of("epochs at the end width", 10, settings.epochs_at_end),
+            Setting.of("intrinsic length, ψ", "trainable, trainable+decay", settings.configuration.label),
+            Setting.of("batch size", 48, settings.batch_size),
+            Setting.of("optimiser", "adamw", settings.optimiser),
+            Setting.of("learning rate", 1e-3, settings.learning_rate),
+            Setting.of("weight decay", 1e-3, settings.weight_decay),
+            Setting.of("decay of ψ, λ", 0.1, settings.psi_decay),
+            Setting.of("columns of new neurons", "normal", settings.columns),
+        ]
+
+    def _conditions(self) -> str:
+        settings = self.settings
+        return (
+            f"Data {self.data.name}, network {self.network}, {settings.repeats} repeats of each pair: "
+            f"{settings.epochs_at_start} epochs at the start width, {settings.moving_epochs} with the width of every "
+            f"hidden layer moving linearly, {settings.epochs_at_end} at the end width, float32."
+        )
+
+    def _table_2(self) -> Table:
+        final = select(self.rows, phase="final")
+        final = final.assign(start=final["network"].str.split("-").str[1])
+        groups = [
+            group(final[final["measure"] == measure], measure, self.widths, {})
+            for measure in ("accuracy", "best_accuracy")
+        ]
+        return Table(
+            name=f"{self.data.slug}-table-2",
+            title="The paper’s Table 2",
+            caption=(
+                "Accuracy on the whole test set in percent after the last epoch, and the best of any epoch "
+                "(whatever the width then was; chosen on the test set, so it flatters), mean ± standard deviation "
+                "over repeats. " + self._conditions()
+            ),
+            row_name="hidden width at the start",
+            column_name="hidden width at the end",
+            columns=columns(self.widths),
+            groups=groups,
+        )
+
+    def _squares(self) -> Plot:
+        final = arrivals(self.rows)
+        means = summarise(final, ["start", "end"])
+        moved = [
+            summarise(table.assign(start=start), ["start", "end"])
+            for (start, _), table in against_static(final).items()
+        ]
+        repeats = f"mean of {self.settings.repeats} repeats, {self.data.name}"
+        panels = {f"accuracy after the last epoch (%),\n{repeats}": means}
+        if moved:
+            panels["minus that of the network that\nalways had the end width (points)"] = pd.concat(moved)
+        extremes = means.sort_values("mean").iloc[[0, -1]]
+        words = [f"{write(r['mean']).plain} % from {r['start']} to {r['end']}" for _, r in extremes.iterrows()]
+        return Plot(
+            name=f"{self.data.slug}-pairs",
+            title="Final accuracy by start and end width",
+            caption=f"Mean over repeats; the difference is paired by repeat. {self._conditions()}",
+            alt=f"Squares coloured by accuracy, start width against end width: {words[0]} is least, {words[1]} most.",
+            figure=heat_map(panels, self.widths),
+        )
+
+    def _training(self) -> Plot:
+        rows = select(self.rows, phase="training", measure="test_accuracy")
+        start = "from " + rows["network"].str.split("-").str[1]
+        means = summarise(rows.assign(configuration=start), ["configuration", "end", "epoch"])
+        panels = {f"to width {width}": means[means["end"] == width] for width in self.widths}
+        series = {f"from {width}": line for width, line in zip(self.widths, [*COOL, *WARM], strict=False)}
+        legend = (
+            f"{self.data.name}, {self.network}, mean of {self.settings.repeats} repeats with 95% interval\n"
+            "hidden width at the start; dotted: the width begins to move, and has arrived"
+        )
+        across = len(panels) if len(panels) < 4 else -(-len(panels) // 2)
+        figure = lines(panels, series, MEASURES["test_accuracy"], "epoch", "epochs trained", legend, across=across)
+        begin = self.settings.epochs_at_start
+        for ax in figure.axes:
+            for at in (begin, begin + self.settings.moving_epochs):
+                ax.axvline(at, color="0.4", linestyle=":", linewidth=0.8)
+        return Plot(
+            name=f"{self.data.slug}-training",
+            title="Accuracy while the width moves",
+            caption=f"Test accuracy after each epoch, mean over repeats with its 95% interval. {self._conditions()}",
+            alt="Test accuracy over epochs, a panel for each end width and a line for each start width.",
+            figure=figure,
+        )

@@ -1,0 +1,200 @@
+"""`sparsification` in the report: the paper's Table 6, sizes and latencies of the sparse form, and the claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from pipeline.reporting.figures import Plot, lines
+from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.style import COOL, MEASURES, WARM, Line
+from pipeline.reporting.tables import Group, Row, Table, quantities
+from pipeline.results.claims.base import Basis
+from pipeline.results.claims.sparsification import judge
+from pipeline.results.provenance import DataSet
+from pipeline.results.statistics import select, summarise
+
+PAPER_SOURCES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "caltech256": "Caltech-256"}
+PHASES = {"baseline": "before", "adapted": "after"}
+PRECISIONS = ["float32", "float64"]
+MEASURED, EXACT = "measured, float32", "exact, from the widths"
+# Heading -> measure for its unit and decimals, and the lines: (phase, measure, precision, label).
+_BOTH = [(phase, precision) for precision in PRECISIONS for phase in PHASES]
+TABLE_6 = {
+    "test accuracy (%)": (
+        "accuracy",
+        [(phase, "accuracy", precision, f"{PHASES[phase]}, {precision}") for phase, precision in _BOTH],
+    ),
+    "change of logits ε, after − before": (
+        "epsilon",
+        [
+            ("adapted", measure, precision, f"{words}, {precision}")
+            for measure, words in (("epsilon", "diagonalised"), ("epsilon_form", "sparse form"))
+            for precision in PRECISIONS
+        ],
+    ),
+    "parameters": (
+        "parameters",
+        [(phase, "parameters", precision, f"{PHASES[phase]}, {precision}") for phase, precision in _BOTH]
+        + [(phase, "parameters_exact", "float32", f"{PHASES[phase]}, exact") for phase in PHASES],
+    ),
+    "parameters removed (%)": (
+        "percent_removed",
+        [("adapted", "percent_removed", precision, f"measured, {precision}") for precision in PRECISIONS]
+        + [("adapted", "percent_exact", "float32", "exact, from the widths")],
+    ),
+    "bytes stored, float32": (
+        "bytes",
+        [("baseline", "bytes", "float32", "dense"), ("adapted", "bytes", "float32", "sparse form")],
+    ),
+}
+
+
+def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
+    """Table 6, the sparse form's latencies, figures of both and the verdict, for each data set."""
+    parts = [_Part(select(rows, data=name), settings, data[name]).part() for name in settings.data]
+    return Presentation("Exact sparsification", parts)
+
+
+class _Part:
+    """The results on one data set."""
+
+    def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
+        self.settings, self.data = settings, data
+        network = rows["network"].astype(str)
+        widths = network.str.split("-").str[1].astype(int)
+        self.rows = rows.assign(width=widths, layers=network.str.count("-") - 1)
+        self.batches = [f"batch {size}" for size in settings.latency_batches]
+        self.columns: dict[str, tuple[str, ...]] = {
+            f"{width}x{layers}": (f"width {width}", f"{layers} layers")
+            for width in settings.hidden_widths
+            for layers in settings.hidden_layers
+        }
+        named = self.rows["width"].astype(str) + "x" + self.rows["layers"].astype(str)
+        self.rows = self.rows.assign(architecture=named)
+
+    def part(self) -> Part:
+        protocol = self._protocol()
+        basis = Basis(
+            data=self.data.words,
+            network="; ".join(self.rows["network"].unique()),
+            networks=len(self.rows[["network", "repeat"]].drop_duplicates()),
+            repeats=int(self.rows["repeat"].nunique()),
+            epochs=int(self.rows["epoch"].max()),
+            same_as_paper=all(setting.same for setting in protocol),
+        )
+        tables = [self._table_6(), *([self._latencies()] if self.batches else [])]
+        plots = [self._removed(), *([self._faster()] if self.batches else [])]
+        return Part(self.data.slug, self.data.name, protocol, tables, plots, judge(self.rows, basis))
+
+    def _protocol(self) -> list[Setting]:
+        settings = self.settings
+        papers = PAPER_SOURCES.get(self.data.source)
+        label = "trainable, trainable+decay"
+        return [
+            Setting("data", ", ".join(PAPER_SOURCES.values()), papers or self.data.words, papers is not None),
+            Setting.of("width of the hidden layers", [500, 1000], sorted(settings.hidden_widths)),
+            Setting.of("number of hidden layers", [2, 3, 4, 5, 6], sorted(settings.hidden_layers)),
+            Setting.of("intrinsic length, ψ", label, settings.configurations[0].label),
+            Setting.of("present: absolute value above", 1e-4, settings.present_above),
+            Setting.of("repeats", 5, settings.repeats),
+            Setting.of("epochs", 25, settings.epochs),
+            Setting.of("batch size", 48, settings.batch_size),
+            Setting.of("optimiser", "adamw", settings.optimiser),
+            Setting.of("learning rate", 1e-3, settings.learning_rate),
+            Setting.of("weight decay", 1e-3, settings.weight_decay),
+            Setting.of("decay of ψ, λ", 0.1, settings.psi_decay),
+        ]
+
+    @property
+    def _conditions(self) -> str:
+        settings, data = self.settings, self.data
+        return (
+            f"Data {data.name}, {data.features} inputs, {data.classes} outputs, {settings.repeats} repeats of "
+            f"{settings.epochs} epochs."
+        )
+
+    def _table_6(self) -> Table:
+        groups = []
+        for heading, (unit, wanted) in TABLE_6.items():
+            found = [Row(label, label, self._cells(*place)) for *place, label in wanted]
+            groups.append(Group(heading, heading, MEASURES[unit].decimals, found))
+        caption = (
+            "Before and after full diagonalisation of maps 2, 4, 6, … but not the last, without retraining; mean ± "
+            "standard deviation over repeats. Parameters are W, b, ψ and o; measured ones have an absolute value "
+            f"above {self.settings.present_above:g}, exact ones are counted from the widths alone. {self._conditions}"
+        )
+        return self._table("table-6", "The paper’s Table 6", caption, groups)
+
+    def _latencies(self) -> Table:
+        groups = []
+        for batch in self.batches:
+            found = [
+                Row(f"{batch} {words}", words, self._cells("latency", f"latency_{words}", "float32", batch))
+                for words in ("dense", "sparse")
+            ]
+            groups.append(Group(batch, f"latency of {batch} (ms)", MEASURES["latency_dense"].decimals, found))
+        caption = (
+            f"Milliseconds of a forward pass in float32, median of {self.settings.latency_passes} passes in which "
+            "the dense and the sparse network take turns; mean ± standard deviation over repeats. They depend on the "
+            f"machine and on what else it does. {self._conditions}"
+        )
+        return self._table("latency", "Latency of the sparse form", caption, groups)
+
+    def _table(self, name: str, title: str, caption: str, groups: list[Group]) -> Table:
+        return Table(f"{self.data.slug}-{name}", title, caption, "quantity", "architecture", self.columns, groups)
+
+    def _cells(self, phase: str, measure: str, precision: str, task: str | None = None) -> list[Any]:
+        rows = select(self.rows, phase=phase, measure=measure, precision=precision)
+        rows = rows if task is None else select(rows, task=task)
+        means = summarise(rows, ["architecture"])
+        means["sd"] = means["sd"].where(means["sd"] > 0)  # counts are written without a spread
+        found = quantities(means.assign(row=""), "row", "architecture")
+        return [found.get(("", column)) for column in self.columns]
+
+    def _removed(self) -> Plot:
+        names = {"percent_removed": MEASURED, "percent_exact": EXACT}
+        rows = select(self.rows, phase="adapted", precision="float32")
+        rows = rows[rows["measure"].isin(list(names))]
+        series = {MEASURED: COOL[0], EXACT: WARM[0]}
+        means = self._means(rows.assign(configuration=rows["measure"].map(names)))
+        ends = means[means["configuration"] == MEASURED]["mean"]
+        return Plot(
+            name=f"{self.data.slug}-removed",
+            title="Parameters removed without a change of function",
+            caption=(
+                "Percentage of W, b, ψ and o removed by full diagonalisation of every second map: those with an "
+                f"absolute value above {self.settings.present_above:g}, mean over repeats with its 95% interval, "
+                f"beside the count from the widths. {self._conditions}"
+            ),
+            alt=f"Percentage removed against number of hidden layers: from {ends.min():.1f} to {ends.max():.1f}.",
+            figure=self._lines(means, series, "percent_removed"),
+        )
+
+    def _faster(self) -> Plot:
+        rows = select(self.rows, phase="latency", measure="latency_ratio")
+        series = dict(zip(self.batches, [*COOL, *WARM], strict=False))
+        means = self._means(rows.assign(configuration=rows["task"]))
+        return Plot(
+            name=f"{self.data.slug}-latency",
+            title="Time of a pass, sparse form beside dense",
+            caption=(
+                f"Ratio of medians of {self.settings.latency_passes} passes in turns, float32; mean over repeats "
+                f"with its 95% interval. Below 1 the sparse form is faster. {self._conditions}"
+            ),
+            alt=(
+                "Latency of the sparse form relative to the dense one against number of hidden layers: from "
+                f"{means['mean'].min():.2f} to {means['mean'].max():.2f}."
+            ),
+            figure=self._lines(means, series, "latency_ratio"),
+        )
+
+    def _means(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return summarise(rows, ["configuration", "width", "layers"])
+
+    def _lines(self, means: pd.DataFrame, series: Mapping[str, Line], measure: str) -> Any:
+        panels = {f"width {width}": means[means["width"] == width] for width in self.settings.hidden_widths}
+        legend = f"{self.data.name}, mean of {self.settings.repeats} repeats with 95% interval"
+        return lines(panels, series, MEASURES[measure], "layers", "number of hidden layers", legend)

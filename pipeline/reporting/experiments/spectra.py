@@ -1,0 +1,198 @@
+"""`spectra` in the report: the paper's Figures 2, 4 and 5 as ridgelines, the numbers behind them, and the claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.reporting.figures import Plot, lines
+from pipeline.reporting.numbers import write
+from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.ridges import Axis, ridgelines
+from pipeline.reporting.style import COOL, MEASURES, WARM, Line
+from pipeline.reporting.tables import Group, Row, Table, quantities
+from pipeline.results.claims.base import Basis
+from pipeline.results.claims.spectra import STANDARD, judge
+from pipeline.results.provenance import DataSet
+from pipeline.results.spectrum import cube, numbers
+from pipeline.results.statistics import select, summarise
+
+NUMBERS = ["effective_rank", "share_below", "largest_to_median", "separation", "likeness"]
+EXPLAINED = {
+    "effective_rank": "The exponential of the entropy of the normalised singular values.",
+    "share_below": "A dotted line marks the threshold in the figures of the spectra.",
+    "largest_to_median": "",
+    "separation": (
+        "The widest gap between neighbours within the larger half of the spectrum, as a ratio: large if a few values "
+        "stand apart."
+    ),
+    "likeness": (
+        "How well a repeat’s ordered log10 singular values are told by the mean of the other repeats (coefficient of "
+        "determination; 1 if all are the same; a dash where all values are equal, as they are at the start)."
+    ),
+}
+
+
+def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
+    """Ridgelines, their numbers and the verdict, for each data set."""
+    parts = [_Part(select(rows, data=name), settings, data[name]).part() for name in settings.data]
+    return Presentation("Evolution of spectra", parts)
+
+
+class _Part:
+    """The results on one data set."""
+
+    def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
+        self.rows, self.settings, self.data = rows, settings, data
+        self.labels = [configuration.label for configuration in settings.configurations]
+        self.widths = [data.features, *settings.hidden, data.classes]
+        self.network = "-".join(str(width) for width in self.widths)
+        self.maps = list(range(1, len(self.widths)))
+        found = numbers(rows, settings.threshold)
+        self.means = summarise(found, ["measure", "configuration", "layer", "epoch"])
+
+    def part(self) -> Part:
+        protocol = self._protocol()
+        basis = Basis(
+            data=self.data.words,
+            network=self.network,
+            networks=len(self.rows[["configuration", "repeat"]].drop_duplicates()),
+            repeats=int(self.rows["repeat"].nunique()),
+            epochs=int(self.rows["epoch"].max()),
+            same_as_paper=all(setting.same for setting in protocol),
+        )
+        isotropic = next((label for label in self.labels if label != STANDARD), "")
+        verdicts = judge(self.rows, self.settings.threshold, isotropic, basis)
+        plots = [*self._ridgelines(), *map(self._plot, NUMBERS), self._training()]
+        return Part(self.data.slug, self.data.name, protocol, [self._table()], plots, verdicts)
+
+    def _protocol(self) -> list[Setting]:
+        settings = self.settings
+        paper = self.data.source == "cifar10"
+        labels = ["trainable, trainable+decay", STANDARD]
+        return [
+            Setting("data", "CIFAR-10", "CIFAR-10" if paper else self.data.words, paper),
+            Setting.of("hidden widths", [100, 100], settings.hidden),
+            Setting("configurations", "; ".join(labels), "; ".join(self.labels), self.labels == labels),
+            Setting.of("repeats", 40, settings.repeats),
+            Setting.of("epochs", 40, settings.epochs),
+            Setting.of("batch size", 48, settings.batch_size),
+            Setting.of("optimiser", "adamw", settings.optimiser),
+            Setting.of("learning rate", 0.05, settings.learning_rate),
+            Setting.of("weight decay", 1e-3, settings.weight_decay),
+            Setting.of("decay of ψ, λ", 0.1, settings.psi_decay),
+            Setting.of("threshold of singular values, θ", 0.95, settings.threshold),
+        ]
+
+    @property
+    def _conditions(self) -> str:
+        return f"Data {self.data.name}, network {self.network}, {self.settings.repeats} repeats, float32."
+
+    def _ridgelines(self) -> list[Plot]:
+        """A figure per configuration, all with the same axes."""
+        spectrum = select(self.rows, phase="spectrum")
+        threshold, kinds = self.settings.threshold, {"sigma": "singular value", "bias": "absolute value of the bias"}
+        axes = [
+            Axis.of(label, select(spectrum, measure=kind)["value"].to_numpy(), threshold if kind == "sigma" else None)
+            for kind, label in kinds.items()
+        ]
+        series = self._series()
+        plots = []
+        for label in self.labels:
+            own = select(spectrum, configuration=label)
+            panels = {f"map {layer}": [_pooled(own, layer, kind) for kind in kinds] for layer in self.maps}
+            plots.append(self._figure(label, ridgelines(panels, axes, series[label].colour)))
+        return plots
+
+    def _figure(self, label: str, figure: Any) -> Plot:
+        standard = label == STANDARD
+        name = "figure-5" if standard else "figure-2-4" if label == self.labels[0] else f"ridges-{label}"
+        who = "standard tanh" if standard else f"isotropic tanh ({label})"
+        return Plot(
+            name=f"{self.data.slug}-{name.replace(', ', '-').replace('+', '-')}",
+            title=f"Spectra of {who} over epochs, the paper’s Figure{' 5' if standard else 's 2 and 4'}",
+            caption=(
+                "Singular values (left) and absolute values of the biases (right) of each map, pooled over repeats; "
+                "a ridge per epoch shown, the first at the top, is the density of the logarithm, scaled to the same "
+                "peak. What is below the axis, as biases of 0 are at the start, is drawn at its left end; a dotted "
+                f"line marks the threshold {self.settings.threshold:g}. Biases are those of the basis that training "
+                f"left the network in. {self._conditions}"
+            ),
+            alt=f"Ridgelines of {who}. {self._words(label)}",
+            figure=figure,
+        )
+
+    def _words(self, label: str) -> str:
+        """The last epoch in words."""
+        last = self.means[(self.means["epoch"] == self.means["epoch"].max()) & (self.means["configuration"] == label)]
+        sentences = []
+        for layer in self.maps:
+            at = last[last["layer"] == layer].set_index("measure")["mean"]
+            rank, ratio = (write(float(at[name])).plain for name in ("effective_rank", "largest_to_median"))
+            sentences.append(f"Map {layer} ends with effective rank {rank} and largest to median {ratio}.")
+        return " ".join(sentences)
+
+    def _plot(self, measure: str) -> Plot:
+        known, words = self.means[self.means["measure"] == measure], MEASURES[measure]
+        drawn = known[known["mean"].notna()]
+        panels = {f"map {layer}": drawn[drawn["layer"] == layer] for layer in self.maps}
+        last = known[known["epoch"] == known["epoch"].max()]
+        ends = [
+            f"{label}: {', '.join(write(float(mean)).plain for mean in last[last['configuration'] == label]['mean'])}"
+            for label in self.labels
+        ]
+        return Plot(
+            name=f"{self.data.slug}-{measure.replace('_', '-')}",
+            title=words.name[0].upper() + words.name[1:],
+            caption=f"{EXPLAINED[measure]} Mean over repeats, 95% interval as a band. {self._conditions}".strip(),
+            alt=f"{words.label} over epochs, a panel per map. At the end, map by map: {'; '.join(ends)}.",
+            figure=lines(panels, self._series(), words, "epoch", "epochs trained", self._legend()),
+        )
+
+    def _training(self) -> Plot:
+        means = summarise(select(self.rows, phase="training", measure="test_accuracy"), ["configuration", "epoch"])
+        last = means[means["epoch"] == means["epoch"].max()]
+        ends = (f"{label} {mean:.1f}" for label, mean in zip(last["configuration"], last["mean"], strict=True))
+        measure = MEASURES["test_accuracy"]
+        return Plot(
+            name=f"{self.data.slug}-training",
+            title="Training",
+            caption=f"Test accuracy after each epoch, mean over repeats, 95% interval as a band. {self._conditions}",
+            alt=f"Test accuracy over epochs, in percent at the end: {', '.join(ends)}.",
+            figure=lines({"": means}, self._series(), measure, "epoch", "epochs trained", self._legend()),
+        )
+
+    def _table(self) -> Table:
+        first, last = int(self.means["epoch"].min()), int(self.means["epoch"].max())
+        place = "map " + self.means["layer"].astype(str) + ", epoch " + self.means["epoch"].astype(str)
+        means = self.means.assign(place=place)
+        places = [f"map {layer}, epoch {epoch}" for layer in self.maps for epoch in dict.fromkeys((first, last))]
+        groups = []
+        for measure in NUMBERS:
+            found = quantities(means[means["measure"] == measure], "place", "configuration")
+            lines_ = [Row(at, at, [found.get((at, label)) for label in self.labels]) for at in places]
+            groups.append(Group(measure, MEASURES[measure].label, MEASURES[measure].decimals, lines_))
+        caption = (
+            "Mean ± standard deviation over repeats. Gap and likeness: see their figures. The threshold is "
+            f"{self.settings.threshold:g}. {self._conditions}"
+        )
+        columns: dict[str, tuple[str, ...]] = {label: (label,) for label in self.labels}
+        name, title = f"{self.data.slug}-spectra", "Singular values before and after training"
+        return Table(name, title, caption, "map and epoch", "configuration", columns, groups)
+
+    def _legend(self) -> str:
+        return f"{self.data.name}, {self.network}, mean of {self.settings.repeats} repeats with 95% interval"
+
+    def _series(self) -> dict[str, Line]:
+        cool, warm = cycle(COOL), cycle(WARM)
+        return {label: next(warm if label == STANDARD else cool) for label in self.labels}
+
+
+def _pooled(rows: pd.DataFrame, layer: int, kind: str) -> dict[int, np.ndarray]:
+    """Epoch -> the values of all repeats."""
+    values, _, epochs = cube(select(rows, layer=layer, measure=kind))
+    return {int(epoch): values[:, place].ravel() for place, epoch in enumerate(epochs)}

@@ -1,0 +1,170 @@
+"""`tanh_comparison` in the report: the paper's Table 7, accuracy against depth and width, and the claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from pipeline.reporting.figures import Plot, lines
+from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.style import MEASURES, Line
+from pipeline.reporting.tables import Group, Row, Table, quantities
+from pipeline.results.claims.base import Basis
+from pipeline.results.claims.tanh_comparison import DATA, STANDARD, final, judge
+from pipeline.results.provenance import DataSet
+from pipeline.results.statistics import paired, summarise
+
+ISOTROPIC = "isotropic tanh"
+SERIES = {STANDARD: Line("vermilion", "D", "--"), ISOTROPIC: Line("blue", "o")}
+ACCURACY = MEASURES["test_accuracy"]
+# Column of the horizontal axis -> what it is, the column of the panels, their titles.
+FIGURES = {
+    "layers": ("number of hidden layers", "width", "width {}"),
+    "width": ("width of each hidden layer", "layers", "{} hidden layers"),
+}
+
+
+def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
+    """Table 7 over all data sets, two figures for each, and the verdicts."""
+    return Presentation("Isotropic against standard tanh", [_Comparison(rows, settings, data).part()])
+
+
+class _Comparison:
+    """The results on all data sets."""
+
+    def __init__(self, rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> None:
+        self.rows, self.settings = rows, settings
+        self.data = [data[name] for name in sorted(settings.data, key=_place)]
+        self.isotropic = next(c.label for c in settings.configurations if c.activation != "tanh")
+        accuracy = final(rows)
+        named = accuracy["configuration"].replace({self.isotropic: ISOTROPIC})
+        architecture = accuracy["width"].astype(str) + "x" + accuracy["layers"].astype(str)
+        self.accuracy = accuracy.assign(configuration=named, architecture=architecture)
+        self.absent = [words for name, words in DATA.items() if name not in settings.data]
+
+    def part(self) -> Part:
+        protocol = self._protocol()
+        basis = Basis(
+            data="; ".join(each.words for each in self.data),
+            network=self._networks(),
+            networks=len(self.accuracy),
+            repeats=int(self.rows["repeat"].nunique()),
+            epochs=int(self.rows["epoch"].max()),
+            same_as_paper=all(setting.same for setting in protocol),
+        )
+        plots = [self._plot(each, x) for each in self.data for x in FIGURES]
+        verdicts = judge(self.rows, self.isotropic, basis)
+        return Part("comparison", "All data sets", protocol, [self._table_7()], plots, verdicts)
+
+    def _protocol(self) -> list[Setting]:
+        settings = self.settings
+        sources = [each.source for each in self.data]
+        here = ", ".join(DATA.get(each.name, each.name) for each in self.data)
+        treatments = [(c.intrinsic_length, c.compensation) for c in settings.configurations]
+        return [
+            Setting("data", ", ".join(DATA.values()), here, sources == list(DATA)),
+            Setting.of("width of the hidden layers", [500, 1000], sorted(settings.hidden_widths)),
+            Setting.of("number of hidden layers", [2, 3, 4, 5], sorted(settings.hidden_layers)),
+            Setting(
+                "intrinsic length, ψ", "none, none", ", ".join(treatments[0]), set(treatments) == {("none",) * 2}
+            ),
+            Setting.of("repeats", 4, settings.repeats),
+            Setting.of("epochs", 50, settings.epochs),
+            Setting.of("batch size", 48, settings.batch_size),
+            Setting.of("optimiser", "adamw", settings.optimiser),
+            Setting.of("learning rate", 1e-3, settings.learning_rate),
+            Setting.of("weight decay", 1e-3, settings.weight_decay),
+        ]
+
+    def _networks(self) -> str:
+        layers, widths = (_listed(getattr(self.settings, name)) for name in ("hidden_layers", "hidden_widths"))
+        return f"{layers} hidden layers of width {widths}"
+
+    def _conditions(self, data: str) -> str:
+        settings = self.settings
+        return f"Data {data}, {settings.repeats} repeats of {settings.epochs} epochs, float32."
+
+    def _table_7(self) -> Table:
+        columns: dict[str, tuple[str, ...]] = {
+            f"{width}x{layers}": (f"width {width}", f"{layers} hidden layers")
+            for width in self.settings.hidden_widths
+            for layers in self.settings.hidden_layers
+        }
+        absent = f" Not in this profile: {', '.join(self.absent)}." if self.absent else ""
+        return Table(
+            name="table-7",
+            title="The paper’s Table 7",
+            caption=(
+                "Accuracy on the whole test set after the last epoch in percent, mean ± standard deviation over "
+                "repeats, and the difference, isotropic − standard, in percentage points: its mean over pairs of "
+                "networks with the same initialisation and the same batches, with its 95% interval. "
+                + self._conditions(", ".join(DATA.get(each.name, each.name) for each in self.data))
+                + absent
+            ),
+            row_name="activation",
+            column_name="hidden layers",
+            columns=columns,
+            groups=[self._group(each, list(columns)) for each in self.data],
+        )
+
+    def _group(self, data: DataSet, columns: list[str]) -> Group:
+        accuracy = self._on(data)
+        found = quantities(summarise(accuracy, ["configuration", "architecture"]), "configuration", "architecture")
+        ahead = paired(accuracy, ISOTROPIC, STANDARD, ["architecture"]).assign(configuration="difference")
+        found |= quantities(ahead, "configuration", "architecture")
+        keys = {STANDARD: STANDARD, ISOTROPIC: ISOTROPIC, "difference": "isotropic − standard"}
+        group = [
+            Row(key, label, [found.get((key, column)) for column in columns], differences=key == "difference")
+            for key, label in keys.items()
+        ]
+        return Group(data.name, DATA.get(data.name, data.name), ACCURACY.decimals, group)
+
+    def _plot(self, data: DataSet, x: str) -> Plot:
+        x_label, panel, title = FIGURES[x]
+        means = summarise(self._on(data), ["configuration", "layers", "width"])
+        panels = {
+            title.format(value): means[means[panel] == value].sort_values(x)
+            for value in sorted(means[panel].unique())
+        }
+        name, against = DATA.get(data.name, data.name), {"layers": "depth", "width": "width"}[x]
+        legend = f"{name}, mean of {self.settings.repeats} repeats with 95% interval"
+        figure = lines(panels, SERIES, ACCURACY, x, x_label, legend)
+        for ax in figure.axes:
+            ax.set_xticks(sorted(means[x].unique()))
+        return Plot(
+            name=f"{data.slug}-{against}",
+            title=f"{name}: accuracy against {against}",
+            caption=(
+                "Test accuracy after the last epoch, mean over repeats with its 95% interval as a band. "
+                + self._conditions(name)
+            ),
+            alt=f"Test accuracy on {name} against the {x_label}, one line per activation. {_ends(means, x)}",
+            figure=figure,
+        )
+
+    def _on(self, data: DataSet) -> pd.DataFrame:
+        return self.accuracy[self.accuracy["data"] == data.name].reset_index(drop=True)
+
+
+def _ends(means: pd.DataFrame, x: str) -> str:
+    """The accuracy of both activations at the smallest and at the largest value, averaged over the others."""
+    ends = means.groupby(["configuration", x])["mean"].mean()
+    words = []
+    for label in SERIES:
+        own = ends[label]
+        words.append(
+            f"{label}: from {own.iloc[0]:.2f} % at {own.index[0]} to {own.iloc[-1]:.2f} % at {own.index[-1]}"
+        )
+    return "; ".join(words) + "."
+
+
+def _place(name: str) -> tuple[int, str]:
+    """The paper's order of data sets; others after them."""
+    known = list(DATA)
+    return (known.index(name) if name in known else len(known)), name
+
+
+def _listed(values: list[int]) -> str:
+    return ", ".join(map(str, values))

@@ -1,0 +1,168 @@
+"""`timing` in the report: seconds of training, testing and adapting, and what share of an epoch an adaptation takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pipeline.reporting.figures import Plot, styled
+from pipeline.reporting.numbers import write
+from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.style import COLOURS, MEASURES
+from pipeline.reporting.tables import Group, Row, Table, quantities
+from pipeline.results.claims.base import Basis
+from pipeline.results.claims.timing import judge, shares
+from pipeline.results.provenance import DataSet
+from pipeline.results.statistics import select, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PARTS = {"training_seconds": "blue", "testing_seconds": "sky", "adapting_seconds": "vermilion"}
+ADAPTATIONS = {"none": "no adaptation", "prune": "prune", "grow": "grow"}
+
+
+def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
+    """A table, a figure and the verdict, for each data set."""
+    parts = [_Part(select(rows, data=name), settings, data[name]).part() for name in settings.data]
+    return Presentation("The cost of adapting", parts)
+
+
+class _Part:
+    """The results on one data set."""
+
+    def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
+        self.rows, self.settings, self.data = rows, settings, data
+        self.network = "-".join(str(width) for width in (data.features, *settings.hidden, data.classes))
+        self.steps = -(-data.train_count // settings.batch_size)
+        found = pd.concat([rows, shares(rows).assign(measure="adapting_share")])
+        case = found["configuration"].str.split(", ", expand=True)
+        self.means = summarise(found.assign(done=case[0], adaptation=case[1]), ["measure", "done", "adaptation"])
+
+    def part(self) -> Part:
+        protocol = self._protocol()
+        basis = Basis(
+            data=self.data.words,
+            network=self.network,
+            networks=int(self.rows["configuration"].nunique()),
+            repeats=self.settings.repeats,
+            epochs=self.settings.warm_up + self.settings.epochs,
+            same_as_paper=all(setting.same for setting in protocol),
+        )
+        verdicts = judge(self.rows, self.steps, basis)
+        return Part(self.data.slug, self.data.name, protocol, [self._table()], [self._plot()], verdicts)
+
+    def _protocol(self) -> list[Setting]:
+        settings, paper = self.settings, self.data.source == "cifar10"
+        configuration = f"{settings.configuration.intrinsic_length}, {settings.configuration.compensation}"
+        testing = ["with and without" if len(settings.testing) > 1 else "with" if settings.testing[0] else "without"]
+        return [
+            Setting("data", "CIFAR-10", "CIFAR-10" if paper else self.data.words, paper),
+            Setting.of("hidden widths", [500, 500], settings.hidden),
+            Setting.of("adapted map", 2, settings.layer),
+            Setting.of("adaptations", ["none", "prune", "grow"], settings.adaptations),
+            Setting.of("neurons per epoch", 1, settings.neurons),
+            Setting.of("testing", ["with and without"], testing),
+            Setting.of("epochs of warming up", 5, settings.warm_up),
+            Setting.of("epochs timed", 25, settings.epochs),
+            Setting.of("batch size", 48, settings.batch_size),
+            Setting.of("optimiser", "adamw", settings.optimiser),
+            Setting.of("learning rate", 0.08, settings.learning_rate),
+            Setting.of("weight decay", 1e-3, settings.weight_decay),
+            Setting.of("decay of ψ, λ", 0.1, settings.psi_decay),
+            Setting.of("intrinsic length, ψ", "trainable, trainable+decay", configuration),
+            Setting.of("columns of new neurons", "normal", settings.columns),
+        ]
+
+    def _conditions(self) -> str:
+        settings = self.settings
+        threads = sorted({int(count) for count in select(self.rows, measure="threads")["value"]})
+        return (
+            f"Data {self.data.name}, network {self.network} at the start, {self.steps} steps of {settings.batch_size} "
+            f"an epoch; {settings.neurons} neuron of map {settings.layer} per adaptation; {settings.epochs} epochs "
+            f"timed after {settings.warm_up} of warming up, float32, "
+            f"{' or '.join(map(str, threads))} CPU {'thread' if threads == [1] else 'threads'}, one network at a time, "
+            "an epoch of each case in turn. The machine is named at the end of this page."
+        )
+
+    def _table(self) -> Table:
+        columns: dict[str, tuple[str, ...]] = {a: (ADAPTATIONS[a],) for a in self.settings.adaptations}
+        done = list(dict.fromkeys(self.means["done"]))
+        groups = []
+        for measure in (*PARTS, "adapting_share"):
+            found = quantities(self.means[self.means["measure"] == measure], "done", "adaptation")
+            rows = [Row(words, words, [found.get((words, column)) for column in columns]) for words in done]
+            shown = [row for row in rows if any(row.cells)]
+            groups.append(Group(measure, MEASURES[measure].label, MEASURES[measure].decimals, shown))
+        return Table(
+            name=f"{self.data.slug}-seconds",
+            title="Seconds per epoch",
+            caption=f"Wall-clock time, mean ± standard deviation over epochs. {self._conditions()}",
+            row_name="an epoch has",
+            column_name="adaptation",
+            columns=columns,
+            groups=[group for group in groups if group.rows],
+        )
+
+    def _plot(self) -> Plot:
+        return Plot(
+            name=f"{self.data.slug}-seconds",
+            title="Where the time goes",
+            caption=(
+                "Seconds of an epoch by what is done in them, mean over epochs, with the standard deviation of each "
+                "part as a line at its end; beside it what adapting takes, as a percentage of training. "
+                + self._conditions()
+            ),
+            alt="Stacked bars, one per case: " + "; ".join(self._words()) + ".",
+            figure=_bars(self._cases(), f"{self.data.name}, {self.network}, {self.settings.epochs} epochs"),
+        )
+
+    def _cases(self) -> dict[str, pd.DataFrame]:
+        """Case in words -> mean and sd by measure."""
+        groups = self.means.groupby(["done", "adaptation"], sort=False)
+        return {
+            f"{done}, {ADAPTATIONS[str(adaptation)]}": part.set_index("measure")
+            for (done, adaptation), part in groups
+        }
+
+    def _words(self) -> list[str]:
+        return [
+            f"{case}: "
+            + ", ".join(f"{write(part['mean'][m]).plain} s {_verb(m)}" for m in PARTS if m in part.index)
+            for case, part in self._cases().items()
+        ]
+
+
+def _bars(cases: Mapping[str, pd.DataFrame], legend: str) -> Figure:
+    """A stacked horizontal bar per case, from the top, with the share of adapting at its end."""
+    with styled():
+        from matplotlib.figure import Figure as NewFigure
+
+        figure = NewFigure(figsize=(7.2, 0.8 + 0.36 * len(cases)), layout="constrained")
+        ax = figure.subplots()
+        ends = []
+        for place, part in enumerate(cases.values()):
+            end = 0.0
+            for measure in (measure for measure in PARTS if measure in part.index):
+                mean, sd, colour = part["mean"][measure], part["sd"][measure], COLOURS[PARTS[measure]][0]
+                ax.barh(place, mean, left=end, color=colour, height=0.62)
+                end += mean
+                ax.hlines(place, end - sd, end + sd, color=COLOURS["ink"][0], linewidth=0.9)
+            ends.append(end + part["sd"][list(PARTS)[0]])
+            if "adapting_share" in part.index:
+                text = f"adapting: {write(part['mean']['adapting_share']).plain} % of training"
+                ax.annotate(text, (ends[-1], place), (6, 0), textcoords="offset points", va="center")
+        ax.set_yticks(range(len(cases)), list(cases))
+        ax.set_xlim(0, 1.45 * max(ends))
+        ax.invert_yaxis()
+        ax.grid(visible=False, axis="y")
+        ax.set_xlabel("seconds per epoch")
+        handles = [ax.barh(0, 0, color=COLOURS[colour][0], label=_verb(measure)) for measure, colour in PARTS.items()]
+        figure.legend(handles=handles, title=legend, loc="outside lower center", ncols=len(PARTS))
+    return figure
+
+
+def _verb(measure: str) -> str:
+    return measure.removesuffix("_seconds")

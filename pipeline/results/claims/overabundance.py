@@ -1,0 +1,70 @@
+"""The claim judged on both experiments that move widths: starting wide and pruning, against staying narrow."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.results.claims.base import Basis, Interval, Verdict, decide, intervals
+from pipeline.results.statistics import differences, select, summarise
+
+AS_GOOD = -1.0  # percentage points of accuracy by which pruned networks may be worse and still be as good
+
+Way = tuple[int, int]  # hidden width at the start, at the end
+
+
+def arrivals(rows: pd.DataFrame) -> pd.DataFrame:
+    """The accuracy of each network after its last epoch: column "start" is the hidden width it began with."""
+    final = select(rows[rows["end"].notna()], phase="training", measure="test_accuracy")
+    final = final[final["epoch"] == final["epoch"].max()]
+    return final.assign(start=final["network"].str.split("-").str[1].astype("Int64"))
+
+
+def against_static(final: pd.DataFrame) -> dict[Way, pd.DataFrame]:
+    """(start, end), start != end -> differences to the network that always had width `end`, paired by repeat.
+
+    Args:
+        final: of `arrivals`, of one configuration.
+
+    Returns:
+        Tables with columns "end", "repeat" and "value", in percentage points.
+    """
+    named = final.assign(configuration=final["start"].astype("string"))
+    pairs = final[["start", "end"]].drop_duplicates().sort_values(["end", "start"])
+    ways = [(int(start), int(end)) for start, end in pairs.itertuples(index=False) if start != end]
+    return {
+        (start, end): differences(named[named["end"] == end], str(start), str(end), ["end"]) for start, end in ways
+    }
+
+
+def overabundance(rows: pd.DataFrame, basis: Basis) -> Verdict:
+    """The verdict on overabundance.
+
+    Args:
+        rows: of `abundance` or of `width_transitions`, of one data set and of isotropic networks.
+        basis: what the rows were made from.
+    """
+    pruned = {way: table for way, table in against_static(arrivals(rows)).items() if way[0] > way[1]}
+    ends = sorted({end for _, end in pruned})
+    judged: dict[str, Interval] = {}
+    for end in ends:
+        together = pd.concat(table for (_, to), table in pruned.items() if to == end)
+        # summarise, unlike a plain mean, leaves nothing out that is missing.
+        mean = summarise(together, ["end", "repeat"]).rename(columns={"mean": "value"})[["end", "value"]]
+        judged |= {f"to {end}, mean over wider starts": intervals(summarise(mean, ["end"]), "end", [end])[end]}
+    beside = {
+        f"{start} to {end} (not judged)": intervals(summarise(table, ["end"]), "end", [end])[end]
+        for (start, end), table in pruned.items()
+    }
+    return Verdict(
+        id="overabundance",
+        statement="Starting wide and pruning is at least as good as staying narrow.",
+        verdict=decide((i.low > AS_GOOD for i in judged.values()), (i.high < AS_GOOD for i in judged.values())),
+        criterion=(
+            "For every end width: test accuracy after the last epoch of the networks that were pruned to it, "
+            "averaged over all wider starts, minus that of the networks that always had it, paired by repeat "
+            "(percentage points). Reproduced if every 95% interval of the mean is above −1 point; not reproduced "
+            "if any is entirely below −1; else inconclusive."
+        ),
+        numbers=judged | beside,
+        basis=basis,
+    )

@@ -1,0 +1,58 @@
+"""Sparsification: every second map made diagonal, which changes no output (METHOD section 6)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from itertools import pairwise
+
+from pipeline.model.base import MLP
+from pipeline.model.network import IsotropicMLP
+from pipeline.model.sparse import SparseMLP
+from pipeline.surgery.diagonalise import diagonalise
+
+
+def alternate_maps(depth: int) -> list[int]:
+    """2, 4, 6, ... up to L - 1: the maps that can be diagonal together. Two neighbours cannot: they share a width."""
+    return list(range(2, depth, 2))
+
+
+def diagonalise_alternate(net: MLP) -> None:
+    """Full diagonalisation of every second map, in place, of one network or of an ensemble.
+
+    Raises:
+        ValueError: as `diagonalise`.
+    """
+    for layer in alternate_maps(net.depth):
+        diagonalise(net, layer, "full")
+
+
+def sparsify(net: IsotropicMLP) -> SparseMLP:
+    """The same function with every second map a Hadamard product.
+
+    Full diagonalisation of a copy's maps 2, 4, 6, ... <= L - 1; each then has min(n_l, n_{l-1}) weights instead of
+    n_l n_{l-1}.
+
+    Args:
+        net: an isotropic network; unchanged.
+
+    Returns:
+        A module with the same logits up to rounding, which stores and multiplies only what is left.
+
+    Raises:
+        ValueError: as `diagonalise`.
+    """
+    changed = copy.deepcopy(net)
+    diagonalise_alternate(changed)
+    return SparseMLP(changed, alternate_maps(net.depth))
+
+
+def parameter_count(widths: Sequence[int], diagonal: Sequence[int] = (), rest: bool = True) -> int:
+    """Parameters of a network with these maps diagonal, from its widths n_0 .. n_L alone.
+
+    Weights and biases; with `rest`, also psi_l of every map but the first and o of every hidden layer.
+    """
+    maps = enumerate(pairwise(widths), start=1)
+    weights = sum(min(m, n) if layer in diagonal else m * n for layer, (m, n) in maps)
+    counted = weights + sum(widths[1:])
+    return counted + sum(widths[2:]) + len(widths) - 2 if rest else counted

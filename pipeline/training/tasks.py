@@ -1,0 +1,63 @@
+"""Training on several tasks at once, of which only some count, and what is measured of each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pipeline.data.tasks import Tasks
+from pipeline.model.base import MLP
+from pipeline.model.ensemble import Ensemble
+from pipeline.training.engine import shuffled
+from pipeline.training.gradient import backward, block_cross_entropy
+from pipeline.training.measures import accuracy, cross_entropy
+
+
+def one_epoch(
+    ensemble: Ensemble,
+    optimiser: Optimizer,
+    tasks: Tasks,
+    active: Collection[str],
+    number: int,
+    batch_size: int,
+    streams: Sequence[tuple[object, ...]],
+) -> Tensor:
+    """Train on every sample of the active tasks once; the loss is the mean of their cross-entropies.
+
+    Args:
+        ensemble, optimiser: K networks, and an optimiser on their parameters.
+        tasks: all of equal length.
+        active: names of the data sets that count; at least one.
+        number: of the epoch.
+        batch_size: samples of each task in a step; a last, shorter step is dropped.
+        streams: one name per member; its order of a task's samples is drawn from seed(*name, task, "order",
+            number).
+
+    Returns:
+        The mean loss over the epoch's steps as it went, [K], in nats.
+    """
+    orders = [
+        shuffled(each, [(*name, each.name) for name in streams], number) if each.name in active else None
+        for each in tasks.data
+    ]
+    blocks = [block for block, order in zip(tasks.labels, orders, strict=True) if order is not None]
+    loss_at, losses = block_cross_entropy(blocks), []
+    for x, y in tasks.batches(orders, batch_size):
+        losses.append(backward(ensemble, x, y, loss_at))
+        with ensemble.held():
+            optimiser.step()
+    return torch.stack(losses).double().mean(0)
+
+
+@torch.no_grad()
+def measured(net: MLP, tasks: Tasks) -> dict[str, dict[str, Tensor]]:
+    """Task -> `test_accuracy` (percent) and `test_loss` (nats), [*K] each, over its test set and its own classes."""
+    found = {}
+    for number, (each, block) in enumerate(zip(tasks.data, tasks.labels, strict=True)):
+        z = torch.cat([net.trace(x)[0][..., block] for x in tasks.test(number)], dim=-2)  # [*K, N, C]
+        labels = each.test.labels
+        found[each.name] = {"test_accuracy": accuracy(z, labels), "test_loss": cross_entropy(z, labels)}
+    return found

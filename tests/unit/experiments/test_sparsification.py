@@ -1,0 +1,142 @@
+"""The experiment `sparsification` on random images, and its claim on rows made from it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from pipeline.config import Configuration
+from pipeline.data.dataset import Dataset, Split, build
+from pipeline.experiments.sparsification import Settings, interleaved, run
+from pipeline.results.claims.base import Basis, Interval, Verdict
+from pipeline.results.claims.sparsification import judge
+from pipeline.results.statistics import select
+from pipeline.surgery.sparsify import parameter_count
+
+BASIS = Basis("random", "6-8-8-8-8-3", networks=6, repeats=3, epochs=1, same_as_paper=False)
+SETTINGS = Settings(
+    data=["random"],
+    repeats=3,
+    epochs=1,
+    batch_size=16,
+    optimiser="adamw",
+    learning_rate=1e-2,
+    weight_decay=1e-3,
+    psi_decay=0.1,
+    hidden_widths=[8],
+    hidden_layers=[3, 4],
+    configurations=[Configuration(intrinsic_length="trainable", compensation="trainable+decay")],
+    present_above=1e-5,
+    latency_batches=[1, 4],
+    latency_passes=2,
+)
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    def split(count: int, seed: int) -> Split:
+        generator = torch.Generator().manual_seed(seed)
+        images = torch.randint(0, 256, (count, 6), dtype=torch.uint8, generator=generator)
+        return Split(images, torch.randint(0, 3, (count,), generator=generator))
+
+    data: Dataset = build("random", split(40, 0), split(8, 1), (1, 2, 3), 3, {"source": "random", "description": "x"})
+    groups: dict[Any, list[Any]] = {}
+    for member in SETTINGS.members():
+        groups.setdefault(SETTINGS.together(member), []).append(member)
+    assert [len(group) for group in groups.values()] == [3, 3]
+    return pd.concat([run(SETTINGS, group, [data], torch.device("cpu")) for group in groups.values()])
+
+
+def test_what_is_left_is_what_the_widths_say(rows: pd.DataFrame) -> None:
+    for network, diagonal in (("6-8-8-8-3", [2]), ("6-8-8-8-8-3", [2, 4])):
+        widths = [int(width) for width in network.split("-")]
+        for phase, exact in (("baseline", parameter_count(widths)), ("adapted", parameter_count(widths, diagonal))):
+            for precision, size in (("float32", 4), ("float64", 8)):
+                some = select(rows, network=network, phase=phase, precision=precision)
+                assert set(select(some, measure="parameters_exact")["value"]) == {exact}
+                assert set(select(some, measure="bytes")["value"]) == {size * exact}
+                # o starts at 1e-6, and few weights are that small.
+                assert select(some, measure="parameters")["value"].between(exact - 12, exact).all()
+
+
+def test_the_function_stays(rows: pd.DataFrame) -> None:
+    for measure in ("epsilon", "epsilon_form"):
+        assert (select(rows, measure=measure, precision="float64")["value"] < 1e-12).all()
+        assert (select(rows, measure=measure, precision="float32")["value"] > 1e-12).any()  # it was computed
+
+
+def test_latencies_of_every_batch(rows: pd.DataFrame) -> None:
+    found = select(rows, phase="latency")
+    assert found.groupby(["task", "measure"]).size().tolist() == [6] * 6 and (found["value"] > 0).all()
+
+
+def test_networks_take_turns() -> None:
+    calls: list[str] = []
+
+    class Net(torch.nn.Module):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            calls.append(self.name)
+            return x
+
+    assert len(interleaved([Net("a"), Net("b")], torch.zeros(1), 3)) == 2
+    assert calls == ["a", "b"] * 5  # two turns to warm up
+
+
+# The claim.
+
+
+def verdict(rows: pd.DataFrame) -> Verdict:
+    (found,) = judge(rows, BASIS)
+    return found
+
+
+def altered(rows: pd.DataFrame, value: float, **wanted: object) -> pd.DataFrame:
+    mask = pd.Series(True, index=rows.index)
+    for column, wish in wanted.items():
+        mask &= (rows[column] == wish).fillna(False)
+    assert mask.any()
+    return rows.assign(value=rows["value"].mask(mask, value))
+
+
+@pytest.fixture(scope="module")
+def exact(rows: pd.DataFrame) -> pd.DataFrame:
+    """As trained, but with as many parameters removed as predicted, up to a little."""
+    changed = rows.reset_index(drop=True)
+    for network in changed["network"].unique():
+        at = {"network": network, "measure": "percent_exact"}
+        predicted = float(select(changed, **at)["value"].iloc[0])
+        changed = altered(changed, predicted + 0.2, network=network, measure="percent_removed")
+    return altered(changed, 0.0, measure="delta_accuracy")
+
+
+def test_reproduced(exact: pd.DataFrame) -> None:
+    found = verdict(exact)
+    assert found.id == "exact-sparsity" and found.verdict == "reproduced"
+    ahead = found.numbers["6-8-8-8-3: removed, measured − exact (points)"]
+    assert isinstance(ahead, Interval) and ahead.n == 3 and ahead.estimate == pytest.approx(0.2)
+    assert found.numbers["of these above 1e-10 (ε of the sparse form in float64)"] == 0
+
+
+@pytest.mark.parametrize("bad", [1e-9, math.nan])
+@pytest.mark.parametrize("measure", ["epsilon", "epsilon_form"])
+def test_one_change_of_function(exact: pd.DataFrame, measure: str, bad: float) -> None:
+    place = {"measure": measure, "precision": "float64", "repeat": 1, "network": "6-8-8-8-3"}
+    assert verdict(altered(exact, bad, **place)).verdict == "not reproduced"
+
+
+def test_other_accuracy_or_another_number_of_parameters(exact: pd.DataFrame) -> None:
+    assert verdict(altered(exact, -0.2, measure="delta_accuracy")).verdict == "not reproduced"
+    assert verdict(altered(exact, 70.0, measure="percent_removed")).verdict == "not reproduced"
+
+
+def test_one_repeat_and_no_rows_are_inconclusive(exact: pd.DataFrame) -> None:
+    assert verdict(exact[exact["repeat"] == 0]).verdict == "inconclusive"
+    assert verdict(exact.iloc[:0]).verdict == "inconclusive"

@@ -1,0 +1,78 @@
+"""The experiment `spectra`: what it observes, on a data set of a few random images."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from isotropic_testing import network
+
+from pipeline.config import Configuration
+from pipeline.data.dataset import Dataset, Split, build
+from pipeline.experiments.spectra import Settings, run, spectra
+from pipeline.model.ensemble import Ensemble
+from pipeline.results.statistics import select
+
+ISOTROPIC = Configuration(intrinsic_length="trainable", compensation="trainable+decay")
+STANDARD = Configuration(activation="tanh", intrinsic_length="none", compensation="none")
+SETTINGS = Settings(
+    data=["random"],
+    repeats=2,
+    epochs=1,
+    batch_size=16,
+    optimiser="adamw",
+    learning_rate=0.05,
+    weight_decay=1e-3,
+    psi_decay=0.1,
+    hidden=[5, 4],
+    configurations=[ISOTROPIC, STANDARD],
+    threshold=0.95,
+)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    def split(count: int, seed: int) -> Split:
+        generator = torch.Generator().manual_seed(seed)
+        images = torch.randint(0, 256, (count, 6), dtype=torch.uint8, generator=generator)
+        return Split(images, torch.randint(0, 3, (count,), generator=generator))
+
+    return build("random", split(40, 0), split(8, 1), (1, 2, 3), 3, {"source": "random", "description": "noise"})
+
+
+def test_every_value_of_every_map_at_every_epoch(data: Dataset) -> None:
+    isotropic = [member for member in SETTINGS.members() if member.configuration == ISOTROPIC]
+    rows = run(SETTINGS, isotropic, [data], torch.device("cpu"))
+    for measure in ("sigma", "bias"):
+        some = select(rows, phase="spectrum", measure=measure)
+        assert some.groupby(["repeat", "epoch", "layer"]).size().unstack().to_numpy().tolist() == [[5, 4, 3]] * 4
+        falls = some.sort_values("index").groupby(["repeat", "epoch", "layer"])["value"]
+        assert falls.apply(lambda values: values.is_monotonic_decreasing).all()
+    start = select(rows, phase="spectrum", epoch=0)
+    assert select(start, measure="sigma")["value"].to_numpy() == pytest.approx(1, abs=1e-6)
+    assert (select(start, measure="bias")["value"] == 0).all()
+    moved = select(rows, phase="spectrum", measure="sigma", epoch=1)["value"]
+    assert (moved - 1).abs().max() > 0.01  # that it is 1 at the start is no accident of measuring
+
+
+def test_members_of_one_activation_stand_together_and_repeats_are_paired() -> None:
+    kinds = {member.configuration.label: SETTINGS.together(member) for member in SETTINGS.members()}
+    assert len(kinds) == len(set(kinds.values())) == 2
+    assert sorted(member.repeat for member in SETTINGS.members()) == [0, 0, 1, 1]
+
+
+def test_values_are_those_of_each_member_and_what_is_not_finite_is_nan() -> None:
+    members = [network([6, 5, 3], seed=k, dtype=torch.float32) for k in range(2)]
+    ensemble = Ensemble(members)
+    with torch.no_grad():
+        ensemble.affine[1].weight[0, 0, 0] = math.inf
+    found = {
+        (where["layer"], where["index"], *values): t for where, values in spectra(ensemble) for t in values.values()
+    }
+    for layer, affine in enumerate(members[1].affine, start=1):
+        expected = torch.linalg.svdvals(affine.weight.detach().double())
+        for index, value in enumerate(expected.tolist()):
+            assert found[layer, index, "sigma"][1].item() == pytest.approx(value, rel=1e-6)
+    assert found[1, 0, "sigma"].isfinite().all()
+    assert [found[2, index, "sigma"][0].isnan().item() for index in range(3)] == [True] * 3

@@ -1,0 +1,176 @@
+"""task_schedule: the schedule is checked, twins share their start, and members do not depend on each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pipeline.config import Data, validate
+from pipeline.data.dataset import Dataset
+from pipeline.data.sources import fetch
+from pipeline.errors import InputError
+from pipeline.experiments import task_schedule
+from pipeline.experiments.task_schedule import Settings
+
+TASKS = ["digits", "digits-permuted", "digits-turned"]
+
+
+def settings(**changes: object) -> Settings:
+    content = {
+        "data": TASKS,
+        "repeats": 2,
+        "epochs": 3,
+        "batch_size": 24,
+        "optimiser": "adamw",
+        "learning_rate": 0.01,
+        "weight_decay": 0.1,
+        "psi_decay": 0.1,
+        "configuration": {"intrinsic_length": "trainable", "compensation": "trainable+decay"},
+        "layers": 2,
+        "narrowest": 6,
+        "widest": 12,
+        "schedule": [
+            {"epochs": 1, "active": TASKS[:1]},
+            {"epochs": 1, "active": TASKS},
+            {"epochs": 1, "active": TASKS[1:2]},
+        ],
+        "train_samples": 192,
+        "test_samples": 60,
+        "threshold": 0.95,
+        "scaffold": 3,
+        "columns": "normal",
+    }
+    return validate(Settings, content | changes, "here")
+
+
+WRONG = {
+    "never active": ({"schedule": [{"epochs": 3, "active": TASKS[:2]}]}, "task 'digits-turned' is never active"),
+    "unknown task": ({"schedule": [{"epochs": 3, "active": [*TASKS, "mnist"]}]}, "'mnist' is not one of the tasks"),
+    "epochs": ({"epochs": 4}, "epochs: 4, but those of the schedule are 3"),
+    "widths": ({"widest": 5}, "widest: 5 is less than narrowest, 6"),
+    "twice": ({"data": [*TASKS, "digits"]}, "has a task twice"),
+    "no task": ({"schedule": [{"epochs": 3, "active": []}]}, "schedule.0.active"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_schedules_give_one_line(case: str) -> None:
+    changes, expected = WRONG[case]
+    with pytest.raises(InputError) as caught:
+        settings(**changes)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_schedule_epoch_by_epoch() -> None:
+    assert [settings().active(epoch) for epoch in (1, 2, 3)] == [TASKS[:1], TASKS, TASKS[1:2]]
+
+
+def test_widths_are_drawn_uniformly_and_shared_by_twins() -> None:
+    some = settings(repeats=300)
+    drawn = {(m.repeat, m.adaptive): some.widths(m, 192, 30) for m in some.members()}
+    assert all(drawn[repeat, True] == drawn[repeat, False] for repeat in range(300))
+    hidden = np.array([drawn[repeat, True][1:-1] for repeat in range(300)])
+    assert hidden.shape == (300, 2)
+    counts = np.bincount(hidden.ravel(), minlength=13)
+    assert counts[:6].sum() == 0
+    assert (counts[6:] > 50).all(), "each of 7 widths about 86 times"
+    assert settings().members()[0].label == "adaptive"
+
+
+@pytest.fixture(scope="module")
+def data() -> list[Dataset]:
+    return [fetch(name, Data(source=name)) for name in TASKS]  # type: ignore[arg-type]
+
+
+def rows_of(some: Settings, data: list[Dataset], adaptive: bool, repeats: set[int]) -> pd.DataFrame:
+    members = [m for m in some.members() if m.adaptive == adaptive and m.repeat in repeats]
+    return task_schedule.run(some, members, data, torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def adaptive(data: list[Dataset]) -> pd.DataFrame:
+    return rows_of(settings(), data, True, {0, 1})
+
+
+@pytest.fixture(scope="module")
+def static(data: list[Dataset]) -> pd.DataFrame:
+    return rows_of(settings(), data, False, {0, 1})
+
+
+def values(rows: pd.DataFrame, measure: str, **where: object) -> list[float]:
+    for column, value in {"measure": measure, **where}.items():
+        rows = rows[(rows[column] == value).fillna(False)]
+    return rows.sort_values(["epoch", "repeat"])["value"].astype(float).tolist()
+
+
+def test_twins_start_alike_and_only_one_changes_its_widths(adaptive: pd.DataFrame, static: pd.DataFrame) -> None:
+    for measure, where in (
+        ("test_loss", {"task": "digits"}),
+        ("width", {"layer": 1}),
+        ("sigma_median", {"layer": 2}),
+    ):
+        assert values(adaptive, measure, epoch=0, **where) == values(static, measure, epoch=0, **where)
+    assert values(static, "width", layer=1) == values(static, "width", layer=1, epoch=0) * 4
+    assert values(adaptive, "width", layer=1) != values(static, "width", layer=1)
+    # All differs after the first adaptation, the training before it was the same.
+    assert values(adaptive, "train_loss", epoch=1) == pytest.approx(values(static, "train_loss", epoch=1), rel=1e-5)
+
+
+def test_rows_are_complete(adaptive: pd.DataFrame) -> None:
+    counts = adaptive.groupby("measure").size().to_dict()
+    members = epochs = 2
+    points = members * (epochs + 2)  # epochs 0 to 3
+    assert counts == {
+        "test_accuracy": 3 * points,
+        "test_loss": 3 * points,
+        "train_loss": points - members,
+        "width": 2 * points,
+        "sigma_largest": 2 * points,
+        "sigma_median": 2 * points,
+        "sigma_above": 2 * points,
+        "psi_norm": points,
+    }
+    assert set(adaptive["network"]) == {"192-6..12-6..12-30"}
+    assert set(adaptive["data"]) == {"digits + digits-permuted + digits-turned"}
+    assert adaptive["value"].notna().all()
+
+
+def test_the_scaffold_is_kept_after_every_epoch(adaptive: pd.DataFrame) -> None:
+    """Widths less the values above the threshold: adapting a layer leaves the values of those before it alone."""
+    for layer in (1, 2):
+        widths, above = (values(adaptive[adaptive["epoch"] > 0], m, layer=layer) for m in ("width", "sigma_above"))
+        assert [w - a for w, a in zip(widths, above, strict=True)] == [3.0] * len(widths)
+        width, above_start = (values(adaptive, m, layer=layer, epoch=0)[0] for m in ("width", "sigma_above"))
+        assert width - above_start != 3, "at the start there is none"
+
+
+def test_a_member_is_what_it_is_alone(data: list[Dataset]) -> None:
+    """In float64: Adam depends on the basis, and float32's rounding turns that of nearly equal singular values."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        together, alone = (rows_of(settings(), data, True, repeats) for repeats in ({0, 1}, {1}))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    beside = together[together["repeat"] == 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone.drop(columns="value"), beside.drop(columns="value"))
+    np.testing.assert_allclose(alone["value"].astype(float), beside["value"].astype(float), atol=1e-6)
+    other = together[together["repeat"] == 0]
+    assert values(alone, "test_loss", task="digits") != pytest.approx(
+        values(other, "test_loss", task="digits"), rel=1e-3
+    )
+
+
+def test_an_inactive_task_is_not_learnt(static: pd.DataFrame) -> None:
+    before, after, both = (np.mean(values(static, "test_loss", task="digits-turned", epoch=n)) for n in (0, 1, 2))
+    assert abs(after - before) < 0.15
+    assert both < before - 0.15
+
+
+def test_a_diverged_network_is_left_and_the_others_go_on(data: list[Dataset]) -> None:
+    rows = rows_of(settings(learning_rate=1e30, optimiser="sgd"), data, True, {0, 1})
+    assert rows["epoch"].max() == 3
+    last = rows[(rows["epoch"] == 3) & (rows["measure"] == "sigma_largest")]
+    assert last["value"].isna().all()

@@ -1,0 +1,114 @@
+"""How `task_schedule` is presented: the paper's Figure 3 and Table 5 from rows of any schedule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.experiments.task_schedule import Settings
+from pipeline.reporting.experiments.task_schedule import present
+from pipeline.reporting.presentation import Presentation
+from pipeline.results.headlines import headlines
+from pipeline.results.provenance import DataSet
+from pipeline.results.rows import frame
+
+TASKS = ["one", "two"]
+DATA = {name: DataSet(name, "digits", f"images {name}", 100, 40, 16, 10, "sha256:0") for name in TASKS}
+SETTINGS = Settings.model_validate(
+    {
+        "data": TASKS,
+        "repeats": 3,
+        "epochs": 8,
+        "batch_size": 48,
+        "optimiser": "adamw",
+        "learning_rate": 0.01,
+        "weight_decay": 0.1,
+        "psi_decay": 0.1,
+        "configuration": {"intrinsic_length": "trainable", "compensation": "trainable+decay"},
+        "layers": 3,
+        "narrowest": 10,
+        "widest": 20,
+        "schedule": [{"epochs": 4, "active": ["one"]}, {"epochs": 4, "active": TASKS}],
+        "train_samples": None,
+        "test_samples": 30,
+        "threshold": 0.95,
+        "scaffold": 5,
+        "columns": "normal",
+    }
+)
+
+
+def made() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    rows: list[dict[str, object]] = []
+    for repeat in range(3):
+        for kind in ("adaptive", "static"):
+            for epoch in range(9):
+                who = {"experiment": "task_schedule", "data": "one + two", "configuration": kind, "phase": "training"}
+                who |= {"repeat": repeat, "seed": repeat, "epoch": epoch, "precision": "float32"}
+                for task in TASKS:
+                    found = {"test_accuracy": 80 + epoch + random.normal(), "test_loss": 2.0 / (epoch + 1)}
+                    rows += [who | {"task": task, "measure": m, "value": v} for m, v in found.items()]
+                for layer in (1, 2, 3):
+                    found = {"width": 12.0 + (epoch if kind == "adaptive" else 0) + repeat, "sigma_above": 7.0}
+                    found |= {"sigma_median": 1.0, "sigma_largest": 2.0}
+                    rows += [who | {"layer": layer, "measure": m, "value": v} for m, v in found.items()]
+                rows.append(who | {"measure": "psi_norm", "value": 0.1 * epoch})
+    return frame(rows)
+
+
+@pytest.fixture(scope="module")
+def presentation() -> Presentation:
+    return present(made(), SETTINGS, DATA)
+
+
+def test_table_5_is_the_schedule(presentation: Presentation) -> None:
+    table, widths = presentation.parts[0].tables
+    labels = [row.label for row in table.groups[0].rows]
+    assert labels == ["0–3: one", "4–7: one + two"]
+    assert list(table.columns) == ["one, adaptive", "one, static", "two, adaptive", "two, static"]
+    assert all(cell is not None and cell.n == 3 for row in table.groups[0].rows for cell in row.cells)
+    assert [[cell.mean if cell else None for cell in row.cells] for row in widths.groups[0].rows] == [
+        [13.0] * 3,
+        [17.0] * 3,
+        [21.0] * 3,
+    ]
+
+
+def test_figures_have_a_panel_for_every_layer_and_task(presentation: Presentation, tmp_path: Path) -> None:
+    figure, behind = (plot.figure for plot in presentation.parts[0].plots)
+    visible = [ax for ax in figure.axes if ax.get_visible()]
+    assert [ax.get_title(loc="left") for ax in visible] == [
+        "hidden layer 1",
+        "hidden layer 2",
+        "hidden layer 3",
+        *TASKS,
+    ]
+    thin = [line for line in visible[0].lines if line.get_linewidth() < 0.6]
+    assert len(thin) == 3, "a line per repeat"
+    assert [text.get_text() for text in visible[0].texts] == ["T1"]
+    assert len([ax for ax in behind.axes if ax.get_visible()]) == 3 + 3 + 2 + 1
+    for plot in presentation.parts[0].plots:
+        plot.save(tmp_path)
+        assert (tmp_path / f"{plot.name}.png").stat().st_size > 10_000
+        assert "3 repeats" in plot.caption
+
+
+def test_the_protocol_says_what_differs(presentation: Presentation) -> None:
+    same = {setting.name: setting.same for setting in presentation.parts[0].protocol}
+    assert same["threshold θ"] and same["scaffold neurons Ξ"] and same["hidden layers"]
+    assert not same["tasks"] and not same["schedule"] and not same["repeats"] and not same["test samples of a task"]
+    verdicts = presentation.parts[0].verdicts
+    assert [verdict.id for verdict in verdicts] == ["grows-with-tasks", "adaptive-beats-static", "bifurcation"]
+    assert not verdicts[0].basis.same_as_paper
+    assert verdicts[0].basis.networks == 6
+
+
+def test_headlines() -> None:
+    found = headlines("task_schedule", made())["one + two"]
+    assert found["width_start"] == 39
+    assert found["width_end"] == 63
+    assert set(found["accuracy_end"]) == {"adaptive", "static"}
