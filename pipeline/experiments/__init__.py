@@ -14,7 +14,16 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-EXPERIMENTS = ("invariance", "spectra", "tanh_comparison", "abundance", "width_transitions")
+EXPERIMENTS = (
+    "invariance",
+    "spectra",
+    "tanh_comparison",
+    "abundance",
+    "width_transitions",
+    "task_schedule",
+    "sparsification",
+    "timing",
+)
 
 
 def experiment(name: str) -> ModuleType:

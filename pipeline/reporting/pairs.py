@@ -72,7 +72,7 @@ def _squares(ax: Axes, means: pd.DataFrame, widths: Sequence[int], difference: b
         else:
             red, green, blue, _ = image.cmap(image.norm(value))
             dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-            text = (f"{value:+.1f}" if difference else f"{value:.1f}").replace("-", "−")
+            text = (f"{value:+z.1f}" if difference else f"{value:.1f}").replace("-", "−")
             ink = COLOURS["paper"][0] if dark else COLOURS["ink"][0]
             ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=7)
     ax.set_xticks(range(len(widths)), [str(width) for width in widths])

@@ -73,6 +73,8 @@ def over_epochs(
 
 
 def _panel(ax: Axes, panel: Panel, series: Mapping[str, Line]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for configuration, line in series.items():
         rows = panel.rows[panel.rows["configuration"] == configuration]
         if rows.empty:
@@ -84,10 +86,10 @@ def _panel(ax: Axes, panel: Panel, series: Mapping[str, Line]) -> None:
                 at, values = (own[column].to_numpy(dtype=float) for column in ("epoch", "value"))
                 ax.plot(at, values, color=line.light, linewidth=0.5, alpha=0.4)
         else:
-            bounds = (means[name].fillna(means["mean"]).to_numpy(dtype=float) for name in ("low", "high"))
-            ax.fill_between(epochs, *bounds, color=line.light, alpha=0.15, linewidth=0)
+            low, high = (means[name].fillna(means["mean"]).to_numpy(dtype=float) for name in ("low", "high"))
+            ax.fill_between(epochs, low, high, color=line.light, alpha=0.15, linewidth=0)
         ax.plot(epochs, mean, color=line.light, linestyle=line.dashes, linewidth=1.9)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _mark(ax: Axes, boundaries: Mapping[str, int]) -> None:

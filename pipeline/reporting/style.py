@@ -45,6 +45,7 @@ MEASURES = {
     "training_seconds": Measure("training", "s"),
     "testing_seconds": Measure("testing", "s"),
     "adapting_seconds": Measure("adapting", "s"),
+    "epoch_seconds": Measure("whole epoch", "s"),
     "adapting_share": Measure("adapting, share of training", "%"),
     "effective_rank": Measure("effective rank", "", 2),
     "share_below": Measure("singular values under the threshold", "%", 1),

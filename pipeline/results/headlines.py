@@ -45,17 +45,21 @@ def _spectra(rows: pd.DataFrame) -> dict[str, Any]:
     last = rows[rows["epoch"] == rows["epoch"].max()]
     accuracy = select(last, phase="training", measure="test_accuracy").groupby("configuration")["value"].mean()
     found = numbers(last, threshold=1.0)  # no number under it is among these
-    means = found.groupby(["configuration", "measure", "layer"])["value"].mean()
+    means: Any = found.groupby(["configuration", "measure", "layer"])["value"].mean()
     return {
-        label: {
+        str(label): {
             "accuracy": _rounded(value, 2),
             **{
                 name: {f"map_{layer}": _rounded(mean, 3) for layer, mean in means[label, name].items()}
                 for name in ("effective_rank", "largest_to_median")
             },
         }
-        for label, value in accuracy.items()
+        for label, value in _by_name(accuracy)
     }
+
+
+def _by_name(values: pd.Series[float]) -> list[tuple[str, float]]:
+    return [(str(name), float(value)) for name, value in values.items()]
 
 
 def _rounded(value: float, digits: int) -> float | None:
@@ -63,7 +67,7 @@ def _rounded(value: float, digits: int) -> float | None:
 
 
 def _task_schedule(rows: pd.DataFrame) -> dict[str, Any]:
-    """Hidden neurons of the adaptive networks at the start and at the end, and mean accuracy over tasks at the end."""
+    """Hidden neurons of adaptive networks at start and end, and the mean accuracy over tasks at the end."""
     widths = select(rows, measure="width", configuration="adaptive")
     total = widths.groupby(["epoch", "repeat"])["value"].sum().groupby("epoch").mean()
     last = select(rows, measure="test_accuracy", epoch=rows["epoch"].max())
@@ -107,11 +111,37 @@ def _width_transitions(rows: pd.DataFrame) -> dict[str, Any]:
     return {"isotropic": _by_width(final[~control]), "standard_tanh": _by_width(final[control])}
 
 
+def _sparsification(rows: pd.DataFrame) -> dict[str, Any]:
+    """By network: accuracy, percent of parameters removed, measured and exact, and log10 of the largest epsilon."""
+    adapted = select(rows, phase="adapted", precision="float32")
+    means: Any = adapted.groupby(["network", "measure"])["value"].mean()
+    largest = select(rows, phase="adapted", measure="epsilon", precision="float64").groupby("network")["value"].max()
+    return {
+        str(network): {
+            **{name: _rounded(means[network, name], 2) for name in ("accuracy", "percent_removed", "percent_exact")},
+            "log10_epsilon_float64": _rounded(math.log10(value), 1) if value > 0 else None,
+        }
+        for network, value in _by_name(largest)
+    }
+
+
+def _timing(rows: pd.DataFrame) -> dict[str, Any]:
+    """Milliseconds of each part of an epoch, mean over epochs, in each case."""
+    seconds = rows[rows["measure"].str.endswith("_seconds")]
+    found: dict[str, dict[str, float]] = {}
+    for case, measure in seconds[["configuration", "measure"]].drop_duplicates().itertuples(index=False):
+        some = select(seconds, configuration=case, measure=measure)["value"]
+        found.setdefault(case, {})[measure.replace("_seconds", "_ms")] = round(1000 * float(some.mean()), 2)
+    return found
+
+
 _HEADLINES = {
+    "sparsification": _sparsification,
     "task_schedule": _task_schedule,
     "spectra": _spectra,
     "invariance": _invariance,
     "tanh_comparison": _tanh_comparison,
     "abundance": _abundance,
     "width_transitions": _width_transitions,
+    "timing": _timing,
 }

@@ -56,9 +56,11 @@ def restack(parts: Sequence[tuple[IsotropicMLP, Optimizer]], make: Make) -> tupl
     own = [dict(net.named_parameters()) for net, _ in parts]
     for name, parameter in ensemble.named_parameters():
         # A member that does not train this parameter has no state of it, and is kept from using any.
-        states = [each.state.get(params.get(name), {}) for params, (_, each) in zip(own, parts, strict=True)]
-        keys = {key for state in states for key, t in state.items() if t is not None}
-        if keys:
+        states = [
+            each.state.get(params[name], {}) if name in params else {}
+            for params, (_, each) in zip(own, parts, strict=True)
+        ]
+        if keys := {key for state in states for key, t in state.items() if t is not None}:
             optimiser.state[parameter] = {key: _join(key, [s.get(key) for s in states], parameter) for key in keys}
     return ensemble, optimiser
 

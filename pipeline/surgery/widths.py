@@ -82,7 +82,8 @@ def prune(
         layer: l, 1 <= l <= L - 1. Prune several layers from the output to the input.
         count: neurons to remove, 1 <= count <= n_l - 1.
         optimiser: whose moments are carried along.
-        inputs: x [N, ...] with n_0 numbers a sample, over which compensation "expectation" takes the mean of g_l; needed only there.
+        inputs: x [N, ...] with n_0 numbers a sample, over which compensation "expectation" takes the mean of
+            g_l; needed only there.
 
     Raises:
         ValueError: layer or count out of range, `inputs` missing, or as `diagonalise`.

@@ -84,6 +84,30 @@ NOTES = {
         ),
         columns=("test/accuracy", "test/loss", "repeats"),
     ),
+    "sparsification": Note(
+        reading=(
+            "`adapted` is after full diagonalisation of every second map, `baseline` before. `epsilon` should be at"
+            " rounding level, and `percent_removed`, of parameters above a threshold, close to `percent_exact`, from"
+            " the widths alone. `epsilon_form` is of the network that stores and multiplies only what is left;"
+            " `latency` is its time in milliseconds beside the dense one's."
+        ),
+        columns=(
+            "test/accuracy",
+            "adapted/percent_*",
+            "adapted/epsilon",
+            "adapted float64/epsilon",
+            "latency/latency_ratio*",
+            "repeats",
+        ),
+    ),
+    "timing": Note(
+        reading=(
+            "`timed/training_seconds`, `.../testing_seconds` and `.../adapting_seconds` are wall-clock seconds of"
+            " the parts of an epoch; step = epoch. A run is a case: whether it tests, and how it adapts after every"
+            " epoch. Compare adapting with training within a case. All cases took turns on the same machine."
+        ),
+        columns=("timed/training_seconds", "timed/testing_seconds", "timed/adapting_seconds"),
+    ),
 }
 
 

@@ -96,6 +96,48 @@ def test_paper_holds_the_protocol_of_width_transitions():
     assert settings.expectation_samples == invariance.expectation_samples
 
 
+def test_paper_holds_the_protocol_of_task_schedule():
+    """EXPERIMENTS: the row `task_schedule` and "`task_schedule` in detail"."""
+    settings = load_profile("paper").experiments["task_schedule"]
+    assert (settings.optimiser, settings.learning_rate, settings.weight_decay) == ("adamw", 1e-3, 1e-3)
+    assert (settings.batch_size, settings.psi_decay, settings.columns) == (48, 0.1, "normal")
+    assert settings.data == ["mnist", "fashion-mnist", "emnist-aj"]
+    assert settings.configuration.label == "trainable, trainable+decay"
+    assert (settings.layers, settings.narrowest, settings.widest) == (3, 500, 2500)
+    assert (settings.repeats, settings.epochs, settings.threshold, settings.scaffold) == (25, 600, 0.95, 5)
+    assert (settings.train_samples, settings.test_samples) == (None, None)
+    assert [(phase.epochs, phase.active) for phase in settings.schedule] == [
+        (150, ["mnist"]),
+        (150, ["mnist", "fashion-mnist"]),
+        (150, ["mnist", "fashion-mnist", "emnist-aj"]),
+        (150, ["fashion-mnist"]),
+    ]
+
+
+def test_paper_holds_the_protocol_of_sparsification():
+    """EXPERIMENTS, the row `sparsification` and "Common to all"."""
+    settings = load_profile("paper").experiments["sparsification"]
+    assert (settings.optimiser, settings.learning_rate, settings.weight_decay) == ("adamw", 1e-3, 1e-3)
+    assert (settings.batch_size, settings.psi_decay, settings.present_above) == (48, 0.1, 1e-4)
+    assert (settings.hidden_widths, settings.hidden_layers) == ([500, 1000], [2, 3, 4, 5, 6])
+    assert settings.data == ["cifar10", "cifar100", "caltech256"]
+    assert (settings.repeats, settings.epochs) == (5, 25)
+    assert settings.latency_batches == [1, 32, 1024]
+    assert [c.label for c in settings.configurations] == ["trainable, trainable+decay"]
+
+
+def test_paper_times_as_the_protocol_does():
+    """EXPERIMENTS: the row `timing`."""
+    profile = load_profile("paper")
+    settings = profile.experiments["timing"]
+    assert [profile.data[name].source for name in settings.data] == ["cifar10"]
+    assert (settings.hidden, settings.layer, settings.learning_rate) == ([500, 500], 2, 0.08)
+    assert (settings.warm_up, settings.epochs, settings.neurons, settings.batch_size) == (5, 25, 1, 48)
+    assert (settings.optimiser, settings.weight_decay, settings.psi_decay) == ("adamw", 1e-3, 0.1)
+    assert (settings.testing, settings.adaptations) == ([False, True], ["none", "prune", "grow"])
+    assert (settings.columns, settings.configuration.label) == ("normal", "trainable, trainable+decay")
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_scaled_profiles_keep_all_configurations_and_proportions(name):
     paper, scaled = (load_profile(n).experiments["invariance"] for n in ("paper", name))

@@ -22,7 +22,7 @@ def test_there_is_code_to_run():
 
 def test_targets_and_profiles_exist():
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"make ([a-z]+)", README):
+    for target in re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
     for profile in re.findall(r"PROFILE=([a-z]+)", README):
         assert (ROOT / "profiles" / f"{profile}.yaml").is_file()

@@ -87,9 +87,9 @@ class _Part:
     def _conditions(self) -> str:
         settings = self.settings
         return (
-            f"Network {self.network}, hidden widths drawn from {settings.narrowest} to {settings.widest}; adaptive ones "
-            f"adapted after every epoch (θ = {settings.threshold:g}, Ξ = {settings.scaffold}); {settings.repeats} repeats, "
-            "float32."
+            f"Network {self.network}, hidden widths drawn from {settings.narrowest} to {settings.widest}; adaptive "
+            f"ones adapted after every epoch (θ = {settings.threshold:g}, Ξ = {settings.scaffold}); "
+            f"{settings.repeats} repeats, float32."
         )
 
     def _table_5(self) -> Table:
@@ -97,7 +97,8 @@ class _Part:
         found = select(self.rows, measure="test_accuracy")
         found = found[found["epoch"].isin([phase.last for phase in self.schedule])]
         column = found["task"] + ", " + found["configuration"]
-        columns = {f"{task.name}, {kind}": (task.name, kind) for task in self.tasks for kind in (ADAPTIVE, STATIC)}
+        pairs = [(task.name, kind) for task in self.tasks for kind in (ADAPTIVE, STATIC)]
+        columns: dict[str, tuple[str, ...]] = {", ".join(pair): pair for pair in pairs}
         group = self._group(found.assign(column=column), columns, "test_accuracy", self.schedule)
         caption = (
             "The active tasks of each phase, and the accuracy on every task's test set at its end in percent, mean ± "
@@ -115,8 +116,8 @@ class _Part:
         named = found.assign(column=found["layer"].astype("string"))
         group = self._group(named, columns, "width", [start, *self.schedule])
         caption = (
-            "Widths of the hidden layers of the adaptive networks at the end of each phase, mean ± standard deviation "
-            f"over repeats. {self._conditions()}"
+            "Widths of the hidden layers of the adaptive networks at the end of each phase, mean ± standard "
+            f"deviation over repeats. {self._conditions()}"
         )
         return Table(
             "widths", "Widths at the end of each phase", caption, "epochs: active tasks", "layer", columns, [group]
@@ -152,9 +153,10 @@ class _Part:
             name="figure-3",
             title="The paper’s Figure 3",
             caption=(
-                "Above: widths of the hidden layers of adaptive networks, a thin line per repeat and their mean. Below: "
-                "test accuracy on each task, mean with its 95% interval as a band, of adaptive networks and of their "
-                f"static twins, active or not. First {self._label(self.schedule[0])}; then {marks}. {self._conditions()}"
+                "Above: widths of the hidden layers of adaptive networks, a thin line per repeat and their mean. "
+                "Below: test accuracy on each task, mean with its 95% interval as a band, of adaptive networks and "
+                f"of their static twins, active or not. First {self._label(self.schedule[0])}; then {marks}. "
+                f"{self._conditions()}"
             ),
             alt=self._alt(adaptive),
             figure=over_epochs(
@@ -163,8 +165,7 @@ class _Part:
         )
 
     def _alt(self, adaptive: pd.DataFrame) -> str:
-        total = adaptive.groupby(["repeat", "epoch"], as_index=False)["value"].sum()
-        means = summarise(total, ["epoch"]).set_index("epoch")["mean"]
+        means = adaptive.pivot_table("value", "epoch", "repeat", aggfunc="sum").mean(axis=1)
         ends = [f"{write(means[phase.last]).plain} at {phase.last} epochs" for phase in self.schedule]
         return (
             "Widths and accuracies over epochs. The hidden widths of adaptive networks together are on average "
@@ -193,8 +194,8 @@ class _Part:
             name="behind-the-widths",
             title="Behind the widths",
             caption=(
-                f"Mean over repeats with its 95% interval as a band. {self._conditions()} Adaptive networks are observed "
-                "after adaptation."
+                f"Mean over repeats with its 95% interval as a band. {self._conditions()} Adaptive networks are "
+                "observed after adaptation."
             ),
             alt=(
                 f"Singular values, losses and ψ over epochs. After {full.last} epochs a layer has on average "

@@ -1,4 +1,4 @@
-"""`timing` in the report: seconds of training, testing and adapting, and what share of an epoch an adaptation takes."""
+"""`timing` in the report: seconds of training, testing and adapting, and the share that an adaptation takes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class _Part:
         self.rows, self.settings, self.data = rows, settings, data
         self.network = "-".join(str(width) for width in (data.features, *settings.hidden, data.classes))
         self.steps = -(-data.train_count // settings.batch_size)
-        found = pd.concat([rows, shares(rows).assign(measure="adapting_share")])
+        whole = rows[rows["measure"].isin(PARTS)].groupby(["configuration", "epoch"], sort=False)["value"].sum()
+        derived = {"epoch_seconds": whole.reset_index(), "adapting_share": shares(rows)}
+        found = pd.concat([rows, *(table.assign(measure=measure) for measure, table in derived.items())])
         case = found["configuration"].str.split(", ", expand=True)
         self.means = summarise(found.assign(done=case[0], adaptation=case[1]), ["measure", "done", "adaptation"])
 
@@ -78,20 +80,20 @@ class _Part:
 
     def _conditions(self) -> str:
         settings = self.settings
-        threads = sorted({int(count) for count in select(self.rows, measure="threads")["value"]})
+        counts = sorted({int(count) for count in select(self.rows, measure="threads")["value"]})
+        threads = f"{' or '.join(map(str, counts))} CPU {'thread' if counts == [1] else 'threads'}"
         return (
-            f"Data {self.data.name}, network {self.network} at the start, {self.steps} steps of {settings.batch_size} "
-            f"an epoch; {settings.neurons} neuron of map {settings.layer} per adaptation; {settings.epochs} epochs "
-            f"timed after {settings.warm_up} of warming up, float32, "
-            f"{' or '.join(map(str, threads))} CPU {'thread' if threads == [1] else 'threads'}, one network at a time, "
-            "an epoch of each case in turn. The machine is named at the end of this page."
+            f"Data {self.data.name}, network {self.network} at the start, {self.steps} steps of "
+            f"{settings.batch_size} an epoch; {settings.neurons} neuron of map {settings.layer} per adaptation; "
+            f"{settings.epochs} epochs timed after {settings.warm_up} of warming up, float32, {threads}, one network "
+            "at a time, an epoch of each case in turn. Seconds are those of the machine at hand."
         )
 
     def _table(self) -> Table:
         columns: dict[str, tuple[str, ...]] = {a: (ADAPTATIONS[a],) for a in self.settings.adaptations}
         done = list(dict.fromkeys(self.means["done"]))
         groups = []
-        for measure in (*PARTS, "adapting_share"):
+        for measure in (*PARTS, "epoch_seconds", "adapting_share"):
             found = quantities(self.means[self.means["measure"] == measure], "done", "adaptation")
             rows = [Row(words, words, [found.get((words, column)) for column in columns]) for words in done]
             shown = [row for row in rows if any(row.cells)]
@@ -111,8 +113,8 @@ class _Part:
             name=f"{self.data.slug}-seconds",
             title="Where the time goes",
             caption=(
-                "Seconds of an epoch by what is done in them, mean over epochs, with the standard deviation of each "
-                "part as a line at its end; beside it what adapting takes, as a percentage of training. "
+                "Seconds of an epoch by what is done in them, mean over epochs, and the standard deviation of the "
+                "whole as a line at its end; beside it what adapting takes, as a percentage of training. "
                 + self._conditions()
             ),
             alt="Stacked bars, one per case: " + "; ".join(self._words()) + ".",
@@ -129,8 +131,7 @@ class _Part:
 
     def _words(self) -> list[str]:
         return [
-            f"{case}: "
-            + ", ".join(f"{write(part['mean'][m]).plain} s {_verb(m)}" for m in PARTS if m in part.index)
+            f"{case}: " + ", ".join(f"{write(part['mean'][m]).plain} s {_verb(m)}" for m in PARTS if m in part.index)
             for case, part in self._cases().items()
         ]
 
@@ -142,20 +143,18 @@ def _bars(cases: Mapping[str, pd.DataFrame], legend: str) -> Figure:
 
         figure = NewFigure(figsize=(7.2, 0.8 + 0.36 * len(cases)), layout="constrained")
         ax = figure.subplots()
-        ends = []
+        reach = max(part["mean"]["epoch_seconds"] + part["sd"].fillna(0)["epoch_seconds"] for part in cases.values())
         for place, part in enumerate(cases.values()):
-            end = 0.0
+            mean, sd, end = part["mean"], part["sd"]["epoch_seconds"], 0.0
             for measure in (measure for measure in PARTS if measure in part.index):
-                mean, sd, colour = part["mean"][measure], part["sd"][measure], COLOURS[PARTS[measure]][0]
-                ax.barh(place, mean, left=end, color=colour, height=0.62)
-                end += mean
-                ax.hlines(place, end - sd, end + sd, color=COLOURS["ink"][0], linewidth=0.9)
-            ends.append(end + part["sd"][list(PARTS)[0]])
+                ax.barh(place, mean[measure], left=end, color=COLOURS[PARTS[measure]][0], height=0.62)
+                end += mean[measure]
+            ax.hlines(place, end - sd, end + sd, color=COLOURS["ink"][0], linewidth=0.9)
             if "adapting_share" in part.index:
-                text = f"adapting: {write(part['mean']['adapting_share']).plain} % of training"
-                ax.annotate(text, (ends[-1], place), (6, 0), textcoords="offset points", va="center")
+                text = f"adapting: {write(mean['adapting_share']).plain} % of training"
+                ax.annotate(text, (reach, place), (6, 0), textcoords="offset points", va="center")
         ax.set_yticks(range(len(cases)), list(cases))
-        ax.set_xlim(0, 1.45 * max(ends))
+        ax.set_xlim(0, 1.5 * reach)
         ax.invert_yaxis()
         ax.grid(visible=False, axis="y")
         ax.set_xlabel("seconds per epoch")

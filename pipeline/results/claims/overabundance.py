@@ -43,15 +43,16 @@ def overabundance(rows: pd.DataFrame, basis: Basis) -> Verdict:
         rows: of `abundance` or of `width_transitions`, of one data set and of isotropic networks.
         basis: what the rows were made from.
     """
-    pruned = {way: table for way, table in against_static(arrivals(rows)).items() if way[0] > way[1]}
-    ends = sorted({end for _, end in pruned})
-    judged: dict[str, Interval] = {}
-    for end in ends:
-        together = pd.concat(table for (_, to), table in pruned.items() if to == end)
-        # summarise, unlike a plain mean, leaves nothing out that is missing.
-        mean = summarise(together, ["end", "repeat"]).rename(columns={"mean": "value"})[["end", "value"]]
-        judged |= {f"to {end}, mean over wider starts": intervals(summarise(mean, ["end"]), "end", [end])[end]}
+    moved = against_static(arrivals(rows))
+    pruned = {way: table for way, table in moved.items() if way[0] > way[1]}
+    grown = {way: table for way, table in moved.items() if way[0] < way[1]}
+    judged = {f"to {end}, mean over wider starts": mean for end, mean in _by_end(pruned).items()}
     beside = {
+        # If growing gains as much, the gain is not one of overabundance.
+        f"to {end}, mean over narrower starts (not judged)": mean
+        for end, mean in _by_end(grown).items()
+    }
+    beside |= {
         f"{start} to {end} (not judged)": intervals(summarise(table, ["end"]), "end", [end])[end]
         for (start, end), table in pruned.items()
     }
@@ -68,3 +69,14 @@ def overabundance(rows: pd.DataFrame, basis: Basis) -> Verdict:
         numbers=judged | beside,
         basis=basis,
     )
+
+
+def _by_end(moved: dict[Way, pd.DataFrame]) -> dict[int, Interval]:
+    """End width -> mean difference over all the starts there are, of each repeat, then over repeats."""
+    found = {}
+    for end in sorted({end for _, end in moved}):
+        together = pd.concat(table for (_, to), table in moved.items() if to == end)
+        # summarise, unlike a plain mean, leaves nothing out that is missing.
+        mean = summarise(together, ["end", "repeat"]).rename(columns={"mean": "value"})[["end", "value"]]
+        found[end] = intervals(summarise(mean, ["end"]), "end", [end])[end]
+    return found

@@ -119,8 +119,9 @@ def _growth(widths: pd.DataFrame, start: int, end: int) -> Interval:
 def _adaptive_beats_static(rows: pd.DataFrame, phase: Phase, basis: Basis) -> Verdict:
     found = select(rows, measure="test_accuracy", epoch=phase.last)
     gained = differences(found[found["task"].isin(phase.active)], ADAPTIVE, STATIC, ["task"])
-    mean = gained.groupby("repeat", as_index=False)["value"].agg(lambda values: values.mean(skipna=False))
-    (all_tasks,) = intervals(summarise(mean.assign(task="all"), ["task"]), "task", ["all"]).values()
+    means = gained.pivot(index="repeat", columns="task", values="value").mean(axis=1, skipna=False)
+    table = summarise(pd.DataFrame({"task": "all", "value": means}), ["task"])
+    all_tasks = intervals(table, "task", ["all"])["all"]
     each = intervals(summarise(gained, ["task"]), "task", sorted(phase.active))
     numbers: dict[str, Number] = {"mean over tasks (points)": all_tasks}
     return Verdict(

@@ -24,9 +24,7 @@ def judge(rows: pd.DataFrame, steps: int, basis: Basis) -> list[Verdict]:
     numbers: dict[str, Number] = {f"{case}: adapting / training (%)": share for case, share in percent.items()}
     numbers["steps of training in an epoch"] = steps
     numbers |= {
-        f"{case}: an adaptation lasts as long as so many steps (not judged)": Interval(
-            *(steps * value / 100 for value in (share.estimate, share.low, share.high)), share.n
-        )
+        f"{case}: an adaptation lasts as long as so many steps (not judged)": _times(share, steps / 100)
         for case, share in percent.items()
     }
     verdict = Verdict(
@@ -36,15 +34,19 @@ def judge(rows: pd.DataFrame, steps: int, basis: Basis) -> list[Verdict]:
             (share.high < CHEAP for share in percent.values()), (share.low > CHEAP for share in percent.values())
         ),
         criterion=(
-            "For each case that adapts: seconds of adapting (one neuron, one layer) as a percentage of the seconds of "
-            "training in the same epoch, mean over the timed epochs. Reproduced if every 95% interval lies below 5 %; "
-            "not reproduced if any lies entirely above; else inconclusive. The share depends on the number of steps "
-            "in an epoch, which is given beside it."
+            "For each case that adapts: seconds of adapting one layer as a percentage of the seconds of training in "
+            "the same epoch, mean over the timed epochs. Reproduced if every 95% interval lies below 5 %; not "
+            "reproduced if any lies entirely above; else inconclusive. The share depends on the number of steps in "
+            "an epoch, which is given beside it."
         ),
         numbers=numbers,
         basis=basis,
     )
     return [verdict]
+
+
+def _times(share: Interval, factor: float) -> Interval:
+    return Interval(factor * share.estimate, factor * share.low, factor * share.high, share.n)
 
 
 def shares(rows: pd.DataFrame) -> pd.DataFrame:

@@ -123,7 +123,7 @@ def test_a_difference_is_that_of_the_last_epoch_paired_by_repeat() -> None:
 def test_controls_do_not_enter_overabundance() -> None:
     verdict = width_transitions.judge(made(control=-30.0), BASIS)[1]
     judged = ["to 4, mean over wider starts", "to 8, mean over wider starts"]
-    assert list(verdict.numbers)[:2] == judged and len(verdict.numbers) == 5
+    assert list(verdict.numbers)[:2] == judged and len(verdict.numbers) == 7
     assert all(isinstance(n, Interval) and abs(n.estimate) < 1 for n in verdict.numbers.values())
 
 
