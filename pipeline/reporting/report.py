@@ -58,7 +58,7 @@ def _summary(claims: Sequence[Mapping[str, Any]]) -> str:
     under = {0: "None", len(claims): "All"}.get(alike, str(alike))
     return (
         f"Verdicts on {len(claims)} claims: {', '.join(counts)}. {under} of them under the paper’s protocol "
-        "(its data, network, repeats, epochs and every other setting). The tests were fixed before data were seen."
+        "(its data, network, repeats, epochs and every other setting). Each verdict is that of a stated test."
     )
 
 
