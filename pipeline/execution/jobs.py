@@ -21,9 +21,9 @@ from pipeline.experiments import experiment
 from pipeline.profile import Profile
 from pipeline.results import rows
 
-# Members of one ensemble on a CPU: as many as keep the parameters and moments of all in the cache. Measured best
-# near 2 networks of 318,000 parameters and from 32 of 3,500; it depends on the architecture alone, so that
-# the same profile makes the same jobs on every machine.
+# Members of one ensemble on a CPU: so few that the parameters, gradients and moments of all stay in the cache
+# (700,000 parameters are 11 MB), and no more than share the cost of a step's small operations. It depends on the
+# architecture alone, so that the same profile makes the same jobs on every machine.
 _PARAMETERS_TOGETHER = 700_000
 _MOST_TOGETHER = 32
 
