@@ -39,6 +39,7 @@ class Data(Settings):
     source: Source
     root: str = "datasets"  # folder that the source reads, or downloads to
     download: bool = False
+    optional: bool = False  # one that cannot be had is left out, with a note in the report, and is no error
 
 
 class Execution(Settings):

@@ -16,6 +16,11 @@ def profile(name: str) -> Path:
     return Path("profiles") / f"{name}.yaml"
 
 
+def pipeline(profile: str) -> Path:
+    """The DVC pipeline of a profile."""
+    return Path("dvc.yaml") if profile == "digits" else Path("profiles") / profile / "dvc.yaml"
+
+
 def dataset(profile: str, name: str) -> Path:
     """The fetched data set `name` of a profile: one file."""
     return Path("data") / profile / f"{name}.pt"

@@ -20,15 +20,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _fetch(name: str, profile: str) -> str:
-    from pipeline.data.dataset import save
+    from pipeline.data.dataset import save, save_absence
     from pipeline.data.sources import fetch
 
     known = load_profile(profile).data
     if name not in known:
         names = ", ".join(sorted(known))
         raise InputError(f"{paths.profile(profile)}: data.{name} is not there; there are: {names}")
-    dataset = fetch(name, known[name])
     path = paths.dataset(profile, name)
+    try:
+        dataset = fetch(name, known[name])
+    except InputError as error:
+        if not known[name].optional:
+            raise
+        save_absence(str(error), path)
+        again = f"dvc repro --force --single-item {paths.pipeline(profile)}:fetch@{name}"
+        return f"{name} is left out: {error}. Once it is there, `{again}` fetches it."
     save(dataset, path)
     shape = " x ".join(map(str, dataset.shape))
     return (

@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(profile: Profile, name: str) -> None:
     from pipeline.data import dataset
+    from pipeline.device import resolve
     from pipeline.execution import jobs, runner
 
     started, settings = time.monotonic(), profile.settings(name).model_dump()
@@ -47,7 +48,7 @@ def _run(profile: Profile, name: str) -> None:
                 publish(pd.concat(tables.values(), ignore_index=True), profile=profile.name, settings=settings)
                 published = time.monotonic()
     # In the order of the jobs, not in that of their ending, so that the same rows make the same file.
-    everything = pd.concat([tables[job.key] for job in listed], ignore_index=True)
+    everything = pd.concat([rows.frame([]), *(tables[job.key] for job in listed)], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
     _write_json(paths.metrics(profile.name, name), headlines.headlines(name, everything))
     files = dict.fromkeys(path for job in listed for path in job.data)
@@ -55,12 +56,14 @@ def _run(profile: Profile, name: str) -> None:
         "seconds": round(time.monotonic() - started, 1),
         "jobs": len(listed),
         "jobs_run": len(missing),
-        "device": listed[0].device,
+        "device": resolve(profile.execution.device).type,
         **environment(),
         "datasets": {path.stem: asdict(describe(dataset.load(path))) for path in files},
+        "absent": jobs.absent(profile, name),
     }
     _write_json(paths.run_record(profile.name, name), how)
-    publish(everything, profile=profile.name, settings=settings)
+    if len(everything):
+        publish(everything, profile=profile.name, settings=settings)
 
 
 def _write_json(path: paths.Path, content: dict[str, Any]) -> None:

@@ -27,6 +27,8 @@ def _track(profile: Profile, name: str) -> str:
     if not path.is_file():
         return f"no {path} yet, `dvc repro` makes it"
     table, settings = rows.read(path), profile.experiments[name].model_dump()
+    if table.empty:
+        return "nothing to publish: its data sets are absent"
     try:
         counts = synchronise(table, profile=profile.name, settings=settings, report=paths.report(profile.name) / name)
     except Exception as error:  # whatever MLflow, its database or the network may raise

@@ -153,14 +153,31 @@ def save(dataset: Dataset, path: Path) -> None:
         torch.save(content, file)
 
 
+def save_absence(reason: str, path: Path) -> None:
+    """Write, in place of a data set that cannot be had, a file that says why."""
+    with written(path) as beside, beside.open("wb") as file:
+        torch.save({"absent": reason}, file)
+
+
+def absence(path: Path) -> str | None:
+    """Why a data set could not be had, if that is what its file says; otherwise None."""
+    try:
+        reason = torch.load(path, mmap=True, weights_only=True).get("absent")
+    except Exception:  # not there or damaged, which `load` says better
+        return None
+    return None if reason is None else str(reason)
+
+
 def load(path: Path) -> Dataset:
     """The data set in a file, memory-mapped (processes share its pages), with its checksum verified.
 
     Raises:
-        InputError: there is no such file, or it is truncated or altered.
+        InputError: there is no such file, it is truncated or altered, or the data set could not be had.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; `dvc repro` makes it")
+    if (reason := absence(path)) is not None:
+        raise InputError(f"{path}: this data set could not be had when it was fetched: {reason}")
     try:
         dataset = _read(path)
         intact = checksum(dataset) == dataset.provenance["checksum"]

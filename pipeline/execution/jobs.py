@@ -79,14 +79,16 @@ class Job:
 
 
 def jobs(profile: Profile, name: str) -> list[Job]:
-    """All jobs of an experiment in a profile.
+    """All jobs of an experiment in a profile, but for rounds on data sets that are absent.
 
     Raises:
         InputError: a data set is absent or damaged, or the device is not there.
     """
     settings, device = profile.settings(name), resolve(profile.execution.device).type
-    listed = []
+    listed, missing = [], absent(profile, name)
     for names in settings.datasets():
+        if missing.keys() & set(names):
+            continue
         files = tuple(paths.dataset(profile.name, data_name) for data_name in names)
         data = [dataset.load(path) for path in files]
         checksums = tuple(str(each.provenance["checksum"]) for each in data)
@@ -94,6 +96,12 @@ def jobs(profile: Profile, name: str) -> list[Job]:
         for some in _ensembles(settings, features, classes, device):
             listed.append(Job(name, settings, some, files, checksums, device))
     return listed
+
+
+def absent(profile: Profile, name: str) -> dict[str, str]:
+    """The data sets of an experiment that could not be had, with the reason."""
+    reasons = {each: dataset.absence(paths.dataset(profile.name, each)) for each in profile.settings(name).data}
+    return {each: reason for each, reason in reasons.items() if reason is not None}
 
 
 def _ensembles(settings: Any, features: int, classes: int, device: str) -> Iterator[tuple[Any, ...]]:

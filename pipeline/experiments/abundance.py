@@ -88,7 +88,7 @@ def run(settings: Settings, members: Sequence[Pair], data: Sequence[Dataset], de
     accuracies = []
     for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
         place = {"epoch": epoch.number, "end": end, "precision": "float32"}
-        observed.add({"phase": "training", **place}, epoch.measures())
+        observed.training(epoch, end=end)
         for layer in range(1, ensemble.depth):
             width = torch.full((len(members),), ensemble.widths[layer])
             observed.add({"phase": "training", "layer": layer, **place}, {"width": width})

@@ -64,8 +64,7 @@ def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], 
     observed = Observations("invariance", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
     for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
-        place = {"phase": "training", "epoch": epoch.number, "precision": "float32"}
-        observed.add(place, epoch.measures())
+        observed.training(epoch)
     for precision, dtype in PRECISIONS.items():
         trained = copy.deepcopy(ensemble).to(dtype)
         for place, values in _changes(settings, trained, images, names):

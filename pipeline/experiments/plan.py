@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from pipeline.config import Configuration
 from pipeline.model.ensemble import Ensemble
 from pipeline.model.network import IsotropicMLP
 from pipeline.seeds import seed
+from pipeline.training.engine import Epoch
 
 
 class Member(config.Settings):
@@ -87,13 +89,14 @@ def stacked(
 
 
 class Observations:
-    """Rows as they are observed: one measure of all members at a time."""
+    """Rows as they are observed: one measure of all members at a time, of those that have not diverged."""
 
     def __init__(
         self, experiment: str, data: str, members: Sequence[Member], networks: Sequence[Sequence[object]]
     ) -> None:
         """For members with these widths, or descriptions of widths, at their start."""
         self.rows: list[dict[str, object]] = []
+        self.going = [True] * len(members)  # whether each member is still trained
         self._who = [
             {
                 "experiment": experiment,
@@ -106,8 +109,33 @@ class Observations:
             for member, widths in zip(members, networks, strict=True)
         ]
 
+    def branch(self) -> Observations:
+        """Observations of copies of the same members, into the same rows: a copy that diverges stops alone."""
+        other = copy.copy(self)
+        other.going = list(self.going)
+        return other
+
     def add(self, place: dict[str, object], values: dict[str, Tensor]) -> None:
         """One row per member and measure: `place` says when and where, each tensor is [K]."""
         for measure, tensor in values.items():
-            for who, value in zip(self._who, tensor.tolist(), strict=True):
-                self.rows.append(who | place | {"measure": measure, "value": value})
+            for who, going, value in zip(self._who, self.going, tensor.tolist(), strict=True):
+                if going:
+                    self.rows.append(who | place | {"measure": measure, "value": value})
+
+    def training(self, epoch: Epoch, /, **more: object) -> None:
+        """The losses and the accuracy of an epoch, and the end of those that diverged in it.
+
+        Args:
+            epoch: as the engine yields it.
+            more: of the place; `epoch` if it is not the engine's own count.
+        """
+        place = {"epoch": epoch.number, "precision": "float32", **more}
+        self.stop(epoch.diverged, place)
+        self.add({"phase": "training", **place}, epoch.measures())
+
+    def stop(self, diverged: Tensor, place: dict[str, object]) -> None:
+        """A last row for the members that diverged, boolean [K]: nothing is observed of them from here on."""
+        for k, stopped in enumerate(diverged.tolist()):
+            if stopped and self.going[k]:
+                self.rows.append(self._who[k] | place | {"phase": "diverged", "measure": "diverged", "value": 1.0})
+                self.going[k] = False

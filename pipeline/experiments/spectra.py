@@ -50,10 +50,9 @@ def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], 
     observed = Observations("spectra", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
     for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
-        place = {"epoch": epoch.number, "precision": "float32"}
-        observed.add(place | {"phase": "training"}, epoch.measures())
+        observed.training(epoch)
         for where, values in spectra(ensemble):
-            observed.add(place | where, values)
+            observed.add({"epoch": epoch.number, "precision": "float32", **where}, values)
     return frame(observed.rows)
 
 
@@ -74,8 +73,5 @@ def spectra(net: MLP) -> Iterator[tuple[dict[str, object], dict[str, Tensor]]]:
 
 
 def _singular_values(weight: Tensor) -> Tensor:
-    """Of W [*K, n, m]: [*K, min(n, m)], descending; NaN where W has values that are not finite."""
-    finite = weight.isfinite().all(-1).all(-1)[..., None]  # [*K, 1]
-    # The decomposition fails on what is not finite, for all members at once.
-    values = torch.linalg.svdvals(weight.double().where(finite[..., None], 0.0))
-    return values.where(finite, torch.nan).to(weight.dtype)
+    """Of W [*K, n, m]: [*K, min(n, m)], descending."""
+    return torch.linalg.svdvals(weight.double()).to(weight.dtype)

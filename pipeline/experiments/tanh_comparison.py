@@ -73,6 +73,5 @@ def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], 
     observed = Observations("tanh_comparison", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
     for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
-        place = {"phase": "training", "epoch": epoch.number, "precision": "float32"}
-        observed.add(place, epoch.measures())
+        observed.training(epoch)
     return frame(observed.rows)

@@ -23,6 +23,7 @@ from pipeline.seeds import generator
 from pipeline.surgery.policy import adapt
 from pipeline.surgery.restack import restack, unstack
 from pipeline.training import optimiser
+from pipeline.training.divergence import stop_diverged
 from pipeline.training.tasks import measured, one_epoch
 
 QUESTION = "Do the widths of a network follow the tasks that it is trained on, and does that serve its accuracy?"
@@ -125,29 +126,32 @@ def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], 
     for epoch in range(1, settings.epochs + 1):
         active = settings.active(epoch)
         loss = one_epoch(ensemble, descent, tasks, active, epoch, settings.batch_size, names)
-        if any(member.adaptive for member in members):
-            ensemble, descent = _adapted(settings, members, ensemble, descent, names, epoch)
-        observed.add({"phase": "training", "epoch": epoch, "precision": "float32"}, {"train_loss": loss})
+        place: dict[str, object] = {"epoch": epoch, "precision": "float32"}
+        observed.stop(stop_diverged(ensemble, descent, [loss]), place)
+        adapting = [member.adaptive and going for member, going in zip(members, observed.going, strict=True)]
+        if any(adapting):
+            ensemble, descent = _adapted(settings, adapting, ensemble, descent, names, epoch)
+        observed.add({"phase": "training", **place}, {"train_loss": loss})
         _observe(observed, epoch, ensemble, tasks, settings.threshold)
     return frame(observed.rows)
 
 
 def _adapted(
     settings: Settings,
-    members: Sequence[Member],
+    adapting: Sequence[bool],
     ensemble: Ensemble,
     descent: Optimizer,
     names: Sequence[tuple[object, ...]],
     epoch: int,
 ) -> tuple[Ensemble, Optimizer]:
-    """The ensemble after the policy; a network that has diverged cannot be decomposed and is left as it is."""
+    """The ensemble after the policy was applied to the members that are `adapting`."""
 
     def make(net: MLP) -> Optimizer:
         return optimiser.make(net, settings)
 
     parts = unstack(ensemble, descent, make)
-    for member, (net, own), name in zip(members, parts, names, strict=True):
-        if member.adaptive and all(bool(p.isfinite().all()) for p in net.parameters()):
+    for adapts, (net, own), name in zip(adapting, parts, names, strict=True):
+        if adapts:
             draw = generator(*name, "columns", epoch)
             adapt(net, settings.threshold, settings.scaffold, own, columns=settings.columns, generator=draw)
     return restack(parts, make)
@@ -170,19 +174,15 @@ def _observe(observed: Observations, epoch: int, ensemble: Ensemble, tasks: Task
 def _spectrum(ensemble: Ensemble, layer: int, threshold: float) -> dict[str, Tensor]:
     """The largest and the median singular value of W_layer, and how many are above the threshold, [K] each.
 
-    From the smaller Gram matrix in float64, which costs float32 weights no digits (`surgery.diagonalise`). A
-    network that has diverged has none.
+    From the smaller Gram matrix in float64, which costs float32 weights no digits (`surgery.diagonalise`).
     """
     weight = ensemble.affine[layer - 1].weight.double()
-    finite = weight.isfinite().all(-1).all(-1)
-    weight = torch.where(finite[:, None, None], weight, 0.0)
     gram = weight @ weight.mT if weight.shape[-2] <= weight.shape[-1] else weight.mT @ weight
     values = torch.linalg.eigvalsh(gram).flip(-1).clamp_min(0).sqrt()  # [K, min(n, m)], descending
     ranks = [min(widths[layer], widths[layer - 1]) for widths in ensemble.member_widths]
     median = torch.stack([own[:rank].median() for own, rank in zip(values, ranks, strict=True)])
-    found = {
+    return {
         "sigma_largest": values[:, 0],
         "sigma_median": median,
         "sigma_above": (values > threshold).double().sum(-1),
     }
-    return {name: torch.where(finite, value, torch.nan) for name, value in found.items()}

@@ -23,6 +23,7 @@ from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.widths import grow, prune
 from pipeline.training import engine, measures, optimiser
+from pipeline.training.divergence import stop_diverged
 
 QUESTION = "What part of an epoch does it take to prune or to grow a layer?"
 Adaptation = Literal["none", "prune", "grow"]
@@ -103,7 +104,12 @@ class _Network:
         self.observed = Observations("timing", images.name, [case], self.net.member_widths)
 
     def epoch(self, number: int) -> None:
-        """Train, test and adapt as the case wants it; seconds are kept once the warm-up is over."""
+        """Train, test and adapt as the case wants it; seconds are kept once the warm-up is over.
+
+        A network that has diverged is left alone: what it would take is not what training takes.
+        """
+        if not self.observed.going[0]:
+            return
         training: dict[str, Callable[[int], Tensor | None]] = {"training_seconds": self._train}
         testing = {"testing_seconds": self._test} if self.case.testing else {}
         adapting = {"adapting_seconds": self._adapt} if self.case.adaptation != "none" else {}
@@ -127,7 +133,10 @@ class _Network:
 
     def _train(self, number: int) -> Tensor:
         order = engine.shuffled(self.images, self.names, number)
-        return engine.one_epoch(self.net, self.descent, self.batches, order, self.settings.batch_size)
+        loss = engine.one_epoch(self.net, self.descent, self.batches, order, self.settings.batch_size)
+        place: dict[str, object] = {"epoch": number, "precision": "float32"}
+        self.observed.stop(stop_diverged(self.net, self.descent, [loss]), place)
+        return loss
 
     def _test(self, number: int) -> Tensor:
         return measures.accuracy(measures.logits(self.net, self.images), self.images.test.labels)

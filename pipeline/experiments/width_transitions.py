@@ -79,7 +79,7 @@ def run(settings: Settings, members: Sequence[Start], data: Sequence[Dataset], d
     observed = Observations("width_transitions", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
     for epoch in engine.train(ensemble, descent, images, settings.epochs_before, settings.batch_size, names):
-        observed.add({"phase": "training", "epoch": epoch.number, "precision": "float32"}, epoch.measures())
+        observed.training(epoch)
     dtype = ensemble.affine[0].weight.dtype
     inputs = measures.sample(images, settings.expectation_samples, dtype) if ensemble.expects.any() else None
     start, left = members[0].start, settings.epochs - settings.epochs_before
@@ -87,12 +87,13 @@ def run(settings: Settings, members: Sequence[Start], data: Sequence[Dataset], d
     for end in settings.hidden_widths if ensemble.isotropic else [start]:
         # Together, so that the copied optimiser holds the copied parameters.
         branch, branch_descent = copy.deepcopy((ensemble, descent))
+        of_branch = observed.branch()
         for epoch in engine.train(branch, branch_descent, images, left, settings.batch_size, orders):
             number = settings.epochs_before + epoch.number
-            place = {"phase": "training", "epoch": number, "end": end, "precision": "float32"}
-            observed.add(place, epoch.measures())
+            of_branch.training(epoch, epoch=number, end=end)
             width = torch.full((len(members),), branch.widths[1])
-            observed.add({**place, "layer": 1}, {"width": width})
+            place = {"phase": "training", "epoch": number, "end": end, "precision": "float32", "layer": 1}
+            of_branch.add(place, {"width": width})
             columns = [generator(*name, "columns", number + 1) for name in names]
             target = settings.scheduled(start, end, number + 1)
             resize(branch, 1, target, settings.columns, branch_descent, columns, inputs)

@@ -18,7 +18,7 @@ COLUMNS: dict[str, str] = {
     "configuration": "string",  # label of the network's configuration, e.g. "trainable, trainable+decay"
     "repeat": "Int64",
     "seed": "Int64",  # of this repeat's initialisation
-    "phase": "string",  # "training", "baseline" or "adapted"
+    "phase": "string",  # "training", "baseline", "adapted", ...; "diverged": the last row of a stopped network
     "epoch": "Int64",  # epochs trained so far; 0 is the initialisation
     "change": "Int64",  # neurons added (positive) or removed (negative); 0 is diagonalisation alone
     "end": "Int64",  # hidden width at the end of a schedule of widths

@@ -13,6 +13,7 @@ from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
 from pipeline.model.ensemble import Ensemble
 from pipeline.seeds import generator
+from pipeline.training.divergence import stop_diverged
 from pipeline.training.gradient import backward
 from pipeline.training.measures import accuracy, cross_entropy, logits
 
@@ -26,12 +27,14 @@ class Epoch:
         train_loss: mean cross-entropy over the epoch's samples as they were seen, nats; None at 0.
         test_loss: mean cross-entropy over the test set, nats.
         test_accuracy: percent of the test set.
+        diverged: which members were stopped in this epoch, boolean.
     """
 
     number: int
     train_loss: Tensor | None
     test_loss: Tensor
     test_accuracy: Tensor
+    diverged: Tensor
 
     def measures(self) -> dict[str, Tensor]:
         """What there is, by the names used in rows."""
@@ -49,6 +52,8 @@ def train(
 ) -> Iterator[Epoch]:
     """Train, yielding at the initialisation and after every epoch; between yields the ensemble may be changed.
 
+    A member that diverges is stopped (`stop_diverged`), and the others go on.
+
     Args:
         ensemble, optimiser: K networks, and an optimiser on their parameters.
         data: on the ensemble's device.
@@ -58,10 +63,10 @@ def train(
     """
     weight = ensemble.affine[0].weight
     batches = Standardiser(data, weight.device, weight.dtype, rows=len(ensemble) * batch_size)
-    yield _measured(ensemble, data, 0, None)
+    yield _measured(ensemble, optimiser, data, 0, None)
     for number in range(1, epochs + 1):
         loss = one_epoch(ensemble, optimiser, batches, shuffled(data, streams, number), batch_size)
-        yield _measured(ensemble, data, number, loss)
+        yield _measured(ensemble, optimiser, data, number, loss)
 
 
 def shuffled(data: Dataset, streams: Sequence[tuple[object, ...]], number: int) -> Tensor:
@@ -85,6 +90,10 @@ def one_epoch(
     return total / count
 
 
-def _measured(ensemble: Ensemble, data: Dataset, number: int, train_loss: Tensor | None) -> Epoch:
+def _measured(
+    ensemble: Ensemble, optimiser: Optimizer, data: Dataset, number: int, train_loss: Tensor | None
+) -> Epoch:
     z, labels = logits(ensemble, data), data.test.labels
-    return Epoch(number, train_loss, cross_entropy(z, labels), accuracy(z, labels))
+    test_loss = cross_entropy(z, labels)
+    diverged = stop_diverged(ensemble, optimiser, [test_loss] if train_loss is None else [train_loss, test_loss])
+    return Epoch(number, train_loss, test_loss, accuracy(z, labels), diverged)

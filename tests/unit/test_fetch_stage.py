@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import paths
 from pipeline.config import Data
-from pipeline.data.dataset import load
+from pipeline.data.dataset import absence, load
 from pipeline.errors import InputError
 from stages import cli, fetch
 
@@ -16,7 +16,11 @@ from stages import cli, fetch
 def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile `mine` with good and bad data sets, in an empty working folder."""
     (tmp_path / "empty").mkdir()
-    data = {"digits": Data(source="digits"), "absent": Data(source="cifar10", root="empty")}
+    data = {
+        "digits": Data(source="digits"),
+        "absent": Data(source="cifar10", root="empty"),
+        "optional": Data(source="cifar10", root="empty", optional=True),
+    }
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fetch, "load_profile", lambda name: SimpleNamespace(data=data))
 
@@ -35,7 +39,7 @@ def test_a_data_set_becomes_one_file_and_one_line(capsys: pytest.CaptureFixture[
     assert captured.err == ""
 
 
-@pytest.mark.parametrize(("name", "said"), [("absent", "cannot get cifar10"), ("other", "absent, digits")])
+@pytest.mark.parametrize(("name", "said"), [("absent", "cannot get cifar10"), ("other", "absent, digits, optional")])
 def test_bad_input_is_one_line_and_leaves_no_file(capsys: pytest.CaptureFixture[str], name: str, said: str) -> None:
     with pytest.raises(SystemExit) as caught:
         fetch.main([name, "--profile", "mine"])
@@ -45,6 +49,25 @@ def test_bad_input_is_one_line_and_leaves_no_file(capsys: pytest.CaptureFixture[
     assert captured.err.startswith("error: ") and captured.err.count("\n") == 1
     assert f"data.{name}" in captured.err and said in captured.err
     assert not Path("data").exists()
+
+
+def test_optional_data_that_cannot_be_had_are_left_out_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    fetch.main(["optional", "--profile", "mine"])
+    path = paths.dataset("mine", "optional")
+    said = capsys.readouterr().out
+    assert said.startswith("optional is left out: data.optional: cannot get cifar10") and said.count("\n") == 1
+    assert "dvc repro --force --single-item profiles/mine/dvc.yaml:fetch@optional" in said
+    assert str(absence(path)) in said
+    with pytest.raises(InputError, match=r"could not be had when it was fetched: data\.optional"):
+        load(path)
+
+
+def test_what_is_there_or_damaged_is_not_called_absent(tmp_path: Path) -> None:
+    fetch.main(["digits", "--profile", "mine"])
+    assert absence(paths.dataset("mine", "digits")) is None
+    (tmp_path / "damaged.pt").write_bytes(b"PK")
+    assert absence(tmp_path / "damaged.pt") is None
+    assert absence(tmp_path / "none.pt") is None
 
 
 def test_a_profile_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:

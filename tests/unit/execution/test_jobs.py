@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline import paths
-from pipeline.data.dataset import save
+from pipeline.data.dataset import save, save_absence
 from pipeline.data.sources import fetch
 from pipeline.errors import InputError
 from pipeline.execution import jobs, runner
@@ -53,6 +53,16 @@ def test_more_repeats_keep_the_jobs_there_were(smoke, monkeypatch):
 def test_identity_depends_on_what_is_trained(smoke, change):
     (a,), (b,) = jobs.jobs(smoke, "invariance"), jobs.jobs(with_settings(smoke, **change), "invariance")
     assert a.key != b.key
+
+
+def test_rounds_on_data_that_could_not_be_had_are_left_out(smoke):
+    save_absence("data.digits: no such folder", paths.dataset("smoke", "digits"))
+    assert jobs.jobs(smoke, "invariance") == []
+    assert jobs.absent(smoke, "invariance") == {"digits": "data.digits: no such folder"}
+    two = with_settings(smoke, data=["digits", "digits-turned"])
+    save(fetch("digits-turned", smoke.data["digits-turned"]), paths.dataset("smoke", "digits-turned"))
+    assert {job.data[0].stem for job in jobs.jobs(two, "invariance")} == {"digits-turned"}
+    assert list(jobs.absent(two, "invariance")) == ["digits"]
 
 
 def test_absent_data_is_one_clear_line(smoke):

@@ -169,8 +169,10 @@ def test_an_inactive_task_is_not_learnt(static: pd.DataFrame) -> None:
     assert both < before - 0.15
 
 
-def test_a_diverged_network_is_left_and_the_others_go_on(data: list[Dataset]) -> None:
+def test_diverged_networks_end_with_a_record(data: list[Dataset]) -> None:
     rows = rows_of(settings(learning_rate=1e30, optimiser="sgd"), data, True, {0, 1})
-    assert rows["epoch"].max() == 3
-    last = rows[(rows["epoch"] == 3) & (rows["measure"] == "sigma_largest")]
-    assert last["value"].isna().all()
+    last = rows[rows["phase"] == "diverged"]
+    assert last["repeat"].tolist() == [0, 1]
+    assert last["epoch"].tolist() == [1, 1]
+    assert set(rows["epoch"]) == {0, 1}
+    assert set(rows["measure"][rows["epoch"] == 1]) == {"diverged"}
