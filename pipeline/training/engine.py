@@ -13,8 +13,8 @@ from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
 from pipeline.model.ensemble import Ensemble
 from pipeline.seeds import generator
+from pipeline.training.descent import Descent
 from pipeline.training.divergence import stop_diverged
-from pipeline.training.gradient import backward
 from pipeline.training.measures import accuracy, cross_entropy, logits
 
 
@@ -81,12 +81,10 @@ def one_epoch(
     """Train on every sample once, in the order [K, N]; the mean cross-entropy of each member as it went, [K]."""
     count = order.shape[1]
     total = torch.zeros(len(ensemble), dtype=torch.float64, device=order.device)
+    descend = Descent(ensemble, optimiser)
     for start in range(0, count, batch_size):
         x, y = batches.gather(order[:, start : start + batch_size])  # [K, B, D], [K, B]
-        loss = backward(ensemble, x, y)
-        with ensemble.held():
-            optimiser.step()
-        total += loss * x.shape[1]
+        total.add_(descend(x, y), alpha=x.shape[1])
     return total / count
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from pipeline.model.activation import IsotropicTanh, gain, gain_slope
+from pipeline.model.activation import IsotropicTanh, gain_and_slope
 from pipeline.model.base import MLP, AffineMap
 
 # (logits h [*K, B, n_L], labels y [*K, B]) -> (loss [*K], dL/dh [*K, B, n_L]); h may be overwritten.
@@ -51,9 +50,13 @@ def block_cross_entropy(blocks: Sequence[slice]) -> Loss:
     return loss
 
 
-@torch.no_grad()
 def backward(net: MLP, x: Tensor, y: Tensor, loss_at: Loss = cross_entropy) -> Tensor:
-    """Write into `.grad` the gradient of the loss plus `net.penalty()`.
+    """Write into `.grad` the gradient of the loss plus `net.penalty()`, and return the loss, as `Backward` says."""
+    return Backward(net, loss_at)(x, y)
+
+
+class Backward:
+    """The gradient of the loss plus `net.penalty()`, written into `.grad` of the parameters.
 
     With a = h_l, g = g_l, d = dL/dh_{l+1} of one sample, dt = W_{l+1}^T d and s = ||a||^2 + o:
 
@@ -63,63 +66,108 @@ def backward(net: MLP, x: Tensor, y: Tensor, loss_at: Loss = cross_entropy) -> T
         dL/dpsi      = sum over samples of g d + 2 lambda_psi psi
         dL/dW_{l+1}  = sum of d (g a)^T,    dL/db_{l+1} = sum of d
 
+    Bound to the tensors that the network has now: make another once a width or a basis was changed.
+
     Args:
         net: one network or an ensemble; what is a buffer gets no gradient.
-        x: inputs [*K, B, n_0].
-        y: labels [*K, B].
         loss_at: the loss at the logits; the mean cross-entropy unless told otherwise.
-
-    Returns:
-        The loss [*K], without the penalty.
     """
-    h, steps = _forward(net, x)
-    loss, d = loss_at(h, y)
-    for affine, step in zip(reversed(net.affine[1:]), reversed(steps), strict=True):
-        _affine_gradient(affine, step.output, d)
-        dt = d @ affine.weight  # [*K, B, n_l]
-        if step.activation is None or step.s is None or step.g is None:
-            d = dt.addcmul_(dt, step.output.square(), value=-1)
-            continue
-        c = torch.linalg.vecdot(dt, step.h).unsqueeze(-1)  # [*K, B, 1]
-        if affine.psi is not None:
-            c += d @ affine.psi.unsqueeze(-1)
-            if isinstance(affine.psi, nn.Parameter):
-                decay = 2 * net.psi_decay[..., None] * affine.psi
-                torch.add((step.g * d).sum(-2), decay, out=_room(affine.psi))
-        c *= gain_slope(step.s, step.g)
-        if isinstance(step.activation.log_o, nn.Parameter):
-            torch.mul(c.sum((-2, -1)), step.activation.o / 2, out=_room(step.activation.log_o))
-        d = dt.mul_(step.g).addcmul_(c, step.h)
-    _affine_gradient(net.affine[0], x, d)
-    return loss
+
+    def __init__(self, net: MLP, loss_at: Loss = cross_entropy) -> None:
+        self._one = net.affine[0].weight.ndim == 2  # one network is an ensemble of one
+        self._loss_at = loss_at
+        decay = 2 * net.psi_decay.reshape(-1, 1, 1)
+        self._maps = [_Map(affine, decay) for affine in net.affine]
+        self._lengths = [_Length(a) if isinstance(a, IsotropicTanh) else None for a in net.activations]
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        """Inputs x [*K, B, n_0] and labels y [*K, B] -> the loss [*K], without the penalty."""
+        if self._one:
+            return self._descend(x[None], y[None]).squeeze(0)
+        return self._descend(x, y)
+
+    def _descend(self, x: Tensor, y: Tensor) -> Tensor:
+        inputs, steps = [x], []  # of each map; of each activation
+        h = self._maps[0](x)  # [K, B, n_1]
+        for affine, length in zip(self._maps[1:], self._lengths, strict=True):
+            if length is None:
+                g, output = None, h.tanh()
+                steps.append(None)
+            else:
+                g, slope = gain_and_slope(length.squared(h))  # [K, B, 1]
+                output = g * h
+                steps.append((h, g, slope))
+            inputs.append(output)
+            h = affine(output, g)
+        loss, d = self._loss_at(h, y)
+        for layer in range(len(self._maps) - 1, 0, -1):
+            affine, length, output, step = self._maps[layer], self._lengths[layer - 1], inputs[layer], steps[layer - 1]
+            affine.gradient(output, d)
+            dt = torch.bmm(d, affine.weight)  # [K, B, n_l]
+            if length is None or step is None:
+                d = dt.addcmul_(dt, output.square(), value=-1)
+                continue
+            a, g, slope = step
+            c = (dt * a).sum(-1, keepdim=True)  # [K, B, 1]
+            if affine.psi is not None:
+                c.baddbmm_(d, affine.psi.mT)
+                affine.gradient_of_psi(g, d)
+            c *= slope
+            length.gradient(c)
+            d = dt.mul_(g).addcmul_(c, a)
+        self._maps[0].gradient(x, d)
+        return loss
 
 
-class _Step(NamedTuple):
-    """What the way back needs of h -> output = g h. Standard tanh has neither s nor g nor an intrinsic length."""
+class _Map:
+    """An affine map of K networks, and where its gradients go; b and psi are rows, [K, 1, n_l]."""
 
-    activation: IsotropicTanh | None
-    h: Tensor  # [*K, B, n_l]
-    s: Tensor | None  # [*K, B, 1]
-    g: Tensor | None  # [*K, B, 1]
-    output: Tensor  # [*K, B, n_l]
+    def __init__(self, affine: AffineMap, decay: Tensor) -> None:
+        self.weight, self.bias = _stacked(affine.weight, 2), _stacked(affine.bias, 1).unsqueeze(-2)
+        self.psi = None if affine.psi is None else _stacked(affine.psi, 1).unsqueeze(-2)
+        self._back = self.weight.mT
+        self._of_weight, self._of_bias = _stacked(_room(affine.weight), 2), _stacked(_room(affine.bias), 1)
+        trained = affine.psi is not None and isinstance(affine.psi, nn.Parameter)
+        self._of_psi = _stacked(_room(affine.psi), 1).unsqueeze(-2) if affine.psi is not None and trained else None
+        self._decay = decay  # 2 lambda_psi, [K, 1, 1]
+
+    def __call__(self, a: Tensor, g: Tensor | None = None) -> Tensor:
+        h = torch.baddbmm(self.bias, a, self._back)  # [K, B, n_l]
+        return h if self.psi is None or g is None else h.addcmul_(g, self.psi)
+
+    def gradient(self, a: Tensor, d: Tensor) -> None:
+        torch.bmm(d.mT, a, out=self._of_weight)  # [K, n_l, n_{l-1}]
+        torch.sum(d, -2, out=self._of_bias)
+
+    def gradient_of_psi(self, g: Tensor, d: Tensor) -> None:
+        if self._of_psi is not None and self.psi is not None:
+            torch.addcmul(torch.bmm(g.mT, d), self._decay, self.psi, out=self._of_psi)
 
 
-def _forward(net: MLP, x: Tensor) -> tuple[Tensor, list[_Step]]:
-    h, steps = net.affine[0](x), []
-    for affine, activation in zip(net.affine[1:], net.activations, strict=True):
-        if isinstance(activation, IsotropicTanh):
-            s = activation.squared_length(h)
-            g = gain(s)
-            steps.append(_Step(activation, h, s, g, g * h))
-        else:
-            steps.append(_Step(None, h, None, None, h.tanh()))
-        h = affine(steps[-1].output, steps[-1].g)
-    return h, steps
+class _Length:
+    """The intrinsic length of K networks, and where its gradient goes."""
+
+    def __init__(self, activation: IsotropicTanh) -> None:
+        self._log_o = _stacked(activation.log_o, 0)  # [K]
+        trained = isinstance(activation.log_o, nn.Parameter)
+        self._of_log_o = _stacked(_room(activation.log_o), 0) if trained else None
+        self._o = self._log_o.exp()
+
+    def squared(self, h: Tensor) -> Tensor:
+        """s = ||h||^2 + o, [K, B, 1]."""
+        if self._of_log_o is not None:
+            torch.exp(self._log_o, out=self._o)
+        return (h * h).sum(-1, keepdim=True).add_(self._o[:, None, None])
+
+    def gradient(self, c: Tensor) -> None:
+        if self._of_log_o is not None:
+            torch.sum(c, (-2, -1), out=self._of_log_o).mul_(self._o).div_(2)
 
 
-def _affine_gradient(affine: AffineMap, a: Tensor, d: Tensor) -> None:
-    torch.matmul(d.mT, a, out=_room(affine.weight))  # [*K, n_{l+1}, n_l]
-    torch.sum(d, -2, out=_room(affine.bias))
+def _stacked(t: Tensor, ndim: int) -> Tensor:
+    """A view of t with a first axis [K], in which writing writes t; `ndim` without it."""
+    return t.detach().unsqueeze(0) if t.ndim == ndim else t.detach()
 
 
 def _room(parameter: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ from torch.optim import Optimizer
 from pipeline.data.tasks import Tasks
 from pipeline.model.base import MLP
 from pipeline.model.ensemble import Ensemble
+from pipeline.training.descent import Descent
 from pipeline.training.engine import shuffled
-from pipeline.training.gradient import backward, block_cross_entropy
+from pipeline.training.gradient import block_cross_entropy
 from pipeline.training.measures import accuracy, cross_entropy
 
 
@@ -44,11 +45,8 @@ def one_epoch(
         for each in tasks.data
     ]
     blocks = [block for block, order in zip(tasks.labels, orders, strict=True) if order is not None]
-    loss_at, losses = block_cross_entropy(blocks), []
-    for x, y in tasks.batches(orders, batch_size):
-        losses.append(backward(ensemble, x, y, loss_at))
-        with ensemble.held():
-            optimiser.step()
+    descend = Descent(ensemble, optimiser, block_cross_entropy(blocks))
+    losses = [descend(x, y) for x, y in tasks.batches(orders, batch_size)]
     return torch.stack(losses).double().mean(0)
 
 

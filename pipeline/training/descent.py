@@ -1,0 +1,36 @@
+"""A step of training: the gradient of a batch, and what the optimiser makes of it."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pipeline.model.ensemble import Ensemble
+from pipeline.training.gradient import Backward, Loss, cross_entropy
+from pipeline.training.optimiser import bound
+
+
+class Descent:
+    """Steps of K networks in lockstep, each on a batch of its own.
+
+    Bound to the tensors that the ensemble and the optimiser have now: make another once they were changed.
+
+    Args:
+        ensemble, optimiser: K networks, and an optimiser on their parameters.
+        loss_at: the loss at the logits.
+    """
+
+    def __init__(self, ensemble: Ensemble, optimiser: Optimizer, loss_at: Loss = cross_entropy) -> None:
+        self._ensemble, self._optimiser = ensemble, optimiser
+        self._backward = Backward(ensemble, loss_at)
+        self._step = bound(optimiser)
+        self._begun = bool(optimiser.state)
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        """One step on inputs x [K, B, n_0] with labels y [K, B]: the loss before it, [K]."""
+        loss = self._backward(x, y)
+        with self._ensemble.held():
+            self._step()
+        if not self._begun:  # the first step has given the optimiser a state, to which it can now be bound
+            self._step, self._begun = bound(self._optimiser), True
+        return loss
