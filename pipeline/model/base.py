@@ -6,6 +6,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pipeline.model.activation import IsotropicTanh, Tanh
 from pipeline.model.axes import Tensors
@@ -33,8 +34,13 @@ class AffineMap(nn.Module):
             self.register_buffer("psi", psi)
 
     def forward(self, x: Tensor, g: Tensor | None = None) -> Tensor:
-        """x [*K, B, n_{l-1}], g [*K, B, 1] of the activation before -> [*K, B, n_l]."""
-        h = (x @ self.weight.mT).add_(self.bias[..., None, :])  # [*K, B, n_l]
+        """x [*K, B, n_{l-1}], or [B, n_{l-1}] shared by all, g [*K, B, 1] of the activation before -> [*K, B, n_l]."""
+        if x.ndim < self.weight.ndim and x.ndim == 2:  # one product for all K: a batched one would copy x K times
+            together = functional.linear(x, self.weight.flatten(0, -2))  # [B, K n_l]
+            h = together.unflatten(-1, self.weight.shape[:-1]).movedim(0, -2)
+        else:
+            h = x @ self.weight.mT  # [*K, B, n_l]
+        h = h.add_(self.bias[..., None, :])
         if self.psi is not None and g is not None:
             h = h.addcmul_(g, self.psi[..., None, :])
         return h

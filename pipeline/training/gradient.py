@@ -102,7 +102,12 @@ class Backward:
             h = affine(output, g)
         loss, d = self._loss_at(h, y)
         for layer in range(len(self._maps) - 1, 0, -1):
-            affine, length, output, step = self._maps[layer], self._lengths[layer - 1], inputs[layer], steps[layer - 1]
+            affine, length, output, step = (
+                self._maps[layer],
+                self._lengths[layer - 1],
+                inputs[layer],
+                steps[layer - 1],
+            )
             affine.gradient(output, d)
             dt = torch.bmm(d, affine.weight)  # [K, B, n_l]
             if length is None or step is None:
