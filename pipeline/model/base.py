@@ -34,7 +34,7 @@ class AffineMap(nn.Module):
             self.register_buffer("psi", psi)
 
     def forward(self, x: Tensor, g: Tensor | None = None) -> Tensor:
-        """x [*K, B, n_{l-1}], or [B, n_{l-1}] shared by all, g [*K, B, 1] of the activation before -> [*K, B, n_l]."""
+        """x [*K, B, n_{l-1}], or [B, n_{l-1}] for all, and the gain g [*K, B, 1] before the map -> [*K, B, n_l]."""
         if x.ndim < self.weight.ndim and x.ndim == 2:  # one product for all K: a batched one would copy x K times
             together = functional.linear(x, self.weight.flatten(0, -2))  # [B, K n_l]
             h = together.unflatten(-1, self.weight.shape[:-1]).movedim(0, -2)

@@ -88,7 +88,8 @@ class Backward:
         return self._descend(x, y)
 
     def _descend(self, x: Tensor, y: Tensor) -> Tensor:
-        inputs, steps = [x], []  # of each map; of each activation
+        inputs: list[Tensor] = [x]  # of each map
+        steps: list[tuple[Tensor, Tensor, Tensor] | None] = []  # of each activation: its input, its gain, the slope
         h = self._maps[0](x)  # [K, B, n_1]
         for affine, length in zip(self._maps[1:], self._lengths, strict=True):
             if length is None:
