@@ -37,7 +37,7 @@ def bound(optimiser: Optimizer) -> Callable[[], None]:
         return lambda: optimiser.step() and None
     fused = getattr(torch, kernel)
     steps, means, squares = ([state[key] for state in states] for key in ("step", "exp_avg", "exp_avg_sq"))
-    tensors = (group["params"], [p.grad for p in group["params"]], means, squares, [], steps)
+    parameters, gradients = list(group["params"]), [p.grad for p in group["params"]]
     beta1, beta2 = group["betas"]
     names = ("lr", "weight_decay", "eps", "amsgrad", "maximize")
     settings = {name: group[name] for name in names} | {"beta1": beta1, "beta2": beta2}
@@ -45,6 +45,6 @@ def bound(optimiser: Optimizer) -> Callable[[], None]:
     @torch.no_grad()
     def step() -> None:
         torch._foreach_add_(steps, 1)
-        fused(*tensors, **settings)
+        fused(parameters, gradients, means, squares, [], steps, **settings)
 
     return step
