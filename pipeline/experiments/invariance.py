@@ -80,7 +80,7 @@ def _changes(
     before, sigma = measures.logits(trained, data), measures.sigma_sum(trained, layer)
     yield {"phase": "baseline"}, {"accuracy": measures.accuracy(before, labels), "sigma_sum": sigma}
     # Only where a member needs them: they are many.
-    inputs = measures.sample(data, settings.expectation_samples, before.dtype) if trained.expects.any() else None
+    inputs = measures.Sample(data, settings.expectation_samples, before.dtype) if trained.expects.any() else None
     for change in [0, *settings.changes]:
         changed = copy.deepcopy(trained)
         diagonalise(changed, layer, "full")

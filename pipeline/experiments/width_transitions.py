@@ -81,7 +81,7 @@ def run(settings: Settings, members: Sequence[Start], data: Sequence[Dataset], d
     for epoch in engine.train(ensemble, descent, images, settings.epochs_before, settings.batch_size, names):
         observed.training(epoch)
     dtype = ensemble.affine[0].weight.dtype
-    inputs = measures.sample(images, settings.expectation_samples, dtype) if ensemble.expects.any() else None
+    inputs = measures.Sample(images, settings.expectation_samples, dtype) if ensemble.expects.any() else None
     start, left = members[0].start, settings.epochs - settings.epochs_before
     orders = [(*name, "transition") for name in names]
     for end in settings.hidden_widths if ensemble.isotropic else [start]:

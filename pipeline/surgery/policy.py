@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from pipeline.model.network import IsotropicMLP
 from pipeline.surgery.carried import Carried
 from pipeline.surgery.diagonalise import left_vectors
-from pipeline.surgery.widths import check_inputs, new_columns, remove_last
+from pipeline.surgery.widths import Inputs, check_inputs, new_columns, remove_last
 
 IMPORTANCES = ("singular-value", "gradient")
 
@@ -24,7 +24,7 @@ def adapt(
     importance: str = "singular-value",
     columns: str = "normal",
     generator: Generator | None = None,
-    inputs: Tensor | None = None,
+    inputs: Inputs | None = None,
 ) -> list[int]:
     """Grow or prune every hidden layer until `scaffold` of its neurons are unimportant (METHOD section 5).
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -12,6 +12,8 @@ from pipeline.model.base import MLP
 from pipeline.surgery.carried import Carried
 from pipeline.surgery.columns import draw_columns
 from pipeline.surgery.diagonalise import rotate_left
+
+Inputs = Tensor | Iterable[Tensor]
 
 
 @torch.no_grad()
@@ -63,7 +65,7 @@ def prune(
     layer: int,
     count: int,
     optimiser: Optimizer | None = None,
-    inputs: Tensor | None = None,
+    inputs: Inputs | None = None,
 ) -> None:
     """Remove the `count` neurons of smallest singular value from hidden width `layer` (METHOD section 4).
 
@@ -82,11 +84,11 @@ def prune(
         layer: l, 1 <= l <= L - 1. Prune several layers from the output to the input.
         count: neurons to remove, 1 <= count <= n_l - 1.
         optimiser: whose moments are carried along.
-        inputs: x [N, ...] with n_0 numbers a sample, over which compensation "expectation" takes the mean of
-            g_l; needed only there.
+        inputs: x [N, ...] with n_0 numbers a sample, or several such batches, over which compensation
+            "expectation" takes the mean of g_l; needed only there.
 
     Raises:
-        ValueError: layer or count out of range, `inputs` missing, or as `diagonalise`.
+        ValueError: layer or count out of range, `inputs` missing or empty, or as `diagonalise`.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     carried = Carried(net, layer, optimiser)
@@ -104,7 +106,7 @@ def resize(
     columns: str = "normal",
     optimiser: Optimizer | None = None,
     generator: Generator | Sequence[Generator] | None = None,
-    inputs: Tensor | None = None,
+    inputs: Inputs | None = None,
 ) -> None:
     """Grow or prune hidden width `layer` to `width` neurons; a layer that has as many is not touched.
 
@@ -117,7 +119,7 @@ def resize(
         prune(net, layer, -change, optimiser, inputs)
 
 
-def remove_last(carried: Carried, count: int, inputs: Tensor | None) -> None:
+def remove_last(carried: Carried, count: int, inputs: Inputs | None) -> None:
     """Delete the last `count` neurons of the carried layer, and keep what their biases did; not yet committed."""
     net, layer = carried.net, carried.layer
     removed = carried.bias[..., -count:]  # b*, [*K, k]
@@ -129,14 +131,24 @@ def remove_last(carried: Carried, count: int, inputs: Tensor | None) -> None:
     if f"{after}.psi" in own:
         own[f"{after}.psi"] = own[f"{after}.psi"] + net.has_psi[..., None] * residue
     if inputs is not None and bool(net.expects.any()):
-        gain = net.trace(inputs.flatten(1))[1][layer - 1]  # [*K, N, 1], of the network as it still is
-        assert gain is not None
-        share = net.expects[..., None] * gain.mean(-2)  # [*K, 1]
+        share = net.expects[..., None] * _mean_gain(net, layer, inputs)  # [*K, 1], of the network as it still is
         own[f"{after}.bias"] = own[f"{after}.bias"] + share * residue
     carried.delete(count)
 
 
-def check_inputs(net: MLP, inputs: Tensor | None) -> None:
+def _mean_gain(net: MLP, layer: int, inputs: Inputs) -> Tensor:
+    """The mean of g_layer over samples, [*K, 1]."""
+    total, count = torch.zeros(()), 0
+    for x in [inputs] if isinstance(inputs, Tensor) else inputs:
+        gain = net.trace(x.flatten(1))[1][layer - 1]  # [*K, N, 1]
+        assert gain is not None
+        total, count = total.to(gain) + gain.sum(-2), count + gain.shape[-2]
+    if count == 0:
+        raise ValueError("inputs: no samples; give a tensor, or batches that can be gone through more than once")
+    return total / count
+
+
+def check_inputs(net: MLP, inputs: Inputs | None) -> None:
     """Raise a ValueError if pruning `net` needs inputs and there are none."""
     if inputs is None and bool(net.expects.any()):
         raise ValueError("inputs: compensation 'expectation' needs data [N, n_0] to take the mean gain over")

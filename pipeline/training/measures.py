@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -59,9 +61,23 @@ def sigma_sum(net: MLP, layer: int) -> Tensor:
     return torch.linalg.svdvals(net.affine[layer - 1].weight.detach().double()).sum(-1)
 
 
-def sample(data: Dataset, count: int, dtype: torch.dtype) -> Tensor:
-    """Standardised training inputs [n, D], evenly spaced over the training set: about `count`, or all of it."""
-    every = max(1, len(data.train) // count)
-    chosen = torch.arange(0, len(data.train), every, device=data.train.labels.device)
-    samples = Standardiser(data, chosen.device, dtype, rows=len(chosen))
-    return samples.gather(chosen[None])[0][0]
+class Sample:
+    """Standardised training inputs, evenly spaced over the training set: about `count`, or all of it.
+
+    Iterating gives them in batches [n, D], each overwritten by the next: all of them at once would be the largest
+    tensor of a run.
+    """
+
+    def __init__(self, data: Dataset, count: int, dtype: torch.dtype) -> None:
+        every = max(1, len(data.train) // count)
+        self._chosen = torch.arange(0, len(data.train), every, device=data.train.labels.device)
+        self._samples = Standardiser(data, self._chosen.device, dtype, rows=min(_TOGETHER, len(self._chosen)))
+
+    def __len__(self) -> int:
+        """The number of samples."""
+        return len(self._chosen)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Batches [n, D]."""
+        for some in self._chosen.split(_TOGETHER):
+            yield self._samples.gather(some[None])[0][0]

@@ -10,6 +10,9 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from pipeline.config import Training
 from pipeline.model.base import MLP
 
+# Private to torch, hence tried for; see `bound`.
+KERNELS: dict[type[Optimizer], str] = {Adam: "_fused_adam_", AdamW: "_fused_adamw_"}
+
 
 def make(net: MLP, settings: Training) -> Optimizer:
     """AdamW, Adam or SGD on every parameter, with torch's fused kernels; betas and eps are torch's defaults.
@@ -28,14 +31,14 @@ def bound(optimiser: Optimizer) -> Callable[[], None]:
     fused kernel. Here that kernel is called directly, where this torch has it and every parameter has its state,
     as it has after one ordinary step. The numbers are the same to the last bit.
     """
-    kernel = {Adam: "_fused_adam_", AdamW: "_fused_adamw_"}.get(type(optimiser))
+    kernel = KERNELS.get(type(optimiser), "")
     (group, *others) = optimiser.param_groups
     states = [optimiser.state.get(p, {}) for p in group["params"]]
     usual = group.get("fused") and not (group.get("amsgrad") or group.get("maximize") or others)
     known = all(p.grad is not None and "exp_avg" in state for p, state in zip(group["params"], states, strict=True))
-    if kernel is None or not hasattr(torch, kernel) or not (usual and known):
+    fused = getattr(torch, kernel, None)
+    if fused is None or not (usual and known):
         return lambda: optimiser.step() and None
-    fused = getattr(torch, kernel)
     steps, means, squares = ([state[key] for state in states] for key in ("step", "exp_avg", "exp_avg_sq"))
     parameters, gradients = list(group["params"]), [p.grad for p in group["params"]]
     beta1, beta2 = group["betas"]

@@ -55,6 +55,15 @@ def test_pruning_the_second_of_two(intrinsic_length: str, compensation: str) -> 
     assert net.maps[1].bias.item() == pytest.approx(0.5 + share)
 
 
+def test_inputs_may_come_in_batches_but_not_be_none() -> None:
+    net = two_neurons("trainable", "expectation")
+    with pytest.raises(ValueError, match="inputs: no samples"):
+        prune(net, 1, 1, inputs=iter(()))
+    assert net.widths == [1, 2, 1]
+    prune(net, 1, 1, inputs=(x for x in (X[:1], X[1:])))
+    assert net.maps[1].bias.item() == pytest.approx(0.5 + 21 * sum(GAINS) / 2)
+
+
 def test_the_function_before_and_after() -> None:
     net = two_neurons("trainable", "trainable")
     expected = double([0.5 + 22 * GAINS[0]], [0.5 + (5 * 12 + 21 + 1) * GAINS[1]])

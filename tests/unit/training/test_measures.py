@@ -61,8 +61,12 @@ def test_sigma_sum_of_an_orthogonal_map_is_its_rank():
 
 
 def test_sample_is_spread_over_the_training_set(noise):
-    data = noise(train=100)
-    sample = measures.sample(data, 10, torch.float64)
+    data = noise(train=2300)
     x = (data.train.images.double() - data.mean) * data.inverse_deviation
-    assert torch.allclose(sample, x[::10], atol=1e-12)
-    assert len(measures.sample(data, 1000, torch.float64)) == 100
+    for count, every, lengths in ((10, 230, [10]), (1150, 2, [1000, 150]), (9999, 1, [1000, 1000, 300])):
+        sample = measures.Sample(data, count, torch.float64)
+        for _ in range(2):  # it can be gone through again
+            batches = [batch.clone() for batch in sample]
+            assert [len(batch) for batch in batches] == lengths
+            assert torch.allclose(torch.cat(batches), x[::every], atol=1e-12)
+        assert len(sample) == sum(lengths)
