@@ -17,7 +17,7 @@ _TOGETHER = 1000  # test samples at once
 
 
 class Tasks:
-    """Batches in which a sample stands in its own task's block of the inputs, with zeros elsewhere.
+    """Batches in which a sample stands in its own task's block of the inputs; elsewhere it is zero, and not stored.
 
     Attributes:
         data: the data sets, one a task; their images may differ in size.
@@ -29,14 +29,13 @@ class Tasks:
         self.data = [each.to(device) for each in data]
         self.inputs, self.labels = _blocks(each.features for each in data), _blocks(each.classes for each in data)
         self._parts = [Standardiser(each, device, dtype, max(rows, _TOGETHER)) for each in self.data]
-        self._like = torch.empty(0, dtype=dtype, device=device)
 
     @property
     def features(self) -> int:
         """The number of inputs of all tasks."""
         return self.inputs[-1].stop
 
-    def batches(self, orders: Sequence[Tensor | None], size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, orders: Sequence[Tensor | None], size: int) -> Iterator[tuple[list[Tensor], Tensor]]:
         """Training batches of `size` samples of each task that has an order; a last, shorter one is dropped.
 
         Args:
@@ -45,28 +44,18 @@ class Tasks:
             size: B.
 
         Yields:
-            inputs [K, T * B, D] with all D inputs, one task after the other, overwritten by the next batch, and
-            labels [K, T * B], which count from 0 within each task's block.
+            for each task that is wanted its inputs [K, B, D_t], overwritten by the next batch; and the labels of all
+            of them, [K, T * B], one task after the other, which count from 0 within each task's block.
         """
-        wanted = [
-            (block, part, o) for block, part, o in zip(self.inputs, self._parts, orders, strict=True) if o is not None
-        ]
-        members, count = wanted[0][2].shape
-        x = self._like.new_zeros(members, len(wanted) * size, self.features)
-        for start in range(0, count - size + 1, size):
-            labels = []
-            for rows, (block, part, order) in zip(x.split(size, dim=1), wanted, strict=True):
-                rows[..., block], y = part.gather(order[:, start : start + size])
-                labels.append(y)
-            yield x, torch.cat(labels, dim=1)
+        wanted = [(part, order) for part, order in zip(self._parts, orders, strict=True) if order is not None]
+        for start in range(0, wanted[0][1].shape[1] - size + 1, size):
+            parts = [part.gather(order[:, start : start + size]) for part, order in wanted]
+            yield [x for x, _ in parts], torch.cat([y for _, y in parts], dim=1)
 
     def test(self, task: int) -> Iterator[Tensor]:
-        """The test images of a task in their order, [n, D] with all D inputs, each overwritten by the next."""
-        x = self._like.new_zeros(_TOGETHER, self.features)
+        """The test images of a task in their order, [n, D_t], each overwritten by the next."""
         for images, _ in self._parts[task].in_order("test"):
-            for some in images.split(_TOGETHER):
-                x[: len(some), self.inputs[task]] = some
-                yield x[: len(some)]
+            yield from images.split(_TOGETHER)
 
 
 def cut(data: Sequence[Dataset], train: int | None, test: int | None, name: Sequence[object]) -> list[Dataset]:

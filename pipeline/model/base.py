@@ -33,13 +33,17 @@ class AffineMap(nn.Module):
         else:
             self.register_buffer("psi", psi)
 
-    def forward(self, x: Tensor, g: Tensor | None = None) -> Tensor:
-        """x [*K, B, n_{l-1}], or [B, n_{l-1}] for all, and the gain g [*K, B, 1] before the map -> [*K, B, n_l]."""
-        if x.ndim < self.weight.ndim and x.ndim == 2:  # one product for all K: a batched one would copy x K times
-            together = functional.linear(x, self.weight.flatten(0, -2))  # [B, K n_l]
-            h = together.unflatten(-1, self.weight.shape[:-1]).movedim(0, -2)
+    def forward(self, x: Tensor, g: Tensor | None = None, block: slice | None = None) -> Tensor:
+        """x [*K, B, n_{l-1}], or [B, n_{l-1}] for all, and the gain g [*K, B, 1] before the map -> [*K, B, n_l].
+
+        With a `block` x holds only these of the n_{l-1} numbers, and the others are zero.
+        """
+        weight = self.weight if block is None else self.weight[..., block]
+        if x.ndim < weight.ndim and x.ndim == 2:  # one product for all K: a batched one would copy x K times
+            together = functional.linear(x, weight.flatten(0, -2))  # [B, K n_l]
+            h = together.unflatten(-1, weight.shape[:-1]).movedim(0, -2)
         else:
-            h = x @ self.weight.mT  # [*K, B, n_l]
+            h = x @ weight.mT  # [*K, B, n_l]
         h = h.add_(self.bias[..., None, :])
         if self.psi is not None and g is not None:
             h = h.addcmul_(g, self.psi[..., None, :])
@@ -99,9 +103,12 @@ class MLP(nn.Module):
         """The widths of each stacked network, without padding; here of the one."""
         return [self.widths]
 
-    def trace(self, x: Tensor) -> tuple[Tensor, list[Tensor | None]]:
-        """The way of x [*K, B, n_0] through the network: logits [*K, B, n_L] and the gains g_1 .. g_{L-1}."""
-        h = self.affine[0](x)
+    def trace(self, x: Tensor, block: slice | None = None) -> tuple[Tensor, list[Tensor | None]]:
+        """The way of x [*K, B, n_0] through the network: logits [*K, B, n_L] and the gains g_1 .. g_{L-1}.
+
+        With a `block` x holds only these of the n_0 inputs, and the others are zero.
+        """
+        h = self.affine[0](x, block=block)
         gains: list[Tensor | None] = []
         for affine, activation in zip(self.affine[1:], self.activations, strict=True):
             a, g = activation(h)

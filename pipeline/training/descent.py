@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -17,17 +19,23 @@ class Descent:
 
     Args:
         ensemble, optimiser: K networks, and an optimiser on their parameters.
-        loss_at: the loss at the logits.
+        loss_at, blocks: the loss at the logits, and the blocks of the inputs, as in `Backward`.
     """
 
-    def __init__(self, ensemble: Ensemble, optimiser: Optimizer, loss_at: Loss = cross_entropy) -> None:
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        optimiser: Optimizer,
+        loss_at: Loss = cross_entropy,
+        blocks: Sequence[slice] | None = None,
+    ) -> None:
         self._ensemble, self._optimiser = ensemble, optimiser
-        self._backward = Backward(ensemble, loss_at)
+        self._backward = Backward(ensemble, loss_at, blocks)
         self._step = bound(optimiser)
         self._begun = bool(optimiser.state)
 
-    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """One step on inputs x [K, B, n_0] with labels y [K, B]: the loss before it, [K]."""
+    def __call__(self, x: Tensor | Sequence[Tensor], y: Tensor) -> Tensor:
+        """One step on inputs x [K, B, n_0] (with blocks a list) and labels y [K, B]: the loss before it, [K]."""
         loss = self._backward(x, y)
         with self._ensemble.held():
             self._step()

@@ -71,27 +71,31 @@ class Backward:
     Args:
         net: one network or an ensemble; what is a buffer gets no gradient.
         loss_at: the loss at the logits; the mean cross-entropy unless told otherwise.
+        blocks: of the inputs, if the samples of several tasks are zero outside of their task's block. The batch then
+            is a list of x [*K, B, n_t], one a block with its n_t inputs only: what is zero is not multiplied.
     """
 
-    def __init__(self, net: MLP, loss_at: Loss = cross_entropy) -> None:
+    def __init__(self, net: MLP, loss_at: Loss = cross_entropy, blocks: Sequence[slice] | None = None) -> None:
         self._one = net.affine[0].weight.ndim == 2  # one network is an ensemble of one
         self._loss_at = loss_at
         decay = 2 * net.psi_decay.reshape(-1, 1, 1)
-        self._maps = [_Map(affine, decay) for affine in net.affine]
+        self._first = _Inputs(net.affine[0], blocks or [slice(None)])
+        self._maps = [_Map(affine, decay) for affine in net.affine[1:]]
         self._lengths = [_Length(a) if isinstance(a, IsotropicTanh) else None for a in net.activations]
 
     @torch.no_grad()
-    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """Inputs x [*K, B, n_0] and labels y [*K, B] -> the loss [*K], without the penalty."""
+    def __call__(self, x: Tensor | Sequence[Tensor], y: Tensor) -> Tensor:
+        """Inputs x [*K, B, n_0] (with blocks a list) and labels y [*K, B] -> the loss [*K], without the penalty."""
+        xs = [x] if isinstance(x, Tensor) else x
         if self._one:
-            return self._descend(x[None], y[None]).squeeze(0)
-        return self._descend(x, y)
+            return self._descend([each[None] for each in xs], y[None]).squeeze(0)
+        return self._descend(xs, y)
 
-    def _descend(self, x: Tensor, y: Tensor) -> Tensor:
-        inputs: list[Tensor] = [x]  # of each map
+    def _descend(self, xs: Sequence[Tensor], y: Tensor) -> Tensor:
+        inputs: list[Tensor] = []  # of each map after the first
         steps: list[tuple[Tensor, Tensor, Tensor] | None] = []  # of each activation: its input, its gain, the slope
-        h = self._maps[0](x)  # [K, B, n_1]
-        for affine, length in zip(self._maps[1:], self._lengths, strict=True):
+        h = self._first(xs)  # [K, B, n_1]
+        for affine, length in zip(self._maps, self._lengths, strict=True):
             if length is None:
                 g, output = None, h.tanh()
                 steps.append(None)
@@ -102,13 +106,8 @@ class Backward:
             inputs.append(output)
             h = affine(output, g)
         loss, d = self._loss_at(h, y)
-        for layer in range(len(self._maps) - 1, 0, -1):
-            affine, length, output, step = (
-                self._maps[layer],
-                self._lengths[layer - 1],
-                inputs[layer],
-                steps[layer - 1],
-            )
+        ways = zip(self._maps, self._lengths, inputs, steps, strict=True)
+        for affine, length, output, step in reversed(list(ways)):
             affine.gradient(output, d)
             dt = torch.bmm(d, affine.weight)  # [K, B, n_l]
             if length is None or step is None:
@@ -122,12 +121,32 @@ class Backward:
             c *= slope
             length.gradient(c)
             d = dt.mul_(g).addcmul_(c, a)
-        self._maps[0].gradient(x, d)
+        self._first.gradient(xs, d)
         return loss
 
 
+class _Inputs:
+    """The first map of K networks, and where its gradients go; the inputs come in blocks."""
+
+    def __init__(self, affine: AffineMap, blocks: Sequence[slice]) -> None:
+        weight, of_weight = _stacked(affine.weight, 2), _stacked(_room(affine.weight), 2)
+        of_weight.zero_()  # the columns of blocks that are not here have no gradient
+        self._back = [weight[..., block].mT for block in blocks]
+        self._of_weight = [of_weight[..., block] for block in blocks]
+        self._bias, self._of_bias = _stacked(affine.bias, 1).unsqueeze(-2), _stacked(_room(affine.bias), 1)
+
+    def __call__(self, xs: Sequence[Tensor]) -> Tensor:
+        products = [torch.baddbmm(self._bias, x, back) for x, back in zip(xs, self._back, strict=True)]
+        return products[0] if len(products) == 1 else torch.cat(products, dim=-2)  # [K, T * B, n_1]
+
+    def gradient(self, xs: Sequence[Tensor], d: Tensor) -> None:
+        for x, own, of_weight in zip(xs, d.chunk(len(xs), -2), self._of_weight, strict=True):
+            torch.bmm(own.mT, x, out=of_weight)
+        torch.sum(d, -2, out=self._of_bias)
+
+
 class _Map:
-    """An affine map of K networks, and where its gradients go; b and psi are rows, [K, 1, n_l]."""
+    """An affine map after the first of K networks, and where its gradients go; b and psi are rows, [K, 1, n_l]."""
 
     def __init__(self, affine: AffineMap, decay: Tensor) -> None:
         self.weight, self.bias = _stacked(affine.weight, 2), _stacked(affine.bias, 1).unsqueeze(-2)
@@ -138,7 +157,7 @@ class _Map:
         self._of_psi = _stacked(_room(affine.psi), 1).unsqueeze(-2) if affine.psi is not None and trained else None
         self._decay = decay  # 2 lambda_psi, [K, 1, 1]
 
-    def __call__(self, a: Tensor, g: Tensor | None = None) -> Tensor:
+    def __call__(self, a: Tensor, g: Tensor | None) -> Tensor:
         h = torch.baddbmm(self.bias, a, self._back)  # [K, B, n_l]
         return h if self.psi is None or g is None else h.addcmul_(g, self.psi)
 

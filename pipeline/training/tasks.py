@@ -44,8 +44,11 @@ def one_epoch(
         shuffled(each, [(*name, each.name) for name in streams], number) if each.name in active else None
         for each in tasks.data
     ]
-    blocks = [block for block, order in zip(tasks.labels, orders, strict=True) if order is not None]
-    descend = Descent(ensemble, optimiser, block_cross_entropy(blocks))
+    inputs, labels = (
+        [block for block, order in zip(blocks, orders, strict=True) if order is not None]
+        for blocks in (tasks.inputs, tasks.labels)
+    )
+    descend = Descent(ensemble, optimiser, block_cross_entropy(labels), inputs)
     losses = [descend(x, y) for x, y in tasks.batches(orders, batch_size)]
     return torch.stack(losses).double().mean(0)
 
@@ -54,8 +57,8 @@ def one_epoch(
 def measured(net: MLP, tasks: Tasks) -> dict[str, dict[str, Tensor]]:
     """Task -> `test_accuracy` (percent) and `test_loss` (nats), [*K] each, over its test set and its own classes."""
     found = {}
-    for number, (each, block) in enumerate(zip(tasks.data, tasks.labels, strict=True)):
-        z = torch.cat([net.trace(x)[0][..., block] for x in tasks.test(number)], dim=-2)  # [*K, N, C]
+    for number, (each, inputs, block) in enumerate(zip(tasks.data, tasks.inputs, tasks.labels, strict=True)):
+        z = torch.cat([net.trace(x, inputs)[0][..., block] for x in tasks.test(number)], dim=-2)  # [*K, N, C]
         labels = each.test.labels
         found[each.name] = {"test_accuracy": accuracy(z, labels), "test_loss": cross_entropy(z, labels)}
     return found
