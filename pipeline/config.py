@@ -60,6 +60,7 @@ class Training(Settings):
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     psi_decay: float = Field(ge=0)  # lambda_psi of METHOD section 1, used by compensation "trainable+decay"
+    matmul: Literal["float32", "tf32", "bf16"] = "float32"  # matrix products of training, whatever the device
 
 
 class Configuration(Settings):

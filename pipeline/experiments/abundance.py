@@ -86,7 +86,9 @@ def run(settings: Settings, members: Sequence[Pair], data: Sequence[Dataset], de
     observed = Observations("abundance", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
     accuracies = []
-    for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
+    for epoch in engine.train(
+        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul
+    ):
         place = {"epoch": epoch.number, "end": end, "precision": "float32"}
         observed.training(epoch, end=end)
         for layer in range(1, ensemble.depth):

@@ -77,7 +77,9 @@ def run(
     ensemble = stacked(settings, members, names, images.features, images.classes, device)
     observed = Observations("sparsification", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
-    for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
+    for epoch in engine.train(
+        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul
+    ):
         observed.training(epoch)
     for precision, dtype in PRECISIONS.items():
         trained = copy.deepcopy(ensemble).to(dtype)

@@ -49,7 +49,9 @@ def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], 
     ensemble = stacked(settings, members, names, images.features, images.classes, device)
     observed = Observations("spectra", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
-    for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
+    for epoch in engine.train(
+        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul
+    ):
         observed.training(epoch)
         for where, values in spectra(ensemble):
             observed.add({"epoch": epoch.number, "precision": "float32", **where}, values)

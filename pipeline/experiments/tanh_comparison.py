@@ -72,6 +72,8 @@ def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], 
     ensemble = stacked(settings, members, names, images.features, images.classes, device)
     observed = Observations("tanh_comparison", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
-    for epoch in engine.train(ensemble, descent, images, settings.epochs, settings.batch_size, names):
+    for epoch in engine.train(
+        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul
+    ):
         observed.training(epoch)
     return frame(observed.rows)

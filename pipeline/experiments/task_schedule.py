@@ -125,7 +125,7 @@ def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], 
     _observe(observed, 0, ensemble, tasks, settings.threshold)
     for epoch in range(1, settings.epochs + 1):
         active = settings.active(epoch)
-        loss = one_epoch(ensemble, descent, tasks, active, epoch, settings.batch_size, names)
+        loss = one_epoch(ensemble, descent, tasks, active, epoch, settings.batch_size, names, settings.matmul)
         place: dict[str, object] = {"epoch": epoch, "precision": "float32"}
         observed.stop(stop_diverged(ensemble, descent, [loss]), place)
         adapting = [member.adaptive and going for member, going in zip(members, observed.going, strict=True)]

@@ -24,6 +24,7 @@ from pipeline.seeds import generator
 from pipeline.surgery.widths import grow, prune
 from pipeline.training import engine, measures, optimiser
 from pipeline.training.divergence import stop_diverged
+from pipeline.training.epochs import Epochs
 
 QUESTION = "What part of an epoch does it take to prune or to grow a layer?"
 Adaptation = Literal["none", "prune", "grow"]
@@ -100,7 +101,8 @@ class _Network:
         self.names = streams("timing", images.name, [case])
         self.net = stacked(settings, [case], self.names, images.features, images.classes, device)
         self.descent = optimiser.make(self.net, settings)
-        self.batches = Standardiser(images, device, torch.float32, rows=settings.batch_size)
+        batches = Standardiser(images, device, torch.float32, rows=settings.batch_size)
+        self.one_epoch = Epochs(self.net, self.descent, batches, settings.batch_size, settings.matmul)
         self.observed = Observations("timing", images.name, [case], self.net.member_widths)
 
     def epoch(self, number: int) -> None:
@@ -132,8 +134,7 @@ class _Network:
             torch.cuda.synchronize(self.device)
 
     def _train(self, number: int) -> Tensor:
-        order = engine.shuffled(self.images, self.names, number)
-        loss = engine.one_epoch(self.net, self.descent, self.batches, order, self.settings.batch_size)
+        loss = self.one_epoch(engine.shuffled(self.images, self.names, number))
         place: dict[str, object] = {"epoch": number, "precision": "float32"}
         self.observed.stop(stop_diverged(self.net, self.descent, [loss]), place)
         return loss

@@ -78,7 +78,9 @@ def run(settings: Settings, members: Sequence[Start], data: Sequence[Dataset], d
     ensemble = stacked(settings, members, names, images.features, images.classes, device)
     observed = Observations("width_transitions", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
-    for epoch in engine.train(ensemble, descent, images, settings.epochs_before, settings.batch_size, names):
+    for epoch in engine.train(
+        ensemble, descent, images, settings.epochs_before, settings.batch_size, names, settings.matmul
+    ):
         observed.training(epoch)
     dtype = ensemble.affine[0].weight.dtype
     inputs = measures.Sample(images, settings.expectation_samples, dtype) if ensemble.expects.any() else None
@@ -88,7 +90,7 @@ def run(settings: Settings, members: Sequence[Start], data: Sequence[Dataset], d
         # Together, so that the copied optimiser holds the copied parameters.
         branch, branch_descent = copy.deepcopy((ensemble, descent))
         of_branch = observed.branch()
-        for epoch in engine.train(branch, branch_descent, images, left, settings.batch_size, orders):
+        for epoch in engine.train(branch, branch_descent, images, left, settings.batch_size, orders, settings.matmul):
             number = settings.epochs_before + epoch.number
             of_branch.training(epoch, epoch=number, end=end)
             width = torch.full((len(members),), branch.widths[1])

@@ -19,7 +19,8 @@ class Descent:
 
     Args:
         ensemble, optimiser: K networks, and an optimiser on their parameters.
-        loss_at, blocks: the loss at the logits, and the blocks of the inputs, as in `Backward`.
+        loss_at, blocks, matmul: the loss at the logits, the blocks of the inputs, and how matrices are multiplied, as
+            in `Backward`.
     """
 
     def __init__(
@@ -28,9 +29,10 @@ class Descent:
         optimiser: Optimizer,
         loss_at: Loss = cross_entropy,
         blocks: Sequence[slice] | None = None,
+        matmul: str = "float32",
     ) -> None:
         self._ensemble, self._optimiser = ensemble, optimiser
-        self._backward = Backward(ensemble, loss_at, blocks)
+        self._backward = Backward(ensemble, loss_at, blocks, matmul)
         self._step = bound(optimiser)
         self._begun = bool(optimiser.state)
 

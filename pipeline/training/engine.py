@@ -13,8 +13,8 @@ from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
 from pipeline.model.ensemble import Ensemble
 from pipeline.seeds import generator
-from pipeline.training.descent import Descent
 from pipeline.training.divergence import stop_diverged
+from pipeline.training.epochs import Epochs
 from pipeline.training.measures import accuracy, cross_entropy, logits
 
 
@@ -49,6 +49,7 @@ def train(
     epochs: int,
     batch_size: int,
     streams: Sequence[tuple[object, ...]],
+    matmul: str = "float32",
 ) -> Iterator[Epoch]:
     """Train, yielding at the initialisation and after every epoch; between yields the ensemble may be changed.
 
@@ -60,12 +61,14 @@ def train(
         epochs, batch_size: the last short batch of an epoch is kept.
         streams: one name per member; member k's order in an epoch is drawn from seed(*streams[k], "order",
             epoch), so it depends neither on the other members nor on what ran before.
+        matmul: how matrices are multiplied in training, "float32", "tf32" or "bf16" (`products.py`).
     """
     weight = ensemble.affine[0].weight
     batches = Standardiser(data, weight.device, weight.dtype, rows=len(ensemble) * batch_size)
+    one_epoch = Epochs(ensemble, optimiser, batches, batch_size, matmul)
     yield _measured(ensemble, optimiser, data, 0, None)
     for number in range(1, epochs + 1):
-        loss = one_epoch(ensemble, optimiser, batches, shuffled(data, streams, number), batch_size)
+        loss = one_epoch(shuffled(data, streams, number))
         yield _measured(ensemble, optimiser, data, number, loss)
 
 
@@ -73,19 +76,6 @@ def shuffled(data: Dataset, streams: Sequence[tuple[object, ...]], number: int) 
     """The order [K, N] of the training samples in epoch `number`, drawn for each member from its own stream."""
     orders = [torch.randperm(len(data.train), generator=generator(*names, "order", number)) for names in streams]
     return torch.stack(orders).to(data.train.labels.device)
-
-
-def one_epoch(
-    ensemble: Ensemble, optimiser: Optimizer, batches: Standardiser, order: Tensor, batch_size: int
-) -> Tensor:
-    """Train on every sample once, in the order [K, N]; the mean cross-entropy of each member as it went, [K]."""
-    count = order.shape[1]
-    total = torch.zeros(len(ensemble), dtype=torch.float64, device=order.device)
-    descend = Descent(ensemble, optimiser)
-    for start in range(0, count, batch_size):
-        x, y = batches.gather(order[:, start : start + batch_size])  # [K, B, D], [K, B]
-        total.add_(descend(x, y), alpha=x.shape[1])
-    return total / count
 
 
 def _measured(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.model.activation import IsotropicTanh, gain_and_slope
 from pipeline.model.base import MLP, AffineMap
+from pipeline.training.products import Products, products
 
 # (logits h [*K, B, n_L], labels y [*K, B]) -> (loss [*K], dL/dh [*K, B, n_L]); h may be overwritten.
 Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -73,14 +74,21 @@ class Backward:
         loss_at: the loss at the logits; the mean cross-entropy unless told otherwise.
         blocks: of the inputs, if the samples of several tasks are zero outside of their task's block. The batch then
             is a list of x [*K, B, n_t], one a block with its n_t inputs only: what is zero is not multiplied.
+        matmul: how matrices are multiplied, "float32", "tf32" or "bf16" (`products.py`).
     """
 
-    def __init__(self, net: MLP, loss_at: Loss = cross_entropy, blocks: Sequence[slice] | None = None) -> None:
+    def __init__(
+        self,
+        net: MLP,
+        loss_at: Loss = cross_entropy,
+        blocks: Sequence[slice] | None = None,
+        matmul: str = "float32",
+    ) -> None:
         self._one = net.affine[0].weight.ndim == 2  # one network is an ensemble of one
-        self._loss_at = loss_at
+        self._loss_at, self._products = loss_at, products(matmul)
         decay = 2 * net.psi_decay.reshape(-1, 1, 1)
-        self._first = _Inputs(net.affine[0], blocks or [slice(None)])
-        self._maps = [_Map(affine, decay) for affine in net.affine[1:]]
+        self._first = _Inputs(net.affine[0], blocks or [slice(None)], self._products)
+        self._maps = [_Map(affine, decay, self._products) for affine in net.affine[1:]]
         self._lengths = [_Length(a) if isinstance(a, IsotropicTanh) else None for a in net.activations]
 
     @torch.no_grad()
@@ -109,7 +117,7 @@ class Backward:
         ways = zip(self._maps, self._lengths, inputs, steps, strict=True)
         for affine, length, output, step in reversed(list(ways)):
             affine.gradient(output, d)
-            dt = torch.bmm(d, affine.weight)  # [K, B, n_l]
+            dt = self._products.product(d, affine.weight)  # [K, B, n_l]
             if length is None or step is None:
                 d = dt.addcmul_(dt, output.square(), value=-1)
                 continue
@@ -128,7 +136,8 @@ class Backward:
 class _Inputs:
     """The first map of K networks, and where its gradients go; the inputs come in blocks."""
 
-    def __init__(self, affine: AffineMap, blocks: Sequence[slice]) -> None:
+    def __init__(self, affine: AffineMap, blocks: Sequence[slice], products: type[Products]) -> None:
+        self._products = products
         weight, of_weight = _stacked(affine.weight, 2), _stacked(_room(affine.weight), 2)
         of_weight.zero_()  # the columns of blocks that are not here have no gradient
         self._back = [weight[..., block].mT for block in blocks]
@@ -136,19 +145,20 @@ class _Inputs:
         self._bias, self._of_bias = _stacked(affine.bias, 1).unsqueeze(-2), _stacked(_room(affine.bias), 1)
 
     def __call__(self, xs: Sequence[Tensor]) -> Tensor:
-        products = [torch.baddbmm(self._bias, x, back) for x, back in zip(xs, self._back, strict=True)]
-        return products[0] if len(products) == 1 else torch.cat(products, dim=-2)  # [K, T * B, n_1]
+        h = [self._products.affine(self._bias, x, back) for x, back in zip(xs, self._back, strict=True)]
+        return h[0] if len(h) == 1 else torch.cat(h, dim=-2)  # [K, T * B, n_1]
 
     def gradient(self, xs: Sequence[Tensor], d: Tensor) -> None:
         for x, own, of_weight in zip(xs, d.chunk(len(xs), -2), self._of_weight, strict=True):
-            torch.bmm(own.mT, x, out=of_weight)
+            self._products.product(own.mT, x, out=of_weight)
         torch.sum(d, -2, out=self._of_bias)
 
 
 class _Map:
     """An affine map after the first of K networks, and where its gradients go; b and psi are rows, [K, 1, n_l]."""
 
-    def __init__(self, affine: AffineMap, decay: Tensor) -> None:
+    def __init__(self, affine: AffineMap, decay: Tensor, products: type[Products]) -> None:
+        self._products = products
         self.weight, self.bias = _stacked(affine.weight, 2), _stacked(affine.bias, 1).unsqueeze(-2)
         self.psi = None if affine.psi is None else _stacked(affine.psi, 1).unsqueeze(-2)
         self._back = self.weight.mT
@@ -158,11 +168,11 @@ class _Map:
         self._decay = decay  # 2 lambda_psi, [K, 1, 1]
 
     def __call__(self, a: Tensor, g: Tensor | None) -> Tensor:
-        h = torch.baddbmm(self.bias, a, self._back)  # [K, B, n_l]
+        h = self._products.affine(self.bias, a, self._back)  # [K, B, n_l]
         return h if self.psi is None or g is None else h.addcmul_(g, self.psi)
 
     def gradient(self, a: Tensor, d: Tensor) -> None:
-        torch.bmm(d.mT, a, out=self._of_weight)  # [K, n_l, n_{l-1}]
+        self._products.product(d.mT, a, out=self._of_weight)  # [K, n_l, n_{l-1}]
         torch.sum(d, -2, out=self._of_bias)
 
     def gradient_of_psi(self, g: Tensor, d: Tensor) -> None:

@@ -15,6 +15,7 @@ from pipeline.training.descent import Descent
 from pipeline.training.engine import shuffled
 from pipeline.training.gradient import block_cross_entropy
 from pipeline.training.measures import accuracy, cross_entropy
+from pipeline.training.products import multiplying
 
 
 def one_epoch(
@@ -25,6 +26,7 @@ def one_epoch(
     number: int,
     batch_size: int,
     streams: Sequence[tuple[object, ...]],
+    matmul: str = "float32",
 ) -> Tensor:
     """Train on every sample of the active tasks once; the loss is the mean of their cross-entropies.
 
@@ -36,6 +38,7 @@ def one_epoch(
         batch_size: samples of each task in a step; a last, shorter step is dropped.
         streams: one name per member; its order of a task's samples is drawn from seed(*name, task, "order",
             number).
+        matmul: how matrices are multiplied, "float32", "tf32" or "bf16" (`products.py`).
 
     Returns:
         The mean loss over the epoch's steps as it went, [K], in nats.
@@ -48,8 +51,9 @@ def one_epoch(
         [block for block, order in zip(blocks, orders, strict=True) if order is not None]
         for blocks in (tasks.inputs, tasks.labels)
     )
-    descend = Descent(ensemble, optimiser, block_cross_entropy(labels), inputs)
-    losses = [descend(x, y) for x, y in tasks.batches(orders, batch_size)]
+    descend = Descent(ensemble, optimiser, block_cross_entropy(labels), inputs, matmul)
+    with multiplying(matmul):
+        losses = [descend(x, y) for x, y in tasks.batches(orders, batch_size)]
     return torch.stack(losses).double().mean(0)
 
 

@@ -1,0 +1,132 @@
+"""Steps from the device and in other precisions: as the plain ones, within what is stated."""
+
+import pytest
+import torch
+
+from pipeline import Ensemble, IsotropicMLP, grow
+from pipeline.config import Training
+from pipeline.data.batches import Standardiser
+from pipeline.training import engine, optimiser
+from pipeline.training.descent import Descent
+from pipeline.training.epochs import DeviceSteps, Epochs
+from pipeline.training.gradient import Backward
+
+SETTINGS = Training(
+    repeats=1, epochs=3, batch_size=4, optimiser="adamw", learning_rate=1e-2, weight_decay=1e-2, psi_decay=0.1
+)
+TREATMENTS = [
+    ("none", "none"),
+    ("constant", "constant"),
+    ("trainable", "trainable+decay"),
+    ("trainable", "expectation"),
+]
+STREAMS = [("test", k) for k in range(len(TREATMENTS))]
+
+
+def made(data, device="cpu"):
+    members = [
+        IsotropicMLP([6, 5, 4, 3], intrinsic_length=length, compensation=compensation, seed=k)
+        for k, (length, compensation) in enumerate(TREATMENTS)
+    ]
+    ensemble = Ensemble(members).to(device)
+    batches = Standardiser(data, device, torch.float32, rows=len(members) * SETTINGS.batch_size)
+    return ensemble, optimiser.make(ensemble, SETTINGS), batches
+
+
+class Counted:
+    """Stands for a capture: many steps in one call, without a graph."""
+
+    def __init__(self):
+        self.launches = 0
+
+    def __call__(self, advance, times):
+        def launch():
+            self.launches += 1
+            for _ in range(times):
+                advance()
+
+        return launch
+
+
+def test_steps_that_find_their_place_on_the_device_are_the_plain_ones(noise):
+    """63 samples: 15 steps of 4 and one of 3; in the first epoch 3 to warm up, then a launch of 8, then 4 singly."""
+    data, capture = noise(train=63), Counted()
+    plain, descent, batches = made(data)
+    placed, own, its_batches = made(data)
+    one_by_one = Epochs(plain, descent, batches, SETTINGS.batch_size, "float32")
+    from_device = None
+    for number in (1, 2, 3):
+        order = engine.shuffled(data, STREAMS, number)
+        from_device = from_device or DeviceSteps(Descent(placed, own), its_batches, order, 4, capture)
+        expected, actual = one_by_one(order), from_device(order)
+        assert torch.allclose(actual, expected, rtol=1e-6)
+        assert capture.launches == number
+    for name, t in plain.tensors().items():
+        assert torch.equal(placed.tensors()[name], t), name
+    assert not torch.equal(plain.affine[0].weight, made(data)[0].affine[0].weight), "nothing was trained"
+
+
+def test_few_samples_need_no_capture(noise):
+    data, capture = noise(train=13), Counted()
+    ensemble, descent, batches = made(data)
+    order = engine.shuffled(data, STREAMS, 1)
+    DeviceSteps(Descent(ensemble, descent), batches, order, 4, capture)(order)
+    assert capture.launches == 0
+    assert {float(state["step"]) for state in descent.state.values()} == {4.0}
+
+
+def test_a_change_of_width_is_noticed_and_training_is_not(noise):
+    data = noise(train=13)
+    ensemble, descent, batches = made(data)
+    epochs = Epochs(ensemble, descent, batches, 4, "float32")
+    epochs(engine.shuffled(data, STREAMS, 1))
+    before = epochs._addresses()
+    epochs(engine.shuffled(data, STREAMS, 2))
+    assert epochs._addresses() == before
+    grow(ensemble, 1, 2, optimiser=descent)
+    assert epochs._addresses() != before
+
+
+@pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="needs a CUDA device; the steps themselves are tested above"
+)
+def test_a_captured_graph_is_the_plain_steps(noise):
+    data = noise(train=203)
+    results = []
+    for device in ("cpu", "cuda"):
+        ensemble, descent, batches = made(data.to(device), device)
+        epochs = Epochs(ensemble, descent, batches, SETTINGS.batch_size, "float32")
+        for number in (1, 2):
+            loss = epochs(engine.shuffled(data, STREAMS, number).to(device))
+            grow(ensemble, 1, 1, optimiser=descent, generator=[torch.Generator().manual_seed(1) for _ in STREAMS])
+        results.append((loss.cpu(), ensemble.cpu().tensors()))
+    (loss, tensors), (other, others) = results
+    assert torch.allclose(loss, other, rtol=1e-4)
+    for name, t in tensors.items():
+        assert torch.allclose(t, others[name], atol=1e-3), name
+
+
+def gradients(matmul):
+    ensemble = Ensemble([IsotropicMLP([40, 30, 20, 3], seed=k) for k in range(2)])
+    draw = torch.Generator().manual_seed(0)
+    x, y = torch.randn(2, 48, 40, generator=draw), torch.randint(0, 3, (2, 48), generator=draw)
+    Backward(ensemble, matmul=matmul)(x, y)
+    return {name: p.grad for name, p in ensemble.named_parameters() if name.endswith("weight")}
+
+
+def test_bfloat16_products_are_near_and_tf32_is_not_of_a_cpu():
+    """bfloat16 has 8 bits: products differ by up to 2^-8 of their largest entries, and do differ."""
+    expected = gradients("float32")
+    for name, gradient in gradients("bf16").items():
+        off = float((gradient - expected[name]).abs().max() / expected[name].abs().max())
+        assert 1e-4 < off < 3e-2, f"{name}: {off}"
+        assert gradient.dtype == torch.float32
+    assert all(torch.equal(gradient, expected[name]) for name, gradient in gradients("tf32").items())
+
+
+def test_precision_is_what_it_was_after_an_epoch(noise):
+    data = noise(train=13)
+    ensemble, descent, batches = made(data)
+    for matmul in ("tf32", "bf16", "float32"):
+        Epochs(ensemble, descent, batches, 4, matmul)(engine.shuffled(data, STREAMS, 1))
+        assert torch.get_float32_matmul_precision() == "highest"
