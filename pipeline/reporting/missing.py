@@ -41,8 +41,8 @@ def losses(rows: pd.DataFrame) -> Losses | None:
         when = own.sort_values("repeat")[["repeat", "epoch"]].itertuples(index=False)
         lines.append([*map(str, place), ", ".join(f"{repeat} (in epoch {epoch})" for repeat, epoch in when)])
     words = (
-        f"{counted(len(stopped), 'network')} diverged: the loss was no longer finite, and training was stopped. What "
-        "diverged is left out of every table, figure and verdict here, from its first epoch on."
+        f"{counted(len(stopped), 'network')} diverged: a loss or a parameter was no longer finite, and training was "
+        "stopped. What diverged is left out of every table, figure and verdict here, from its first epoch on."
     )
     return Losses(words, [*(_HEADINGS[column] for column in columns), "Repeats"], lines)
 

@@ -1,8 +1,8 @@
 """Networks that diverged: which they are, and rows without them.
 
-A network whose loss is no longer finite is stopped. Its rows end with the epoch before, but for one of phase
-"diverged" in the epoch in which that happened. It has no result, so it is left out of every mean and difference,
-from its first epoch on: a network that is in some numbers of an experiment and not in others would make
+A network of which a loss or a parameter is no longer finite is stopped. Its rows end with the epoch before, but for
+one of phase "diverged" in the epoch in which that happened. It has no result, so it is left out of every mean and
+difference, from its first epoch on: a network that is in some numbers of an experiment and not in others would make
 differences between them that no network shows. How many there are is said wherever they are left out.
 """
 

@@ -12,7 +12,7 @@ steps differ and bars where they are all 0, and shows the value of the last step
     test/accuracy mnist, training/width map 2
                                              task and map come last; step = epoch
     by change in width float64/epsilon, ...  likewise in float64; no precision means float32, that of training
-    diverged/in epoch                        step 0: the epoch in which the loss was no longer finite, if it was
+    diverged/in epoch                        step 0: the epoch in which the network diverged, if it did
 """
 
 from __future__ import annotations

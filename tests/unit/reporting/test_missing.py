@@ -67,7 +67,7 @@ def test_without_divergence_and_with_all_data_nothing_is_said_of_either(tmp_path
 def test_a_network_that_diverged_is_named_and_its_cells_say_n(tmp_path: Path) -> None:
     rows = made_rows.diverged(made_rows.rows("invariance"), 2, repeat=1, configuration="trainable, none")
     text = rendered("invariance", rows, tmp_path)
-    assert "1 network diverged: the loss was no longer finite" in text
+    assert "1 network diverged: a loss or a parameter was no longer finite" in text
     assert "digits 64-8-8-10 trainable, none 1 (in epoch 2)" in text
     assert "Width at the end" not in text, "a column of what no network has"
     assert "3 to 4 repeats of 2 epochs" in text and "Where fewer than 4 repeats are left, n says how many." in text

@@ -35,7 +35,7 @@ def test_an_experiment_without_data_is_passed_over(invariance_rows: Rows, capsys
     none = invariance_rows().iloc[:0]
     write(none, paths.rows("smoke", "invariance"))
     track.main(["--profile", "smoke"])
-    assert "invariance (smoke): no rows, for its data was not available" in capsys.readouterr().out
+    assert "invariance (smoke): nothing to publish: its data sets are absent" in capsys.readouterr().out
     assert publish(none, profile="smoke", settings={}), "nothing to publish is no failure, whatever the store"
 
 
