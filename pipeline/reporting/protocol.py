@@ -56,13 +56,13 @@ def common(
 
 
 def basis(rows: pd.DataFrame, protocol: Iterable[Setting], data: str, network: str) -> Basis:
-    """What verdicts on these rows rest on; `data` and `network` in words."""
+    """What verdicts on these rows rest on, which may be nothing; `data` and `network` in words."""
     return Basis(
         data=data,
         network=network,
         networks=len(rows[NETWORK].drop_duplicates()),
         repeats=int(rows["repeat"].nunique()),
-        epochs=int(rows["epoch"].max()),
+        epochs=int(rows["epoch"].max()) if len(rows) else 0,
         same_as_paper=all(setting.same for setting in protocol),
     )
 

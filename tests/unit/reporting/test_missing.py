@@ -105,6 +105,13 @@ def test_the_end_of_a_network_that_diverged_is_named(name: str, tmp_path: Path) 
     assert "(n = 3)" in text
 
 
+def test_networks_that_all_diverged_after_the_training_before_any_change(tmp_path: Path) -> None:
+    rows = made_rows.diverged(made_rows.rows("width_transitions"), 2)
+    text = rendered("width_transitions", rows, tmp_path)
+    assert "24 networks diverged" in text
+    assert {claim["verdict"] for claim in claims("width_transitions", tmp_path)} == {"inconclusive"}
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_of_which_every_network_diverged(name: str, tmp_path: Path) -> None:
     rows = made_rows.diverged(made_rows.rows(name), 1)
