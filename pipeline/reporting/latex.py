@@ -18,6 +18,8 @@ _KNOWN = {
     "ψ": r"$\psi$",
     "σ": r"$\sigma$",
     "Σ": r"$\Sigma$",
+    "θ": r"$\theta$",
+    "Ξ": r"$\Xi$",
     "λ": r"$\lambda$",
     "Δ": r"$\Delta$",
     "“": "``",

@@ -12,20 +12,29 @@ MISSING = "–"
 
 @dataclass(frozen=True)
 class Written:
-    """A number in parts: `body` is "1.23" or "1.23 ± 0.31" with a proper minus; `power` of ten or None."""
+    """A number in parts.
+
+    Attributes:
+        body: "1.23" or "1.23 ± 0.31", with a proper minus.
+        power: of ten, or None.
+        n: how many values it rests on, where that is to be said.
+    """
 
     body: str
     power: int | None = None
+    n: int | None = None
 
     @property
     def plain(self) -> str:
         """For Markdown and for text."""
-        return self._join(" × 10", "" if self.power is None else str(self.power).translate(_SUPERSCRIPT))
+        number = self._join(" × 10", "" if self.power is None else str(self.power).translate(_SUPERSCRIPT))
+        return number + self._count("n")
 
     @property
     def html(self) -> str:
         """For HTML; safe as it is."""
-        return self._join(" × 10", "" if self.power is None else f"<sup>{_minus(str(self.power))}</sup>")
+        number = self._join(" × 10", "" if self.power is None else f"<sup>{_minus(str(self.power))}</sup>")
+        return number + self._count("n")
 
     @property
     def latex(self) -> str:
@@ -33,7 +42,11 @@ class Written:
         if self.body == MISSING:
             return "--"
         number = self._join(r"\times 10", "" if self.power is None else f"^{{{self.power}}}")
-        return "$" + number.replace("−", "-").replace("±", r"\pm").replace(" [", r"\ [").replace(", ", r",\ ") + "$"
+        number = number.replace("−", "-").replace("±", r"\pm").replace(" [", r"\ [").replace(", ", r",\ ")
+        return f"${number}$" + self._count("$n$")
+
+    def _count(self, n: str) -> str:
+        return "" if self.n is None else f" ({n} = {self.n})"
 
     def _join(self, times: str, power: str) -> str:
         if self.power is None:

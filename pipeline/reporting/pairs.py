@@ -10,13 +10,17 @@ import pandas as pd
 
 from pipeline.reporting.figures import styled
 from pipeline.reporting.numbers import MISSING
-from pipeline.reporting.style import COLOURS, MEASURES
+from pipeline.reporting.style import MEASURES
 from pipeline.reporting.tables import Group, Row, quantities
 from pipeline.results.statistics import summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+# Of text on a coloured square. None of COLOURS, which a page on a dark ground replaces: a square stays as it is.
+_LIGHT, _DARK = "#fdfdfd", "#000000"
 
 
 def columns(widths: Sequence[int]) -> dict[str, tuple[str, ...]]:
@@ -73,8 +77,7 @@ def _squares(ax: Axes, means: pd.DataFrame, widths: Sequence[int], difference: b
             red, green, blue, _ = image.cmap(image.norm(value))
             dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
             text = (f"{value:+z.1f}" if difference else f"{value:.1f}").replace("-", "−")
-            ink = COLOURS["paper"][0] if dark else COLOURS["ink"][0]
-            ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=7)
+            ax.text(column, row, text, ha="center", va="center", color=_LIGHT if dark else _DARK, fontsize=7)
     ax.set_xticks(range(len(widths)), [str(width) for width in widths])
     ax.set_yticks(range(len(widths)), [str(width) for width in widths])
     ax.grid(visible=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from pipeline.reporting.figures import Plot
 from pipeline.reporting.tables import Table
 from pipeline.results.claims.base import Verdict
 from pipeline.results.provenance import DataSet
+from pipeline.results.statistics import select
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Part:
     Attributes:
         name: part of identifiers, e.g. `DataSet.slug`.
         heading: shown above the part if an experiment has several.
+        data: values of the column "data" in the rows that it presents.
         protocol: the settings beside the paper's.
         tables, plots: in the order of the report; their names are stems of files and differ between parts.
         verdicts: on the claims.
@@ -44,10 +46,23 @@ class Part:
 
     name: str
     heading: str
+    data: Sequence[str]
     protocol: Sequence[Setting]
     tables: Sequence[Table]
     plots: Sequence[Plot]
     verdicts: Sequence[Verdict]
+
+    @classmethod
+    def of(
+        cls,
+        data: DataSet,
+        protocol: Sequence[Setting],
+        tables: Sequence[Table],
+        plots: Sequence[Plot],
+        verdicts: Sequence[Verdict],
+    ) -> Part:
+        """The results on one data set, which name the part."""
+        return cls(data.slug, data.name, [data.name], protocol, tables, plots, verdicts)
 
 
 @dataclass(frozen=True)
@@ -55,21 +70,28 @@ class Presentation:
     """All that is reported of an experiment.
 
     Attributes:
-        title: a few words.
-        parts: the results.
-        curves: name -> table for `dvc plots`; the first column is the horizontal axis.
+        parts: the results; none where there are no rows.
+        curves: name -> table for `dvc plots`; the first column is the horizontal axis. The tables and their columns
+            are the same whether or not there are rows.
     """
 
-    title: str
     parts: Sequence[Part]
     curves: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 class Presenter(Protocol):
-    """What a file in `experiments/` offers."""
+    """What a file in `experiments/` offers: a title of a few words, and the results."""
+
+    TITLE: str
 
     def present(self, rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-        """Tables, figures and verdicts from the rows, the experiment's settings and its data sets by name."""
+        """Tables, figures and verdicts.
+
+        Args:
+            rows: observations of networks that did not diverge, on any number of the data sets.
+            settings: the experiment's.
+            data: the data sets that are there, by name; some that the settings want may not be.
+        """
         ...
 
 
@@ -77,6 +99,14 @@ def presenter(experiment: str) -> Presenter:
     """The file in `experiments/` that is named after the experiment."""
     module: Any = import_module(f"pipeline.reporting.experiments.{experiment}")
     return module
+
+
+def each(rows: pd.DataFrame, data: Mapping[str, DataSet]) -> Iterator[tuple[pd.DataFrame, DataSet]]:
+    """The rows on each data set that there are any of, and the data set."""
+    for name, known in data.items():
+        own = select(rows, data=name)
+        if len(own):
+            yield own, known
 
 
 def _words(value: object) -> str:

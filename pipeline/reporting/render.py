@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import pandas as pd
 
 from pipeline.paths import written
 from pipeline.reporting.figures import Plot
-from pipeline.reporting.presentation import presenter
+from pipeline.reporting.missing import availability, losses
+from pipeline.reporting.presentation import Part, presenter
 from pipeline.reporting.svg import inline
 from pipeline.reporting.templates import template
-from pipeline.results.provenance import data_sets, environment
+from pipeline.results.claims.base import accounted
+from pipeline.results.divergence import completed
+from pipeline.results.provenance import absent, data_sets, environment
 
 SECTION, CLAIMS, PROVENANCE = "section.html", "claims.json", "provenance.json"
 
@@ -28,19 +32,25 @@ def render(
         NAME.svg, .png        each figure         provenance.json   where rows and report came from
         curve-NAME.csv        for `dvc plots`     section.html      the experiment's part of the page
 
+    Where there are no rows, for want of data, there are no tables, figures and verdicts, and the section says why.
+
     Args:
         experiment: its name; `experiments/<name>.py` here says how it is presented.
         question: that it answers, one sentence.
         rows: its observations.
         settings: its settings.
-        run: the record of the run (`stages/run.py`): `datasets`, name -> fields of DataSet, and how it was run.
+        run: the record of the run (`stages/run.py`): `datasets`, name -> fields of DataSet, `absent`, name -> reason,
+            and how it was run.
         folder: where to write; made if it is not there.
 
     Raises:
-        InputError: the record of the run does not describe its data sets.
+        InputError: the record of the run does not describe its data sets, or those that are absent.
     """
-    presentation = presenter(experiment).present(rows, settings, data_sets(run))
-    for part in presentation.parts:
+    module, data, gone = presenter(experiment), data_sets(run), absent(run)
+    presentation = module.present(completed(rows), settings, data)
+    own = {part.name: rows[rows["data"].isin(part.data)] for part in presentation.parts}
+    parts = [_accounted(part, own[part.name]) for part in presentation.parts]
+    for part in parts:
         for table in part.tables:
             table.save(folder)
         for plot in part.plots:
@@ -50,20 +60,29 @@ def render(
             curve.to_csv(path, index=False)
     claims = [
         verdict.plain() | {"anchor": f"{experiment}-{part.name}-{verdict.id}"}
-        for part in presentation.parts
+        for part in parts
         for verdict in part.verdicts
     ]
     _write(folder / CLAIMS, claims)
-    origin = {"title": presentation.title, "run": dict(run), "seeds": _seeds(rows), "report": environment()}
+    origin = {"title": module.TITLE, "run": dict(run), "seeds": _seeds(rows), "report": environment()}
     _write(folder / PROVENANCE, origin)
+    shown = [name for part in parts for name in part.data]
     section = template("section.html").render(
         experiment=experiment,
+        title=module.TITLE,
         question=question,
-        presentation=presentation,
-        drawings={plot.name: _drawing(plot, folder) for part in presentation.parts for plot in part.plots},
+        availability=availability(gone, some=bool(data)),
+        # Data sets on which no network is left have no part that could say so.
+        losses=losses(rows[~rows["data"].isin(shown)]),
+        parts=[(part, losses(own[part.name])) for part in parts],
+        drawings={plot.name: _drawing(plot, folder) for part in parts for plot in part.plots},
     )
     with written(folder / SECTION) as path:
         path.write_text(section, encoding="utf-8")
+
+
+def _accounted(part: Part, rows: pd.DataFrame) -> Part:
+    return replace(part, verdicts=[accounted(verdict, rows) for verdict in part.verdicts])
 
 
 def _drawing(plot: Plot, folder: Path) -> str:

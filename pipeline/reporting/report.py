@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,8 +12,10 @@ from pipeline.paths import written
 from pipeline.reporting.render import CLAIMS, PROVENANCE, SECTION
 from pipeline.reporting.style import COLOURS
 from pipeline.reporting.templates import template
+from pipeline.results.claims import CLAIMS as CLAIMED
 from pipeline.results.claims.base import Outcome
-from pipeline.results.provenance import data_sets
+from pipeline.results.provenance import absent, data_sets
+from pipeline.results.words import counted
 
 
 def page(profile: str, experiments: Sequence[str], folder: Path) -> Path:
@@ -27,12 +29,17 @@ def page(profile: str, experiments: Sequence[str], folder: Path) -> Path:
     Raises:
         InputError: an experiment has no results in the folder.
     """
-    claims = [claim for e in experiments for claim in json.loads(_text(folder / e / CLAIMS))]
+    judged = {experiment: json.loads(_text(folder / experiment / CLAIMS)) for experiment in experiments}
     records = {experiment: json.loads(_text(folder / experiment / PROVENANCE)) for experiment in experiments}
+    claims = [claim for own in judged.values() for claim in own]
     html = template("report.html").render(
         profile=profile,
         colours=COLOURS,
-        summary=_summary(claims),
+        summary=[
+            *_summary(claims),
+            *_unjudged(records, [e for e, own in judged.items() if not own]),
+            *_fewer(records),
+        ],
         claims=claims,
         titles={experiment: record["title"] for experiment, record in records.items()},
         sections=[_text(folder / experiment / SECTION) for experiment in experiments],
@@ -50,23 +57,48 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read ({error.strerror}); `python -m stages.analyse` makes it") from error
 
 
-def _summary(claims: Sequence[Mapping[str, Any]]) -> str:
-    """How many claims got which verdict, and whether the paper's protocol was used, in a sentence or two."""
+def _summary(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many claims got which verdict, and whether the paper's protocol was used, in a paragraph; none if none."""
+    if not claims:
+        return []
     outcomes = [claim["verdict"] for claim in claims]
     counts = [f"{outcomes.count(outcome)} {outcome}" for outcome in get_args(Outcome) if outcome in outcomes]
     alike = sum(claim["basis"]["same_as_paper"] for claim in claims)
     under = {0: "None", len(claims): "All"}.get(alike, str(alike))
-    return (
-        f"Verdicts on {len(claims)} claims: {', '.join(counts)}. {under} of them under the paper’s protocol "
-        "(its data, network, repeats, epochs and every other setting). Each verdict is that of a stated test."
-    )
+    number, verdicts = counted(len(claims), "claim"), ", ".join(counts)
+    return [
+        f"Verdicts on {number}: {verdicts}. {under} of them under the paper’s protocol (its data, network, "
+        "repeats, epochs and every other setting). Each verdict is that of a stated test."
+    ]
+
+
+def _unjudged(records: Mapping[str, Mapping[str, Any]], experiments: Sequence[str]) -> Iterator[str]:
+    """How many claims could not be judged and for what reason; `experiments` are those that have no verdict."""
+    for reason, there in (("for lack of data", False), ("because every network diverged", True)):
+        without = [e for e in experiments if bool(records[e]["run"]["datasets"]) == there]
+        if without:
+            count = counted(sum(len(CLAIMED[e]) for e in without), "claim")
+            names = "; ".join(f"{records[e]['title']} ({', '.join(CLAIMED[e])})" for e in without)
+            yield f"{count} could not be judged {reason}: {names}."
+
+
+def _fewer(records: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Which experiments are judged without some of their data."""
+    names = [
+        f"{record['title']} (without {', '.join(absent(record['run']))})"
+        for record in records.values()
+        if absent(record["run"]) and record["run"]["datasets"]
+    ]
+    if names:
+        yield f"Judged without some of the data, which was not available: {'; '.join(names)}."
 
 
 def _provenance(record: Mapping[str, Any]) -> dict[str, dict[str, object]]:
     """Heading -> label -> value, for the tables at the end of the page."""
     run = dict(record["run"])
     data = {name: f"{known.words}; {known.checksum}" for name, known in data_sets(run).items()}
-    del run["datasets"]
+    data |= {name: f"not available: {reason}" for name, reason in absent(run).items()}
+    run = {label: value for label, value in run.items() if label not in ("datasets", "absent")}
     seeds: dict[str, object] = {}
     for entry in record["seeds"]:
         so_far = f"{seeds[entry['data']]}, " if entry["data"] in seeds else ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any, Literal
 
 
@@ -91,6 +93,11 @@ class Line:
 
 COOL = [Line("blue", "o"), Line("green", "s", "--"), Line("sky", "^", ":"), Line("black", "v", "-.")]
 WARM = [Line("vermilion", "D"), Line("orange", "P", "--"), Line("purple", "X", ":")]
+
+
+def styles(labels: Iterable[str]) -> dict[str, Line]:
+    """A style for each series, in order; after seven they begin again."""
+    return dict(zip(labels, cycle([*COOL, *WARM])))
 
 
 def settings() -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -68,6 +69,8 @@ class Table:
         row_name, column_name: what rows and columns are, e.g. "change of width" and "configuration".
         columns: key -> heading, as levels from top to bottom; equal neighbours of an upper level are merged.
         groups: the lines.
+        repeats: how many values a quantity is the mean of if nothing is missing; those of fewer say of how many.
+            None where that is not the same for all.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Table:
     column_name: str
     columns: dict[str, tuple[str, ...]]
     groups: Sequence[Group]
+    repeats: int | None = None
 
     def markdown(self) -> str:
         """A pipe table with its caption above."""
@@ -85,9 +89,9 @@ class Table:
         for group in self.groups:
             if len(self.groups) > 1:
                 lines.append([f"**{group.heading}**", *[""] * len(self.columns)])
-            lines += [[row.label, *(cell.plain for cell in _cells(row, group))] for row in group.rows]
+            lines += [[row.label, *(cell.plain for cell in self._cells(row, group))] for row in group.rows]
         body = "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
-        return f"**{self.title}.** {self.caption}\n\n{body}\n"
+        return f"**{self.title}.** {self._caption}\n\n{body}\n"
 
     def latex(self) -> str:
         """A `table*` that needs the package booktabs; one wider than the text is shrunk if graphicx is loaded."""
@@ -98,12 +102,14 @@ class Table:
                 heading = latex_text(group.heading)
                 lines.append(rf"\multicolumn{{{len(self.columns) + 1}}}{{l}}{{\emph{{{heading}}}}} \\")
             for row in group.rows:
-                lines.append(" & ".join([latex_text(row.label), *(c.latex for c in _cells(row, group))]) + r" \\")
+                lines.append(
+                    " & ".join([latex_text(row.label), *(c.latex for c in self._cells(row, group))]) + r" \\"
+                )
         body = "\n".join(lines)
         return (
             "% needs \\usepackage{booktabs}, and \\usepackage{graphicx} to be shrunk to the width of the text\n"
             "\\begin{table*}\n\\centering\n"
-            f"\\caption{{{latex_text(self.title)}. {latex_text(self.caption)}}}\n\\label{{tab:{self.name}}}\n"
+            f"\\caption{{{latex_text(self.title)}. {latex_text(self._caption)}}}\n\\label{{tab:{self.name}}}\n"
             "\\vspace{0.8ex}\n\\scriptsize\n\\setlength{\\tabcolsep}{3pt}\n\\setbox0=\\hbox{%\n"
             f"\\begin{{tabular}}{{l{'r' * len(self.columns)}}}\n\\toprule\n{body}\n\\bottomrule\n"
             f"\\end{{tabular}}}}\n{_FIT}\n\\end{{table*}}\n"
@@ -120,7 +126,7 @@ class Table:
                 title = f'<th scope="rowgroup" colspan="{span}">{escape(group.heading)}</th>'
                 lines.insert(0, f'<tr class="group">{title}</tr>')
             bodies.append(f"<tbody>{''.join(lines)}</tbody>")
-        caption = f"<caption><span><b>{escape(self.title)}.</b> {escape(self.caption)}</span></caption>"
+        caption = f"<caption><span><b>{escape(self.title)}.</b> {escape(self._caption)}</span></caption>"
         return f'<table class="wide">{caption}<thead>{head}</thead>{"".join(bodies)}</table>'
 
     def csv(self) -> str:
@@ -141,6 +147,31 @@ class Table:
         for suffix, text in (("md", self.markdown()), ("tex", self.latex()), ("csv", self.csv())):
             with written(folder / f"{self.name}.{suffix}") as path:
                 path.write_text(text, encoding="utf-8")
+
+    @property
+    def _caption(self) -> str:
+        """The caption; if quantities are of fewer values than the others, with a word on that."""
+        cells = (cell for group in self.groups for row in group.rows for cell in row.cells)
+        few = any(cell is not None and self._few(cell) for cell in cells)
+        return (
+            f"{self.caption} Where fewer than {self.repeats} repeats are left, n says how many."
+            if few
+            else self.caption
+        )
+
+    def _few(self, cell: Quantity) -> bool:
+        return self.repeats is not None and cell.n < self.repeats and math.isfinite(cell.mean)
+
+    def _cells(self, row: Row, group: Group) -> list[Written]:
+        return [Written(MISSING) if cell is None else self._cell(cell, row, group) for cell in row.cells]
+
+    def _cell(self, cell: Quantity, row: Row, group: Group) -> Written:
+        if row.differences:
+            decimals = 2 if group.decimals is None else group.decimals
+            number = write_bounds(cell.mean, cell.low, cell.high, decimals)
+        else:
+            number = write(cell.mean, cell.sd, group.decimals)
+        return replace(number, n=cell.n) if self._few(cell) else number
 
     @property
     def _levels(self) -> int:
@@ -176,7 +207,7 @@ class Table:
         return f"<tr>{corner}{cells}</tr>"
 
     def _html_row(self, row: Row, group: Group) -> str:
-        cells = "".join(f"<td>{cell.html}</td>" for cell in _cells(row, group))
+        cells = "".join(f"<td>{cell.html}</td>" for cell in self._cells(row, group))
         return f'<tr><th scope="row">{escape(row.label)}</th>{cells}</tr>'
 
 
@@ -185,13 +216,3 @@ def quantities(means: pd.DataFrame, row: str, column: str) -> dict[tuple[str, st
     names = [field.name for field in fields(Quantity)]
     keys = zip(means[row].astype(str), means[column].astype(str), strict=True)
     return {key: Quantity(*values) for key, values in zip(keys, means[names].itertuples(index=False), strict=True)}
-
-
-def _cells(row: Row, group: Group) -> list[Written]:
-    return [Written(MISSING) if cell is None else _cell(cell, row, group) for cell in row.cells]
-
-
-def _cell(cell: Quantity, row: Row, group: Group) -> Written:
-    if row.differences:
-        return write_bounds(cell.mean, cell.low, cell.high, 2 if group.decimals is None else group.decimals)
-    return write(cell.mean, cell.sd, group.decimals)

@@ -8,13 +8,24 @@ from typing import Any
 import pandas as pd
 
 from pipeline.results.claims.overabundance import against_static, arrivals
+from pipeline.results.claims.tanh_comparison import STANDARD
+from pipeline.results.divergence import completed, diverged
 from pipeline.results.spectrum import numbers
-from pipeline.results.statistics import select
+from pipeline.results.statistics import differences, select
 
 
 def headlines(experiment: str, rows: pd.DataFrame) -> dict[str, Any]:
-    """Headline numbers of an experiment as JSON, for each data set; DVC shows five decimals."""
-    return {str(data): _HEADLINES[experiment](some) for data, some in rows.groupby("data", sort=False)}
+    """Headline numbers of an experiment as JSON, for each data set; DVC shows five decimals.
+
+    Networks that diverged are left out and, if there are any, counted.
+    """
+    found: dict[str, Any] = {}
+    for data, some in rows.groupby("data", sort=False):
+        left, stopped = completed(some), len(diverged(some))
+        found[str(data)] = _HEADLINES[experiment](left) if len(left) else {}
+        if stopped:
+            found[str(data)]["diverged"] = stopped
+    return found
 
 
 def _invariance(rows: pd.DataFrame) -> dict[str, Any]:
@@ -72,21 +83,25 @@ def _task_schedule(rows: pd.DataFrame) -> dict[str, Any]:
     total = widths.groupby(["epoch", "repeat"])["value"].sum().groupby("epoch").mean()
     last = select(rows, measure="test_accuracy", epoch=rows["epoch"].max())
     accuracy = last.groupby("configuration")["value"].mean()
+    start, end = (total.iloc[0], total.iloc[-1]) if len(total) else (math.nan, math.nan)
     return {
-        "width_start": round(float(total.iloc[0]), 1),
-        "width_end": round(float(total.iloc[-1]), 1),
+        "width_start": _rounded(start, 1),
+        "width_end": _rounded(end, 1),
         "accuracy_end": {str(kind): round(float(value), 2) for kind, value in accuracy.items()},
     }
 
 
 def _tanh_comparison(rows: pd.DataFrame) -> dict[str, Any]:
-    """Final accuracy of both activations, averaged over architectures, and their difference."""
+    """Final accuracy of both activations, averaged over architectures, and their difference within repeats."""
     accuracy = select(rows, phase="training", measure="test_accuracy")
     last = accuracy[accuracy["epoch"] == accuracy["epoch"].max()]
-    standard = last["configuration"] == "standard tanh"
-    means = {"standard": last[standard]["value"].mean(), "isotropic": last[~standard]["value"].mean()}
-    means["difference"] = means["isotropic"] - means["standard"]
-    return {"accuracy": {name: round(float(value), 2) for name, value in means.items()}}
+    named = last.assign(configuration=last["configuration"].where(last["configuration"] == STANDARD, "isotropic"))
+    means = {
+        "standard": named[named["configuration"] == STANDARD]["value"].mean(),
+        "isotropic": named[named["configuration"] != STANDARD]["value"].mean(),
+        "difference": differences(named, "isotropic", STANDARD, ["network"])["value"].mean(),
+    }
+    return {"accuracy": {name: _rounded(value, 2) for name, value in means.items()}}
 
 
 def _abundance(rows: pd.DataFrame) -> dict[str, Any]:
@@ -107,7 +122,7 @@ def _by_width(final: pd.DataFrame) -> dict[str, float | None]:
 def _width_transitions(rows: pd.DataFrame) -> dict[str, Any]:
     """Accuracy by final width, of isotropic networks from all starts and of the standard-tanh controls."""
     final = arrivals(rows)
-    control = final["configuration"] == "standard tanh"
+    control = final["configuration"] == STANDARD
     return {"isotropic": _by_width(final[~control]), "standard_tanh": _by_width(final[control])}
 
 

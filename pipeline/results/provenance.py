@@ -83,6 +83,19 @@ def data_sets(record: Mapping[str, Any]) -> dict[str, DataSet]:
         raise InputError(f"record of the run: datasets: {found}; `python -m stages.run` writes it") from error
 
 
+def absent(record: Mapping[str, Any]) -> dict[str, str]:
+    """Name -> reason, of the data sets that an experiment was to use and that were not to be had.
+
+    Raises:
+        InputError: `absent` in the record of the run is no such table.
+    """
+    found = record.get("absent", {})
+    if not isinstance(found, Mapping):
+        said = f"{found!r} is not a table of names and reasons"
+        raise InputError(f"record of the run: absent: {said}; `python -m stages.run` writes it")
+    return {str(name): str(reason) for name, reason in found.items()}
+
+
 def environment() -> dict[str, str]:
     """Versions of the code, of Python and of the packages that matter, and the platform; no import, no torch."""
     return {

@@ -67,7 +67,7 @@ def cube(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     wide = rows.pivot(index=["repeat", "epoch"], columns="index", values="value")
     repeats, epochs = (np.unique(rows[name].to_numpy(dtype=int)) for name in ("repeat", "epoch"))
     wide = wide.reindex(pd.MultiIndex.from_product([repeats, epochs], names=["repeat", "epoch"]))
-    return wide.to_numpy(dtype=float).reshape(len(repeats), len(epochs), -1), repeats, epochs
+    return wide.to_numpy(dtype=float).reshape(len(repeats), len(epochs), wide.shape[1]), repeats, epochs
 
 
 def logarithms(values: np.ndarray) -> np.ndarray:

@@ -47,9 +47,13 @@ def synchronise(
 ) -> Counts:
     """Make MLflow show exactly these rows, all of one experiment, and the files in the folder `report`.
 
+    No rows, as of an experiment whose data is not there, do not say of which experiment they are: nothing is done.
+
     Raises:
         Exception: whatever MLflow, its database or the network raise.
     """
+    if rows.empty:
+        return Counts()
     name = str(rows["experiment"].iloc[0])
     wanted = plan(rows, profile, settings, report)
     with opened() as client:

@@ -12,6 +12,7 @@ steps differ and bars where they are all 0, and shows the value of the last step
     test/accuracy mnist, training/width map 2
                                              task and map come last; step = epoch
     by change in width float64/epsilon, ...  likewise in float64; no precision means float32, that of training
+    diverged/in epoch                        step 0: the epoch in which the network diverged, if it did
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipeline.results.divergence import completed, diverged
 from pipeline.results.statistics import summarise
 
 Metric = tuple[str, int, float]  # name, step, value
@@ -34,17 +36,19 @@ def tabulate(rows: pd.DataFrame, headlines: tuple[str, ...]) -> pd.DataFrame:
     metric = rows["phase"] + precision + "/" + rows["measure"]
     metric = metric.mask(training, rows["measure"].str.replace(r"^(train|test)_", r"\1/", regex=True))
     metric = metric.mask(adapted, "by change in width" + precision + "/" + rows["measure"])
+    stopped = rows["phase"] == "diverged"
+    metric, value = metric.mask(stopped, "diverged/in epoch"), rows["value"].mask(stopped, rows["epoch"])
     # A curve over epochs is any phase that was observed at several of them.
     several = rows.groupby("phase")["epoch"].transform("nunique") > 1
-    step = rows["epoch"].where(several & ~adapted, rows["change"]).fillna(0)
-    curves = rows.assign(metric=metric, step=step)
+    step = rows["epoch"].where(several & ~adapted & ~stopped, rows["change"]).fillna(0)
+    curves = rows.assign(metric=metric, step=step, value=value)
 
     headline = adapted & rows["measure"].isin(headlines)
     words = rows["change"][headline].map(_words(rows["change"]))
     named = rows["measure"][headline] + precision[headline] + "/" + words
     table = pd.concat([curves, rows[headline].assign(metric=named, step=0)], ignore_index=True)
-    value = table["value"].to_numpy(dtype=float, na_value=np.nan)
-    return table.assign(step=table["step"].astype(int), value=value)
+    numbers = table["value"].to_numpy(dtype=float, na_value=np.nan)
+    return table.assign(step=table["step"].astype(int), value=numbers)
 
 
 def _suffix(rows: pd.DataFrame, column: str, before: str) -> pd.Series[str]:
@@ -61,11 +65,15 @@ def means(table: pd.DataFrame) -> tuple[Metric, ...]:
     """The metrics of one configuration, from its part of `tabulate`'s table.
 
     All means over repeats under the names of the repeats' metrics, so that one chart or column shows both; of
-    what is one number per network also the standard deviation, in a section "... sd"; and "repeats".
+    what is one number per network also the standard deviation, in a section "... sd"; and "repeats". Repeats that
+    diverged are left out and, if there are any, counted.
     """
+    stopped, table = len(diverged(table)), completed(table)
     summary = summarise(table, ["metric", "step"])
     columns = (summary[name] for name in ("metric", "step", "mean", "sd"))
     found: list[Metric] = [("repeats", 0, float(table["repeat"].nunique()))]
+    if stopped:
+        found.append(("diverged/repeats", 0, float(stopped)))
     curves = set(table.loc[table["step"] != 0, "metric"])
     for name, step, mean, sd in zip(*columns, strict=True):
         found.append(_metric(name, step, mean))

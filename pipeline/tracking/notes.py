@@ -127,7 +127,8 @@ def guide(experiment: str, question: str, profile: str) -> str:
             "**Metrics.** `train/`, `test/`: step = epoch. `by change in width/`: step = neurons added (positive) or"
             " removed (negative), 0 = diagonalised only; a table shows the last step, so choose `epsilon/pruned ...`"
             " and the like for its columns. `... sd/`: standard deviation over repeats. Accuracies are in percent,"
-            " their changes in percentage points.",
+            " their changes in percentage points. `diverged/`, if it is there: in which epoch a network diverged,"
+            " that is, had a loss or a parameter that was not finite; means are over the other repeats.",
             f"Profile `{profile}`. Made from `results/{profile}/{experiment}/rows.parquet`, which has all digits;"
             " here are six. Times are that of the first publication, not of training.",
         )

@@ -34,7 +34,9 @@ def view(experiment: str, runs: Iterable[Run], created: int) -> str:
 
 def _state(experiment: str, names: list[str]) -> dict[str, object]:
     """The state of the page. Sorting by time of creation is the one order that nests children in parents."""
-    columns = [name for wanted in note(experiment).columns for name in names if fnmatchcase(name, wanted)]
+    columns = [
+        name for wanted in (*note(experiment).columns, "diverged/*") for name in names if fnmatchcase(name, wanted)
+    ]
     widths = {"attributes.`Run Name`": 290} | {f"metrics.`{name}`": 25 + 6 * len(name) for name in columns}
     return {
         "searchFilter": "",

@@ -66,12 +66,26 @@ def test_rows_become_a_page(made: Callable[[Any], None], capsys: pytest.CaptureF
     assert "a few digits" in Path("reports/mine/index.html").read_text(encoding="utf-8")
 
 
+def test_no_rows_become_a_page_that_says_so(
+    made: Callable[[Any], None], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    made({"datasets": {}, "absent": {"digits": "cannot be downloaded"}})
+    rows.write(rows.read(paths.rows("mine", "invariance")).iloc[:0], paths.rows("mine", "invariance"))
+    analyse.main(["invariance", "--profile", "mine"])
+    assert capsys.readouterr().out == "" and not caplog.records
+    report.main(["--profile", "mine"])
+    text = Path("reports/mine/index.html").read_text(encoding="utf-8")
+    assert "4 claims could not be judged for lack of data: Invariance under adaptation" in text
+    assert "digits (cannot be downloaded)" in text
+
+
 @pytest.mark.parametrize(
     ("record", "arguments", "said"),
     [
         (None, ["nothing"], "experiments.nothing is not there; there are: invariance"),
         (None, ["invariance"], "results/mine/invariance/rows.parquet: no such file"),
         ({"datasets": {"digits": "sha256:0"}}, ["invariance"], "does not describe data sets"),
+        ({"datasets": {}, "absent": ["digits"]}, ["invariance"], "absent: ['digits'] is not a table of names"),
         ([1], ["invariance"], "results/mine/invariance/run.json: cannot be read"),
     ],
 )

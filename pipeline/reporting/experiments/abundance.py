@@ -10,23 +10,24 @@ import pandas as pd
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.numbers import write
 from pipeline.reporting.pairs import columns, group, heat_map
-from pipeline.reporting.presentation import Part, Presentation, Setting
-from pipeline.reporting.style import COOL, MEASURES, WARM
+from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.protocol import TREATMENT, basis, common, data_line, mean_of, repeats
+from pipeline.reporting.style import COLOURS, MEASURES, styles
 from pipeline.reporting.tables import Table
 from pipeline.results.claims.abundance import judge
-from pipeline.results.claims.base import Basis
 from pipeline.results.claims.overabundance import against_static, arrivals
 from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
+from pipeline.results.words import counted
 
+TITLE = "Too few or too many neurons at the start"
 PAPER_SOURCES = {"cifar10": "CIFAR-10", "caltech256": "Caltech-256"}
 PAPER_WIDTHS = [7, 10, 25, 50, 75, 100]
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
     """Table 2, its pictures and the verdicts, for each data set."""
-    parts = [_Part(select(rows, data=name), settings, known).part() for name, known in data.items()]
-    return Presentation("Too few or too many neurons at the start", parts)
+    return Presentation([_Part(own, settings, known).part() for own, known in each(rows, data)])
 
 
 class _Part:
@@ -39,43 +40,30 @@ class _Part:
 
     def part(self) -> Part:
         protocol = self._protocol()
-        basis = Basis(
-            data=self.data.words,
-            network=f"{self.network}, n from and to {', '.join(map(str, self.widths))}",
-            networks=len(self.rows[["network", "end", "repeat"]].drop_duplicates()),
-            repeats=int(self.rows["repeat"].nunique()),
-            epochs=int(self.rows["epoch"].max()),
-            same_as_paper=all(setting.same for setting in protocol),
-        )
-        plots = [self._squares(), self._training()]
-        return Part(self.data.slug, self.data.name, protocol, [self._table_2()], plots, judge(self.rows, basis))
+        network = f"{self.network}, n from and to {', '.join(map(str, self.widths))}"
+        verdicts = judge(self.rows, basis(self.rows, protocol, self.data.words, network))
+        return Part.of(self.data, protocol, [self._table_2()], [self._squares(), self._training()], verdicts)
 
     def _protocol(self) -> list[Setting]:
         settings = self.settings
-        papers = PAPER_SOURCES.get(self.data.source)
         return [
-            Setting("data", ", ".join(PAPER_SOURCES.values()), papers or self.data.words, papers is not None),
+            data_line(PAPER_SOURCES, self.data),
             Setting.of("hidden widths, from and to", PAPER_WIDTHS, self.widths),
             Setting.of("hidden layers", 2, settings.hidden_layers),
             Setting.of("repeats of each pair", 4, settings.repeats),
             Setting.of("epochs at the start width", 15, settings.epochs_at_start),
             Setting.of("epochs with the width moving", 75, settings.moving_epochs),
             Setting.of("epochs at the end width", 10, settings.epochs_at_end),
-            Setting.of("intrinsic length, ψ", "trainable, trainable+decay", settings.configuration.label),
-            Setting.of("batch size", 48, settings.batch_size),
-            Setting.of("optimiser", "adamw", settings.optimiser),
-            Setting.of("learning rate", 1e-3, settings.learning_rate),
-            Setting.of("weight decay", 1e-3, settings.weight_decay),
-            Setting.of("decay of ψ, λ", 0.1, settings.psi_decay),
-            Setting.of("columns of new neurons", "normal", settings.columns),
+            Setting.of("intrinsic length, ψ", TREATMENT, settings.configuration.label),
+            *common(settings, growing=True),
         ]
 
     def _conditions(self) -> str:
         settings = self.settings
         return (
-            f"Data {self.data.name}, network {self.network}, {settings.repeats} repeats of each pair: "
-            f"{settings.epochs_at_start} epochs at the start width, {settings.moving_epochs} with the width of every "
-            f"hidden layer moving linearly, {settings.epochs_at_end} at the end width, float32."
+            f"Data {self.data.name}, network {self.network}, {repeats(self.rows)} of each pair: "
+            f"{counted(settings.epochs_at_start, 'epoch')} at the start width, {settings.moving_epochs} with the "
+            f"width of every hidden layer moving linearly, {settings.epochs_at_end} at the end width, float32."
         )
 
     def _table_2(self) -> Table:
@@ -87,7 +75,7 @@ class _Part:
         ]
         return Table(
             name=f"{self.data.slug}-table-2",
-            title="The paper’s Table 2",
+            title="Counterpart of the paper’s Table 2",
             caption=(
                 "Accuracy on the whole test set in percent after the last epoch, and the best of any epoch "
                 "(whatever the width then was; chosen on the test set, so it flatters), mean ± standard deviation "
@@ -97,6 +85,7 @@ class _Part:
             column_name="hidden width at the end",
             columns=columns(self.widths),
             groups=groups,
+            repeats=self.settings.repeats,
         )
 
     def _squares(self) -> Plot:
@@ -106,8 +95,7 @@ class _Part:
             summarise(table.assign(start=start), ["start", "end"])
             for (start, _), table in against_static(final).items()
         ]
-        repeats = f"mean of {self.settings.repeats} repeats, {self.data.name}"
-        panels = {f"accuracy after the last epoch (%),\n{repeats}": means}
+        panels = {f"accuracy after the last epoch (%),\nmean of {repeats(self.rows)}, {self.data.name}": means}
         if moved:
             panels["minus that of the network that\nalways had the end width (points)"] = pd.concat(moved)
         extremes = means.sort_values("mean").iloc[[0, -1]]
@@ -125,9 +113,9 @@ class _Part:
         start = "from " + rows["network"].str.split("-").str[1]
         means = summarise(rows.assign(configuration=start), ["configuration", "end", "epoch"])
         panels = {f"to width {width}": means[means["end"] == width] for width in self.widths}
-        series = {f"from {width}": line for width, line in zip(self.widths, [*COOL, *WARM], strict=False)}
+        series = styles(f"from {width}" for width in self.widths)
         legend = (
-            f"{self.data.name}, {self.network}, mean of {self.settings.repeats} repeats with 95% interval\n"
+            f"{self.data.name}, {self.network}, {mean_of(self.rows)}\n"
             "hidden width at the start; dotted: the width begins to move, and has arrived"
         )
         across = len(panels) if len(panels) < 4 else -(-len(panels) // 2)
@@ -135,7 +123,7 @@ class _Part:
         begin = self.settings.epochs_at_start
         for ax in figure.axes:
             for at in (begin, begin + self.settings.moving_epochs):
-                ax.axvline(at, color="0.4", linestyle=":", linewidth=0.8)
+                ax.axvline(at, color=COLOURS["ink"][0], linestyle=":", linewidth=0.8)
         return Plot(
             name=f"{self.data.slug}-training",
             title="Accuracy while the width moves",

@@ -10,14 +10,16 @@ import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.numbers import signed, write
-from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.protocol import basis, common, data_line, mean_of, repeats
 from pipeline.reporting.style import COOL, MEASURES, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.claims.base import Basis
 from pipeline.results.claims.invariance import COMPENSATED, EXPECTATION, NO_LENGTH, NO_PSI, judge
 from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
+from pipeline.results.words import counted
 
+TITLE = "Invariance under adaptation"
 PAPER_SOURCES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "caltech256": "Caltech-256"}
 PAPER_CHANGES = [75, 50, 25, 5, 1, 0, -1, -5, -25, -50, -75]
 PAPER_LABELS = {*COMPENSATED, NO_LENGTH, NO_PSI, EXPECTATION}
@@ -29,8 +31,8 @@ FIGURES |= {measure: PRECISIONS[:1] for measure in ("delta_accuracy", "delta_sig
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
     """Tables 1 and 4, the figures and the verdicts, for each data set."""
-    parts = [_Part(select(rows, data=name), settings, data[name]).part() for name in settings.data]
-    return Presentation("Invariance under adaptation", parts, _curves(rows, settings))
+    parts = [_Part(own, settings, known).part() for own, known in each(rows, data)]
+    return Presentation(parts, _curves(rows, settings))
 
 
 class _Part:
@@ -47,43 +49,30 @@ class _Part:
 
     def part(self) -> Part:
         protocol = self._protocol()
-        basis = Basis(
-            data=self.data.words,
-            network=self.network,
-            networks=len(self.rows[["configuration", "repeat"]].drop_duplicates()),
-            repeats=int(self.rows["repeat"].nunique()),
-            epochs=int(self.rows["epoch"].max()),
-            same_as_paper=all(setting.same for setting in protocol),
-        )
         width = self.settings.hidden[self.settings.layer - 1]
+        verdicts = judge(self.rows, width, basis(self.rows, protocol, self.data.words, self.network))
         tables = [*(self._table_1(precision) for precision in PRECISIONS), self._table_4()]
         plots = [self._training(), *(self._plot(measure, shown) for measure, shown in FIGURES.items())]
-        return Part(self.data.slug, self.data.name, protocol, tables, plots, judge(self.rows, width, basis))
+        return Part.of(self.data, protocol, tables, plots, verdicts)
 
     def _protocol(self) -> list[Setting]:
-        settings = self.settings
-        papers = PAPER_SOURCES.get(self.data.source)
+        settings, labels = self.settings, self.configurations
+        papers = set(labels) == PAPER_LABELS
         return [
-            Setting("data", ", ".join(PAPER_SOURCES.values()), papers or self.data.words, papers is not None),
+            data_line(PAPER_SOURCES, self.data),
             Setting.of("hidden widths", [100, 100], settings.hidden),
             Setting.of("adapted map", 2, settings.layer),
             Setting.of("changes of width", PAPER_CHANGES, self.changes),
-            Setting("configurations", "7", str(len(self.configurations)), set(self.configurations) == PAPER_LABELS),
+            Setting("configurations: intrinsic length, ψ", "7", "7" if papers else "; ".join(labels), papers),
             Setting.of("repeats", 20, settings.repeats),
             Setting.of("epochs", 50, settings.epochs),
-            Setting.of("batch size", 48, settings.batch_size),
-            Setting.of("optimiser", "adamw", settings.optimiser),
-            Setting.of("learning rate", 1e-3, settings.learning_rate),
-            Setting.of("weight decay", 1e-3, settings.weight_decay),
-            Setting.of("decay of ψ, λ", 0.1, settings.psi_decay),
-            Setting.of("columns of new neurons", "normal", settings.columns),
+            *common(settings, growing=True),
         ]
 
     def _conditions(self, precision: str) -> str:
-        repeats, epochs = self.settings.repeats, self.settings.epochs
         return (
             f"Data {self.data.name}, network {self.network}, map {self.settings.layer} adapted without retraining, "
-            f"{repeats} repeats of {epochs} epochs, {precision}."
+            f"{repeats(self.rows)} of {counted(self.settings.epochs, 'epoch')}, {precision}."
         )
 
     def _table_1(self, precision: str) -> Table:
@@ -92,14 +81,14 @@ class _Part:
         heading = f"sum of singular values of map {self.settings.layer}"
         sigma = self._group("sigma_sum", precision, {"baseline": "before adapting", **changes}, heading)
         caption = "Change of the logits and sum of singular values, mean ± standard deviation over repeats. "
-        title = f"The paper’s Table 1, {precision}"
+        title = f"Counterpart of the paper’s Table 1, {precision}"
         return self._table(f"table-1-{precision}", title, caption, precision, [epsilon, sigma])
 
     def _table_4(self) -> Table:
-        places = {"baseline": "Baseline", **{str(change): _label(change) for change in self.changes}}
+        places = {"baseline": "before adapting", **{str(change): _label(change) for change in self.changes}}
         accuracy = self._group("accuracy", "float32", places, MEASURES["accuracy"].label)
         caption = "Accuracy on the whole test set in percent, mean ± standard deviation over repeats. "
-        return self._table("table-4", "The paper’s Table 4", caption, "float32", [accuracy])
+        return self._table("table-4", "Counterpart of the paper’s Table 4", caption, "float32", [accuracy])
 
     def _table(self, name: str, title: str, caption: str, precision: str, groups: list[Group]) -> Table:
         columns: dict[str, tuple[str, ...]] = {
@@ -107,7 +96,16 @@ class _Part:
             for c in self.settings.configurations
         }
         caption += self._conditions(precision)
-        return Table(f"{self.data.slug}-{name}", title, caption, "change of width", "configuration", columns, groups)
+        return Table(
+            name=f"{self.data.slug}-{name}",
+            title=title,
+            caption=caption,
+            row_name="change of width",
+            column_name="configuration",
+            columns=columns,
+            groups=groups,
+            repeats=self.settings.repeats,
+        )
 
     def _group(self, measure: str, precision: str, places: Mapping[str, str], heading: str) -> Group:
         means = select_means(self.means, measure, precision)
@@ -161,15 +159,14 @@ class _Part:
             title="Training, before any adaptation",
             caption=(
                 f"Test accuracy after each epoch, mean over repeats with its 95% interval as a band. Data "
-                f"{self.data.name}, network {self.network}, {self.settings.repeats} repeats, float32."
+                f"{self.data.name}, network {self.network}, {repeats(self.rows)}, float32."
             ),
-            alt=f"Test accuracy rises over epochs to between {last.min():.1f} and {last.max():.1f} percent.",
+            alt=f"Test accuracy over epochs; it ends between {last.min():.1f} and {last.max():.1f} percent.",
             figure=lines({"": means}, self._series(), measure, "epoch", "epochs trained", self._legend()),
         )
 
     def _legend(self) -> str:
-        repeats = f"{self.data.name}, {self.network}, mean of {self.settings.repeats} repeats with 95% interval"
-        return f"{repeats}\nconfiguration: intrinsic length, ψ"
+        return f"{self.data.name}, {self.network}, {mean_of(self.rows)}\nconfiguration: intrinsic length, ψ"
 
     def _series(self) -> dict[str, Line]:
         cool, warm = cycle(COOL), cycle(WARM)
@@ -186,14 +183,27 @@ def _label(change: int) -> str:
 
 
 def _curves(rows: pd.DataFrame, settings: Any) -> dict[str, pd.DataFrame]:
-    """Mean test accuracy per epoch and log10 of epsilon per change, a column per configuration (and data set)."""
-    several = len(settings.data) > 1
-    named = rows.assign(line=(rows["data"] + ": " if several else "") + rows["configuration"])
+    """Mean test accuracy per epoch and log10 of epsilon per change, a column per configuration.
+
+    The columns of the first data set have the names that dvc.yaml knows; those of others begin with its name. A
+    column is empty if its data set is not there.
+    """
+    labels = [configuration.label for configuration in settings.configurations]
+    first, *others = settings.data
+    columns = [*labels, *(f"{name}: {label}" for name in others for label in labels)]
+    named = rows.assign(
+        line=rows["configuration"].mask(rows["data"] != first, rows["data"] + ": " + rows["configuration"])
+    )
     accuracy = select(named, phase="training", measure="test_accuracy")
     epsilon = select(named, phase="adapted", measure="epsilon", precision="float32")
-    means = epsilon.pivot_table("value", "change", "line", sort=False).sort_index()
+    means = _wide(epsilon, "change", columns)
     return {
-        "accuracy": accuracy.pivot_table("value", "epoch", "line", sort=False).sort_index().reset_index(),
+        "accuracy": _wide(accuracy, "epoch", columns).reset_index(),
         # `dvc plots` has no logarithmic axis. An epsilon of 0 has no logarithm and is left out.
         "log10-epsilon": means.where(means > 0).transform("log10").reset_index(),
     }
+
+
+def _wide(rows: pd.DataFrame, index: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Mean of the value per `index`, a column per line."""
+    return rows.pivot_table("value", index, "line").reindex(columns=pd.Index(columns)).sort_index()

@@ -8,14 +8,16 @@ from typing import Any
 import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines
-from pipeline.reporting.presentation import Part, Presentation, Setting
-from pipeline.reporting.style import COOL, MEASURES, WARM, Line
+from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.protocol import TREATMENT, architectures, basis, common, data_line, mean_of, repeats
+from pipeline.reporting.style import COOL, MEASURES, WARM, Line, styles
 from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.claims.base import Basis
 from pipeline.results.claims.sparsification import judge
 from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
+from pipeline.results.words import counted
 
+TITLE = "Exact sparsification"
 PAPER_SOURCES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "caltech256": "Caltech-256"}
 PHASES = {"baseline": "before", "adapted": "after"}
 PRECISIONS = ["float32", "float64"]
@@ -54,8 +56,7 @@ TABLE_6 = {
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
     """Table 6, the sparse form's latencies, figures of both and the verdict, for each data set."""
-    parts = [_Part(select(rows, data=name), settings, data[name]).part() for name in settings.data]
-    return Presentation("Exact sparsification", parts)
+    return Presentation([_Part(own, settings, known).part() for own, known in each(rows, data)])
 
 
 class _Part:
@@ -68,7 +69,7 @@ class _Part:
         self.rows = rows.assign(width=widths, layers=network.str.count("-") - 1)
         self.batches = [f"batch {size}" for size in settings.latency_batches]
         self.columns: dict[str, tuple[str, ...]] = {
-            f"{width}x{layers}": (f"width {width}", f"{layers} layers")
+            f"{width}x{layers}": (f"width {width}", counted(layers, "hidden layer"))
             for width in settings.hidden_widths
             for layers in settings.hidden_layers
         }
@@ -77,44 +78,29 @@ class _Part:
 
     def part(self) -> Part:
         protocol = self._protocol()
-        basis = Basis(
-            data=self.data.words,
-            network="; ".join(self.rows["network"].unique()),
-            networks=len(self.rows[["network", "repeat"]].drop_duplicates()),
-            repeats=int(self.rows["repeat"].nunique()),
-            epochs=int(self.rows["epoch"].max()),
-            same_as_paper=all(setting.same for setting in protocol),
-        )
+        network = architectures(self.settings)
+        verdicts = judge(self.rows, basis(self.rows, protocol, self.data.words, network))
         tables = [self._table_6(), *([self._latencies()] if self.batches else [])]
         plots = [self._removed(), *([self._faster()] if self.batches else [])]
-        return Part(self.data.slug, self.data.name, protocol, tables, plots, judge(self.rows, basis))
+        return Part.of(self.data, protocol, tables, plots, verdicts)
 
     def _protocol(self) -> list[Setting]:
         settings = self.settings
-        papers = PAPER_SOURCES.get(self.data.source)
-        label = "trainable, trainable+decay"
         return [
-            Setting("data", ", ".join(PAPER_SOURCES.values()), papers or self.data.words, papers is not None),
+            data_line(PAPER_SOURCES, self.data),
             Setting.of("width of the hidden layers", [500, 1000], sorted(settings.hidden_widths)),
             Setting.of("number of hidden layers", [2, 3, 4, 5, 6], sorted(settings.hidden_layers)),
-            Setting.of("intrinsic length, ψ", label, settings.configurations[0].label),
+            Setting.of("intrinsic length, ψ", TREATMENT, settings.configurations[0].label),
             Setting.of("present: absolute value above", 1e-4, settings.present_above),
             Setting.of("repeats", 5, settings.repeats),
             Setting.of("epochs", 25, settings.epochs),
-            Setting.of("batch size", 48, settings.batch_size),
-            Setting.of("optimiser", "adamw", settings.optimiser),
-            Setting.of("learning rate", 1e-3, settings.learning_rate),
-            Setting.of("weight decay", 1e-3, settings.weight_decay),
-            Setting.of("decay of ψ, λ", 0.1, settings.psi_decay),
+            *common(settings),
         ]
 
     @property
     def _conditions(self) -> str:
-        settings, data = self.settings, self.data
-        return (
-            f"Data {data.name}, {data.features} inputs, {data.classes} outputs, {settings.repeats} repeats of "
-            f"{settings.epochs} epochs."
-        )
+        data, epochs = self.data, counted(self.settings.epochs, "epoch")
+        return f"Data {data.name}, {data.features} inputs, {data.classes} outputs, {repeats(self.rows)} of {epochs}."
 
     def _table_6(self) -> Table:
         groups = []
@@ -126,7 +112,7 @@ class _Part:
             "standard deviation over repeats. Parameters are W, b, ψ and o; measured ones have an absolute value "
             f"above {self.settings.present_above:g}, exact ones are counted from the widths alone. {self._conditions}"
         )
-        return self._table("table-6", "The paper’s Table 6", caption, groups)
+        return self._table("table-6", "Counterpart of the paper’s Table 6", caption, groups)
 
     def _latencies(self) -> Table:
         groups = []
@@ -144,7 +130,16 @@ class _Part:
         return self._table("latency", "Latency of the sparse form", caption, groups)
 
     def _table(self, name: str, title: str, caption: str, groups: list[Group]) -> Table:
-        return Table(f"{self.data.slug}-{name}", title, caption, "quantity", "architecture", self.columns, groups)
+        return Table(
+            name=f"{self.data.slug}-{name}",
+            title=title,
+            caption=caption,
+            row_name="quantity",
+            column_name="architecture",
+            columns=self.columns,
+            groups=groups,
+            repeats=self.settings.repeats,
+        )
 
     def _cells(self, phase: str, measure: str, precision: str, task: str | None = None) -> list[Any]:
         rows = select(self.rows, phase=phase, measure=measure, precision=precision)
@@ -175,7 +170,7 @@ class _Part:
 
     def _faster(self) -> Plot:
         rows = select(self.rows, phase="latency", measure="latency_ratio")
-        series = dict(zip(self.batches, [*COOL, *WARM], strict=False))
+        series = styles(self.batches)
         means = self._means(rows.assign(configuration=rows["task"]))
         return Plot(
             name=f"{self.data.slug}-latency",
@@ -196,5 +191,5 @@ class _Part:
 
     def _lines(self, means: pd.DataFrame, series: Mapping[str, Line], measure: str) -> Any:
         panels = {f"width {width}": means[means["width"] == width] for width in self.settings.hidden_widths}
-        legend = f"{self.data.name}, mean of {self.settings.repeats} repeats with 95% interval"
+        legend = f"{self.data.name}, {mean_of(self.rows)}"
         return lines(panels, series, MEASURES[measure], "layers", "number of hidden layers", legend)

@@ -11,16 +11,18 @@ import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.numbers import write
-from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.protocol import TREATMENT, basis, common, data_line, mean_of, repeats
 from pipeline.reporting.ridges import Axis, ridgelines
 from pipeline.reporting.style import COOL, MEASURES, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.claims.base import Basis
 from pipeline.results.claims.spectra import STANDARD, judge
 from pipeline.results.provenance import DataSet
 from pipeline.results.spectrum import cube, numbers
 from pipeline.results.statistics import select, summarise
 
+TITLE = "Evolution of spectra"
+PAPER_SOURCES = {"cifar10": "CIFAR-10"}
 NUMBERS = ["effective_rank", "share_below", "largest_to_median", "separation", "likeness"]
 EXPLAINED = {
     "effective_rank": "The exponential of the entropy of the normalised singular values.",
@@ -39,8 +41,7 @@ EXPLAINED = {
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
     """Ridgelines, their numbers and the verdict, for each data set."""
-    parts = [_Part(select(rows, data=name), settings, data[name]).part() for name in settings.data]
-    return Presentation("Evolution of spectra", parts)
+    return Presentation([_Part(own, settings, known).part() for own, known in each(rows, data)])
 
 
 class _Part:
@@ -57,40 +58,28 @@ class _Part:
 
     def part(self) -> Part:
         protocol = self._protocol()
-        basis = Basis(
-            data=self.data.words,
-            network=self.network,
-            networks=len(self.rows[["configuration", "repeat"]].drop_duplicates()),
-            repeats=int(self.rows["repeat"].nunique()),
-            epochs=int(self.rows["epoch"].max()),
-            same_as_paper=all(setting.same for setting in protocol),
-        )
         isotropic = next((label for label in self.labels if label != STANDARD), "")
-        verdicts = judge(self.rows, self.settings.threshold, isotropic, basis)
+        on = basis(self.rows, protocol, self.data.words, self.network)
+        verdicts = judge(self.rows, self.settings.threshold, isotropic, on)
         plots = [*self._ridgelines(), *map(self._plot, NUMBERS), self._training()]
-        return Part(self.data.slug, self.data.name, protocol, [self._table()], plots, verdicts)
+        return Part.of(self.data, protocol, [self._table()], plots, verdicts)
 
     def _protocol(self) -> list[Setting]:
         settings = self.settings
-        paper = self.data.source == "cifar10"
-        labels = ["trainable, trainable+decay", STANDARD]
+        labels = [TREATMENT, STANDARD]
         return [
-            Setting("data", "CIFAR-10", "CIFAR-10" if paper else self.data.words, paper),
+            data_line(PAPER_SOURCES, self.data),
             Setting.of("hidden widths", [100, 100], settings.hidden),
             Setting("configurations", "; ".join(labels), "; ".join(self.labels), self.labels == labels),
             Setting.of("repeats", 40, settings.repeats),
             Setting.of("epochs", 40, settings.epochs),
-            Setting.of("batch size", 48, settings.batch_size),
-            Setting.of("optimiser", "adamw", settings.optimiser),
-            Setting.of("learning rate", 0.05, settings.learning_rate),
-            Setting.of("weight decay", 1e-3, settings.weight_decay),
-            Setting.of("decay of ψ, λ", 0.1, settings.psi_decay),
             Setting.of("threshold of singular values, θ", 0.95, settings.threshold),
+            *common(settings, learning_rate=0.05),
         ]
 
     @property
     def _conditions(self) -> str:
-        return f"Data {self.data.name}, network {self.network}, {self.settings.repeats} repeats, float32."
+        return f"Data {self.data.name}, network {self.network}, {repeats(self.rows)}, float32."
 
     def _ridgelines(self) -> list[Plot]:
         """A figure per configuration, all with the same axes."""
@@ -102,7 +91,7 @@ class _Part:
         ]
         series = self._series()
         plots = []
-        for label in self.labels:
+        for label in spectrum["configuration"].unique():
             own = select(spectrum, configuration=label)
             panels = {f"map {layer}": [_pooled(own, layer, kind) for kind in kinds] for layer in self.maps}
             plots.append(self._figure(label, ridgelines(panels, axes, series[label].colour)))
@@ -111,10 +100,11 @@ class _Part:
     def _figure(self, label: str, figure: Any) -> Plot:
         standard = label == STANDARD
         name = "figure-5" if standard else "figure-2-4" if label == self.labels[0] else f"ridges-{label}"
+        papers = "Figure 5" if standard else "Figures 2 and 4"
         who = "standard tanh" if standard else f"isotropic tanh ({label})"
         return Plot(
             name=f"{self.data.slug}-{name.replace(', ', '-').replace('+', '-')}",
-            title=f"Spectra of {who} over epochs, the paper’s Figure{' 5' if standard else 's 2 and 4'}",
+            title=f"Spectra of {who} over epochs, counterpart of the paper’s {papers}",
             caption=(
                 "Singular values (left) and absolute values of the biases (right) of each map, pooled over repeats; "
                 "a ridge per epoch shown, the first at the top, is the density of the logarithm, scaled to the same "
@@ -185,7 +175,7 @@ class _Part:
         return Table(name, title, caption, "map and epoch", "configuration", columns, groups)
 
     def _legend(self) -> str:
-        return f"{self.data.name}, {self.network}, mean of {self.settings.repeats} repeats with 95% interval"
+        return f"{self.data.name}, {self.network}, {mean_of(self.rows)}"
 
     def _series(self) -> dict[str, Line]:
         cool, warm = cycle(COOL), cycle(WARM)

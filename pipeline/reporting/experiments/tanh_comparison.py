@@ -9,13 +9,15 @@ import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.protocol import architectures, basis, common, mean_of, repeats
 from pipeline.reporting.style import MEASURES, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.claims.base import Basis
 from pipeline.results.claims.tanh_comparison import DATA, STANDARD, final, judge
 from pipeline.results.provenance import DataSet
-from pipeline.results.statistics import paired, summarise
+from pipeline.results.statistics import paired, select, summarise
+from pipeline.results.words import counted
 
+TITLE = "Isotropic against standard tanh"
 ISOTROPIC = "isotropic tanh"
 SERIES = {STANDARD: Line("vermilion", "D", "--"), ISOTROPIC: Line("blue", "o")}
 ACCURACY = MEASURES["test_accuracy"]
@@ -28,35 +30,37 @@ FIGURES = {
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
     """Table 7 over all data sets, two figures for each, and the verdicts."""
-    return Presentation("Isotropic against standard tanh", [_Comparison(rows, settings, data).part()])
+    return Presentation([_Comparison(rows, settings, data).part()] if len(rows) else [])
 
 
 class _Comparison:
-    """The results on all data sets."""
+    """The results on all data sets that are there."""
 
     def __init__(self, rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> None:
         self.rows, self.settings = rows, settings
-        self.data = [data[name] for name in sorted(settings.data, key=_place)]
+        self.data = [data[name] for name in sorted(data, key=_place)]
         self.isotropic = next(c.label for c in settings.configurations if c.activation != "tanh")
         accuracy = final(rows)
         named = accuracy["configuration"].replace({self.isotropic: ISOTROPIC})
         architecture = accuracy["width"].astype(str) + "x" + accuracy["layers"].astype(str)
         self.accuracy = accuracy.assign(configuration=named, architecture=architecture)
-        self.absent = [words for name, words in DATA.items() if name not in settings.data]
+        self.left_out = [words for name, words in DATA.items() if name not in settings.data]
+        self.absent = [DATA.get(name, name) for name in sorted(settings.data, key=_place) if name not in data]
 
     def part(self) -> Part:
         protocol = self._protocol()
-        basis = Basis(
-            data="; ".join(each.words for each in self.data),
-            network=self._networks(),
-            networks=len(self.accuracy),
-            repeats=int(self.rows["repeat"].nunique()),
-            epochs=int(self.rows["epoch"].max()),
-            same_as_paper=all(setting.same for setting in protocol),
+        words = "; ".join(each.words for each in self.data)
+        on = basis(self.rows, protocol, words, architectures(self.settings))
+        plots = [self._plot(each, x) for each in self.data if len(self._on(each)) for x in FIGURES]
+        return Part(
+            name="comparison",
+            heading="All data sets",
+            data=[each.name for each in self.data],
+            protocol=protocol,
+            tables=[self._table_7()],
+            plots=plots,
+            verdicts=judge(self.rows, self.isotropic, on),
         )
-        plots = [self._plot(each, x) for each in self.data for x in FIGURES]
-        verdicts = judge(self.rows, self.isotropic, basis)
-        return Part("comparison", "All data sets", protocol, [self._table_7()], plots, verdicts)
 
     def _protocol(self) -> list[Setting]:
         settings = self.settings
@@ -72,41 +76,35 @@ class _Comparison:
             ),
             Setting.of("repeats", 4, settings.repeats),
             Setting.of("epochs", 50, settings.epochs),
-            Setting.of("batch size", 48, settings.batch_size),
-            Setting.of("optimiser", "adamw", settings.optimiser),
-            Setting.of("learning rate", 1e-3, settings.learning_rate),
-            Setting.of("weight decay", 1e-3, settings.weight_decay),
+            *common(settings, psi=False),
         ]
 
-    def _networks(self) -> str:
-        layers, widths = (_listed(getattr(self.settings, name)) for name in ("hidden_layers", "hidden_widths"))
-        return f"{layers} hidden layers of width {widths}"
-
-    def _conditions(self, data: str) -> str:
-        settings = self.settings
-        return f"Data {data}, {settings.repeats} repeats of {settings.epochs} epochs, float32."
+    def _conditions(self, data: str, rows: pd.DataFrame) -> str:
+        return f"Data {data}, {repeats(rows)} of {counted(self.settings.epochs, 'epoch')}, float32."
 
     def _table_7(self) -> Table:
         columns: dict[str, tuple[str, ...]] = {
-            f"{width}x{layers}": (f"width {width}", f"{layers} hidden layers")
+            f"{width}x{layers}": (f"width {width}", counted(layers, "hidden layer"))
             for width in self.settings.hidden_widths
             for layers in self.settings.hidden_layers
         }
-        absent = f" Not in this profile: {', '.join(self.absent)}." if self.absent else ""
+        missing = {"Not in this profile": self.left_out, "Not available": self.absent}
+        notes = "".join(f" {why}: {', '.join(names)}." for why, names in missing.items() if names)
         return Table(
             name="table-7",
-            title="The paper’s Table 7",
+            title="Counterpart of the paper’s Table 7",
             caption=(
                 "Accuracy on the whole test set after the last epoch in percent, mean ± standard deviation over "
                 "repeats, and the difference, isotropic − standard, in percentage points: its mean over pairs of "
                 "networks with the same initialisation and the same batches, with its 95% interval. "
-                + self._conditions(", ".join(DATA.get(each.name, each.name) for each in self.data))
-                + absent
+                + self._conditions(", ".join(DATA.get(each.name, each.name) for each in self.data), self.rows)
+                + notes
             ),
             row_name="activation",
             column_name="hidden layers",
             columns=columns,
             groups=[self._group(each, list(columns)) for each in self.data],
+            repeats=self.settings.repeats,
         )
 
     def _group(self, data: DataSet, columns: list[str]) -> Group:
@@ -129,7 +127,8 @@ class _Comparison:
             for value in sorted(means[panel].unique())
         }
         name, against = DATA.get(data.name, data.name), {"layers": "depth", "width": "width"}[x]
-        legend = f"{name}, mean of {self.settings.repeats} repeats with 95% interval"
+        rows = select(self.rows, data=data.name)
+        legend = f"{name}, {mean_of(rows)}"
         figure = lines(panels, SERIES, ACCURACY, x, x_label, legend)
         for ax in figure.axes:
             ax.set_xticks(sorted(means[x].unique()))
@@ -138,7 +137,7 @@ class _Comparison:
             title=f"{name}: accuracy against {against}",
             caption=(
                 "Test accuracy after the last epoch, mean over repeats with its 95% interval as a band. "
-                + self._conditions(name)
+                + self._conditions(name, rows)
             ),
             alt=f"Test accuracy on {name} against the {x_label}, one line per activation. {_ends(means, x)}",
             figure=figure,
@@ -152,7 +151,7 @@ def _ends(means: pd.DataFrame, x: str) -> str:
     """The accuracy of both activations at the smallest and at the largest value, averaged over the others."""
     ends = means.groupby(["configuration", x])["mean"].mean()
     words = []
-    for label in SERIES:
+    for label in (label for label in SERIES if label in ends.index.unique("configuration")):
         own = ends[label]
         words.append(
             f"{label}: from {own.iloc[0]:.2f} % at {own.index[0]} to {own.iloc[-1]:.2f} % at {own.index[-1]}"
@@ -164,7 +163,3 @@ def _place(name: str) -> tuple[int, str]:
     """The paper's order of data sets; others after them."""
     known = list(DATA)
     return (known.index(name) if name in known else len(known)), name
-
-
-def _listed(values: list[int]) -> str:
-    return ", ".join(map(str, values))

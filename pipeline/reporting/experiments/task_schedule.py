@@ -10,10 +10,10 @@ import pandas as pd
 from pipeline.reporting.figures import Plot
 from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.protocol import TREATMENT, basis, common, repeats
 from pipeline.reporting.schedule import Panel, over_epochs
 from pipeline.reporting.style import COOL, MEASURES, WARM
 from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.claims.base import Basis
 from pipeline.results.claims.task_schedule import ADAPTIVE, STATIC, Phase, fullest, judge, phases
 from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
@@ -26,7 +26,7 @@ TITLE = "Widths following a schedule of tasks"
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
     """Figure 3, Table 5, the widths and the verdicts."""
-    return Presentation(TITLE, [_Part(rows, settings, data).part()])
+    return Presentation([_Part(rows, settings, data).part()] if len(rows) else [])
 
 
 class _Part:
@@ -44,19 +44,17 @@ class _Part:
 
     def part(self) -> Part:
         protocol = self._protocol()
-        basis = Basis(
-            data="; ".join(task.words for task in self.tasks),
-            network=f"{self.network} with hidden widths from {self.settings.narrowest} to {self.settings.widest}",
-            networks=len(self.rows[["configuration", "repeat"]].drop_duplicates()),
-            repeats=int(self.rows["repeat"].nunique()),
-            epochs=int(self.rows["epoch"].max()),
-            same_as_paper=all(setting.same for setting in protocol),
+        words = "; ".join(task.words for task in self.tasks)
+        network = f"{self.network} with hidden widths from {self.settings.narrowest} to {self.settings.widest}"
+        return Part(
+            name="-".join(task.slug for task in self.tasks),
+            heading=" + ".join(task.name for task in self.tasks),
+            data=[str(name) for name in self.rows["data"].unique()],  # all tasks are one set of data there
+            protocol=protocol,
+            tables=[self._table_5(), self._widths()],
+            plots=[self._figure_3(), self._beside()],
+            verdicts=judge(self.rows, self.schedule, basis(self.rows, protocol, words, network)),
         )
-        name = "-".join(task.slug for task in self.tasks)
-        heading = " + ".join(task.name for task in self.tasks)
-        tables = [self._table_5(), self._widths()]
-        plots = [self._figure_3(), self._beside()]
-        return Part(name, heading, protocol, tables, plots, judge(self.rows, self.schedule, basis))
 
     def _protocol(self) -> list[Setting]:
         settings = self.settings
@@ -73,15 +71,10 @@ class _Part:
             Setting.of("test samples of a task", "as the shortest", settings.test_samples or "as the shortest"),
             Setting.of("threshold θ", 0.95, settings.threshold),
             Setting.of("scaffold neurons Ξ", 5, settings.scaffold),
-            Setting.of("intrinsic length, ψ", "trainable, trainable+decay", settings.configuration.label),
+            Setting.of("intrinsic length, ψ", TREATMENT, settings.configuration.label),
             Setting.of("repeats", 25, settings.repeats),
             Setting.of("epochs", 600, settings.epochs),
-            Setting.of("batch size, of each task", 48, settings.batch_size),
-            Setting.of("optimiser", "adamw", settings.optimiser),
-            Setting.of("learning rate", 1e-3, settings.learning_rate),
-            Setting.of("weight decay", 1e-3, settings.weight_decay),
-            Setting.of("decay of ψ, λ", 0.1, settings.psi_decay),
-            Setting.of("columns of new neurons", "normal", settings.columns),
+            *common(settings, batch="batch size, of each task", growing=True),
         ]
 
     def _conditions(self) -> str:
@@ -89,7 +82,7 @@ class _Part:
         return (
             f"Network {self.network}, hidden widths drawn from {settings.narrowest} to {settings.widest}; adaptive "
             f"ones adapted after every epoch (θ = {settings.threshold:g}, Ξ = {settings.scaffold}); "
-            f"{settings.repeats} repeats, float32."
+            f"{repeats(self.rows)}, float32."
         )
 
     def _table_5(self) -> Table:
@@ -104,9 +97,7 @@ class _Part:
             "The active tasks of each phase, and the accuracy on every task's test set at its end in percent, mean ± "
             f"standard deviation over repeats. {self._conditions()}"
         )
-        return Table(
-            "table-5", "The paper’s Table 5", caption, "epochs: active tasks", "task, kind", columns, [group]
-        )
+        return self._table("table-5", "Counterpart of the paper’s Table 5", caption, "task, kind", columns, group)
 
     def _widths(self) -> Table:
         start = Phase(0, 0, frozenset())
@@ -119,8 +110,20 @@ class _Part:
             "Widths of the hidden layers of the adaptive networks at the end of each phase, mean ± standard "
             f"deviation over repeats. {self._conditions()}"
         )
+        return self._table("widths", "Widths at the end of each phase", caption, "layer", columns, group)
+
+    def _table(
+        self, name: str, title: str, caption: str, column_name: str, columns: dict[str, tuple[str, ...]], group: Group
+    ) -> Table:
         return Table(
-            "widths", "Widths at the end of each phase", caption, "epochs: active tasks", "layer", columns, [group]
+            name=name,
+            title=title,
+            caption=caption,
+            row_name="epochs: active tasks",
+            column_name=column_name,
+            columns=columns,
+            groups=[group],
+            repeats=self.settings.repeats,
         )
 
     def _group(self, found: pd.DataFrame, columns: Iterable[str], measure: str, schedule: Sequence[Phase]) -> Group:
@@ -151,7 +154,7 @@ class _Part:
         )
         return Plot(
             name="figure-3",
-            title="The paper’s Figure 3",
+            title="Counterpart of the paper’s Figure 3",
             caption=(
                 "Above: widths of the hidden layers of adaptive networks, a thin line per repeat and their mean. "
                 "Below: test accuracy on each task, mean with its 95% interval as a band, of adaptive networks and "
@@ -166,6 +169,7 @@ class _Part:
 
     def _alt(self, adaptive: pd.DataFrame) -> str:
         means = adaptive.pivot_table("value", "epoch", "repeat", aggfunc="sum").mean(axis=1)
+        means = means.reindex([0, *(phase.last for phase in self.schedule)])
         ends = [f"{write(means[phase.last]).plain} at {phase.last} epochs" for phase in self.schedule]
         return (
             "Widths and accuracies over epochs. The hidden widths of adaptive networks together are on average "
@@ -207,7 +211,7 @@ class _Part:
 
     def _legend(self, more: str) -> str:
         tasks = " + ".join(task.name for task in self.tasks)
-        return f"{tasks}, {self.network}, mean of {self.settings.repeats} repeats; {more}"
+        return f"{tasks}, {self.network}, mean of {repeats(self.rows)}; {more}"
 
 
 def _schedule(schedule: Sequence[tuple[int, list[int]]]) -> str:

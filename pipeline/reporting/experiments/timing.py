@@ -9,25 +9,27 @@ import pandas as pd
 
 from pipeline.reporting.figures import Plot, styled
 from pipeline.reporting.numbers import write
-from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.protocol import TREATMENT, basis, common, data_line
 from pipeline.reporting.style import COLOURS, MEASURES
 from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.claims.base import Basis
 from pipeline.results.claims.timing import judge, shares
 from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
+from pipeline.results.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+TITLE = "The cost of adapting"
+PAPER_SOURCES = {"cifar10": "CIFAR-10"}
 PARTS = {"training_seconds": "blue", "testing_seconds": "sky", "adapting_seconds": "vermilion"}
 ADAPTATIONS = {"none": "no adaptation", "prune": "prune", "grow": "grow"}
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
     """A table, a figure and the verdict, for each data set."""
-    parts = [_Part(select(rows, data=name), settings, data[name]).part() for name in settings.data]
-    return Presentation("The cost of adapting", parts)
+    return Presentation([_Part(own, settings, known).part() for own, known in each(rows, data)])
 
 
 class _Part:
@@ -45,23 +47,14 @@ class _Part:
 
     def part(self) -> Part:
         protocol = self._protocol()
-        basis = Basis(
-            data=self.data.words,
-            network=self.network,
-            networks=int(self.rows["configuration"].nunique()),
-            repeats=self.settings.repeats,
-            epochs=self.settings.warm_up + self.settings.epochs,
-            same_as_paper=all(setting.same for setting in protocol),
-        )
-        verdicts = judge(self.rows, self.steps, basis)
-        return Part(self.data.slug, self.data.name, protocol, [self._table()], [self._plot()], verdicts)
+        verdicts = judge(self.rows, self.steps, basis(self.rows, protocol, self.data.words, self.network))
+        return Part.of(self.data, protocol, [self._table()], [self._plot()], verdicts)
 
     def _protocol(self) -> list[Setting]:
-        settings, paper = self.settings, self.data.source == "cifar10"
-        configuration = f"{settings.configuration.intrinsic_length}, {settings.configuration.compensation}"
+        settings = self.settings
         testing = ["with and without" if len(settings.testing) > 1 else "with" if settings.testing[0] else "without"]
         return [
-            Setting("data", "CIFAR-10", "CIFAR-10" if paper else self.data.words, paper),
+            data_line(PAPER_SOURCES, self.data),
             Setting.of("hidden widths", [500, 500], settings.hidden),
             Setting.of("adapted map", 2, settings.layer),
             Setting.of("adaptations", ["none", "prune", "grow"], settings.adaptations),
@@ -69,23 +62,21 @@ class _Part:
             Setting.of("testing", ["with and without"], testing),
             Setting.of("epochs of warming up", 5, settings.warm_up),
             Setting.of("epochs timed", 25, settings.epochs),
-            Setting.of("batch size", 48, settings.batch_size),
-            Setting.of("optimiser", "adamw", settings.optimiser),
-            Setting.of("learning rate", 0.08, settings.learning_rate),
-            Setting.of("weight decay", 1e-3, settings.weight_decay),
-            Setting.of("decay of ψ, λ", 0.1, settings.psi_decay),
-            Setting.of("intrinsic length, ψ", "trainable, trainable+decay", configuration),
-            Setting.of("columns of new neurons", "normal", settings.columns),
+            Setting.of("intrinsic length, ψ", TREATMENT, settings.configuration.label),
+            *common(settings, learning_rate=0.08, growing=True),
         ]
 
     def _conditions(self) -> str:
         settings = self.settings
         counts = sorted({int(count) for count in select(self.rows, measure="threads")["value"]})
-        threads = f"{' or '.join(map(str, counts))} CPU {'thread' if counts == [1] else 'threads'}"
+        threads = (
+            counted(counts[0], "CPU thread") if len(counts) == 1 else f"{' or '.join(map(str, counts))} CPU threads"
+        )
         return (
             f"Data {self.data.name}, network {self.network} at the start, {self.steps} steps of "
-            f"{settings.batch_size} an epoch; {settings.neurons} neuron of map {settings.layer} per adaptation; "
-            f"{settings.epochs} epochs timed after {settings.warm_up} of warming up, float32, {threads}, one network "
+            f"{settings.batch_size} an epoch; {counted(settings.neurons, 'neuron')} of map {settings.layer} per "
+            f"adaptation; {counted(settings.epochs, 'epoch')} timed after {settings.warm_up} of warming up, float32, "
+            f"{threads}, one network "
             "at a time, an epoch of each case in turn. Seconds are those of the machine at hand."
         )
 
@@ -118,7 +109,9 @@ class _Part:
                 + self._conditions()
             ),
             alt="Stacked bars, one per case: " + "; ".join(self._words()) + ".",
-            figure=_bars(self._cases(), f"{self.data.name}, {self.network}, {self.settings.epochs} epochs"),
+            figure=_bars(
+                self._cases(), f"{self.data.name}, {self.network}, {counted(self.settings.epochs, 'epoch')}"
+            ),
         )
 
     def _cases(self) -> dict[str, pd.DataFrame]:

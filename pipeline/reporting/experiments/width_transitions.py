@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
 import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.pairs import columns, group
-from pipeline.reporting.presentation import Part, Presentation, Setting
-from pipeline.reporting.style import COOL, MEASURES, WARM, Line
+from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.protocol import basis, common, data_line, mean_of, repeats
+from pipeline.reporting.style import COLOURS, COOL, MEASURES, WARM, Line
 from pipeline.reporting.tables import Table
-from pipeline.results.claims.base import Basis
 from pipeline.results.claims.overabundance import arrivals
 from pipeline.results.claims.width_transitions import CONTROL, judge
 from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
+from pipeline.results.words import counted
 
+TITLE = "Transitions between widths"
+PAPER_SOURCES = {"cifar10": "CIFAR-10"}
 BEFORE = "before any change"
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
     """Figures 3, 4 and 5, the final accuracies and the verdicts, for each data set."""
-    parts = [_Part(select(rows, data=name), settings, known).part() for name, known in data.items()]
-    return Presentation("Transitions between widths", parts)
+    return Presentation([_Part(own, settings, known).part() for own, known in each(rows, data)])
 
 
 class _Part:
@@ -44,43 +47,39 @@ class _Part:
 
     def part(self) -> Part:
         protocol = self._protocol()
-        basis = Basis(
-            data=self.data.words,
-            network=f"{self.network}, m from and to {', '.join(map(str, self.widths))}",
-            networks=len(
-                self.rows.dropna(subset="end")[["configuration", "network", "end", "repeat"]].drop_duplicates()
-            ),
-            repeats=int(self.rows["repeat"].nunique()),
-            epochs=int(self.rows["epoch"].max()),
-            same_as_paper=all(setting.same for setting in protocol),
-        )
+        network = f"{self.network}, m from and to {', '.join(map(str, self.widths))}"
+        arrived = self.rows[self.rows["end"].notna()]  # what is taken to several ends counts as several networks
+        verdicts = judge(self.rows, basis(arrived, protocol, self.data.words, network))
         plots = [self._figure_3(), self._figure_4(), self._figure_5()]
-        return Part(self.data.slug, self.data.name, protocol, [self._table()], plots, judge(self.rows, basis))
+        return Part.of(self.data, protocol, [self._table()], plots, verdicts)
 
     def _protocol(self) -> list[Setting]:
         settings = self.settings
-        is_papers = self.data.source == "cifar10"
         return [
-            Setting("data", "CIFAR-10", "CIFAR-10" if is_papers else self.data.words, is_papers),
+            data_line(PAPER_SOURCES, self.data),
             Setting.of("hidden widths, from and to", [8, 16, 24, 32], self.widths),
             Setting.of("repeats of each pair", 16, settings.repeats),
             Setting.of("epochs before any change", 24, settings.epochs_before),
             Setting.of("epochs after that", 48, settings.epochs - settings.epochs_before),
             Setting.of("neurons an epoch", 1, settings.neurons_per_epoch),
             Setting.of("intrinsic length, compensation", "trainable, expectation", settings.configuration.label),
-            Setting.of("batch size", 24, settings.batch_size),
-            Setting.of("optimiser", "adam", settings.optimiser),
-            Setting.of("learning rate", 0.08, settings.learning_rate),
-            Setting.of("weight decay", 0.0, settings.weight_decay),
-            Setting.of("columns of new neurons", "normal", settings.columns),
+            *common(
+                settings,
+                batch_size=24,
+                optimiser="adam",
+                learning_rate=0.08,
+                weight_decay=0.0,
+                psi=False,
+                growing=True,
+            ),
         ]
 
     def _conditions(self) -> str:
         settings = self.settings
         return (
-            f"Data {self.data.name}, network {self.network}, {settings.repeats} repeats, each trained for "
-            f"{settings.epochs_before} epochs and then taken to every end width, {settings.neurons_per_epoch} "
-            f"{'neuron' if settings.neurons_per_epoch == 1 else 'neurons'} an epoch, over "
+            f"Data {self.data.name}, network {self.network}, {repeats(self.rows)}, each trained for "
+            f"{counted(settings.epochs_before, 'epoch')} and then taken to every end width, "
+            f"{counted(settings.neurons_per_epoch, 'neuron')} an epoch, over "
             f"{settings.epochs - settings.epochs_before} more, float32."
         )
 
@@ -99,19 +98,20 @@ class _Part:
             column_name="hidden width at the end",
             columns=columns(self.widths),
             groups=[accuracies],
+            repeats=self.settings.repeats,
         )
 
     def _figure_3(self) -> Plot:
         after = self.means[self.means["end"].notna() & (self.means["configuration"] != CONTROL)]
         named = after.assign(configuration="to " + after["end"].astype("string"))
         panels = {f"from width {width}": named[named["start"] == width] for width in self.widths}
-        return self._plot("3", "start width", panels, self._series("to"))
+        return self._plot("3", "accuracy by start width", panels, self._series("to"))
 
     def _figure_4(self) -> Plot:
         after = self.means[self.means["end"].notna() & (self.means["configuration"] != CONTROL)]
         named = after.assign(configuration="from " + after["start"].astype("string"))
         panels = {f"to width {width}": named[named["end"] == width] for width in self.widths}
-        return self._plot("4", "end width", panels, self._series("from"))
+        return self._plot("4", "accuracy by end width", panels, self._series("from"))
 
     def _figure_5(self) -> Plot:
         before = self.means["end"].isna()
@@ -123,28 +123,33 @@ class _Part:
         named = self.means.assign(configuration=name)[~twice & (self.means["epoch"] > 0)]
         panels = {f"from width {width}": named[named["start"] == width] for width in self.widths}
         series = {BEFORE: Line("black", "v", "-.")} | self._series("to") | {CONTROL: Line("vermilion", "D", "--")}
-        plot = self._plot("5", "start width, with the training before and the control, from epoch 1", panels, series)
+        more = f" The control is {CONTROL} of a fixed width. A dotted line marks where widths begin to move."
+        title = "accuracy by start width, with the training before and the control, from epoch 1"
+        plot = self._plot("5", title, panels, series, more)
         for ax in plot.figure.axes:
-            ax.axvline(self.settings.epochs_before, color="0.4", linestyle=":", linewidth=0.8)
+            ax.axvline(self.settings.epochs_before, color=COLOURS["ink"][0], linestyle=":", linewidth=0.8)
         return plot
 
     def _series(self, word: str) -> dict[str, Line]:
         shapes = [*COOL[:3], *WARM[1:], COOL[3], WARM[0]]
-        return {f"{word} {width}": line for width, line in zip(self.widths, shapes, strict=False)}
+        return {f"{word} {width}": line for width, line in zip(self.widths, cycle(shapes), strict=False)}
 
-    def _plot(self, number: str, by: str, panels: dict[str, pd.DataFrame], series: dict[str, Line]) -> Plot:
-        legend = f"{self.data.name}, {self.network}, mean of {self.settings.repeats} repeats with 95% interval"
+    def _plot(
+        self, number: str, what: str, panels: dict[str, pd.DataFrame], series: dict[str, Line], more: str = ""
+    ) -> Plot:
+        legend = f"{self.data.name}, {self.network}, {mean_of(self.rows)}"
         measure = MEASURES["test_accuracy"]
         figure = lines(panels, series, measure, "epoch", "epochs trained", legend, across=min(2, len(panels)))
         means = pd.concat(panels.values())
         last = means[means["epoch"] == means["epoch"].max()]["mean"]
         return Plot(
             name=f"{self.data.slug}-figure-{number}",
-            title=f"The first version’s Figure {number}: accuracy by {by}",
+            title=f"Counterpart of the first version’s Figure {number}: {what}",
             caption=(
                 "Test accuracy after each epoch, mean over repeats with its 95% interval as a band. "
                 + self._conditions()
+                + more
             ),
-            alt=f"Test accuracy over epochs, panels by {by}; it ends at {last.min():.1f} to {last.max():.1f} %.",
+            alt=f"Test accuracy over epochs, {what}; it ends at {last.min():.1f} to {last.max():.1f} %.",
             figure=figure,
         )

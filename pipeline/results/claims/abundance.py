@@ -6,6 +6,7 @@ import pandas as pd
 
 from pipeline.results.claims.base import Basis, Interval, Verdict, decide, intervals
 from pipeline.results.claims.overabundance import against_static, arrivals, overabundance
+from pipeline.results.divergence import completed
 from pipeline.results.statistics import paired, summarise
 
 SAME = 2.0  # percentage points of accuracy within which two networks count as equally accurate
@@ -18,6 +19,7 @@ def judge(rows: pd.DataFrame, basis: Basis) -> list[Verdict]:
         rows: observations of `abundance` on one data set.
         basis: what the rows were made from.
     """
+    rows = completed(rows)
     return [_final_width_only(rows, basis), overabundance(rows, basis)]
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeVar
 
 import pandas as pd
+
+from pipeline.results.divergence import diverged, lost
+from pipeline.results.words import counted
 
 Key = TypeVar("Key")
 Outcome = Literal["reproduced", "not reproduced", "inconclusive"]
@@ -41,8 +44,8 @@ class Basis:
     Attributes:
         data: the data set, in words.
         network: widths, e.g. "3072-100-100-10".
-        networks: number of trained networks.
-        repeats: networks per configuration.
+        networks: number of networks that were trained to the end.
+        repeats: networks per configuration; some have fewer if networks diverged.
         epochs: of training.
         same_as_paper: whether data, network, repeats and epochs are those of the paper.
     """
@@ -58,8 +61,8 @@ class Basis:
     def scale(self) -> str:
         """The scale in words."""
         return (
-            f"{self.network}, {self.networks} {_plural('network', self.networks)}, "
-            f"{self.repeats} {_plural('repeat', self.repeats)}, {self.epochs} {_plural('epoch', self.epochs)}"
+            f"{self.network}, {counted(self.networks, 'network')}, {counted(self.repeats, 'repeat')}, "
+            f"{counted(self.epochs, 'epoch')}"
         )
 
 
@@ -110,8 +113,25 @@ def decide(passed: Iterable[bool], failed: Iterable[bool]) -> Outcome:
     return "reproduced" if passes and all(passes) else "inconclusive"
 
 
-def _plural(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{noun}s"
+def accounted(verdict: Verdict, rows: pd.DataFrame) -> Verdict:
+    """The verdict with the networks that it had to do without among its numbers; as it is if none diverged.
+
+    What was tested on no network at all was not shown: with a configuration of which every repeat diverged,
+    "reproduced" becomes "inconclusive".
+
+    Args:
+        verdict: from rows without the networks that diverged.
+        rows: all rows that it was to rest on.
+    """
+    stopped, gone = len(diverged(rows)), len(lost(rows))
+    if not stopped:
+        return verdict
+    numbers = {**verdict.numbers, "networks that diverged (left out; repeats are fewer there)": stopped}
+    if not gone:
+        return replace(verdict, numbers=numbers)
+    numbers["configurations with no repeat left (at best inconclusive)"] = gone
+    kept: Outcome = "inconclusive" if verdict.verdict == "reproduced" else verdict.verdict
+    return replace(verdict, verdict=kept, numbers=numbers)
 
 
 def _plain(value: Any) -> Any:

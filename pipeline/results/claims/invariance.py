@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
+from pipeline.results.divergence import completed
 from pipeline.results.statistics import paired, select, summarise
 
 EXACT_FLOAT64 = 1e-10  # epsilon
@@ -39,7 +40,7 @@ def judge(rows: pd.DataFrame, width: int, basis: Basis) -> list[Verdict]:
         width: neurons of the adapted layer before adaptation.
         basis: what the rows were made from.
     """
-    adapted = select(rows, phase="adapted")
+    adapted = select(completed(rows), phase="adapted")
     return [
         _exact_growth(adapted, basis),
         _close_pruning(adapted, basis),

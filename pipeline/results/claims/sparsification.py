@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
 from pipeline.results.claims.invariance import EXACT_FLOAT32, EXACT_FLOAT64, KEPT_GROWING
+from pipeline.results.divergence import completed
 from pipeline.results.statistics import select, summarise
 
 PREDICTED = 1.0  # percentage points of parameters removed
@@ -21,7 +22,7 @@ _WORDS = {"epsilon": "ε", "epsilon_form": "ε of the sparse form", "epsilon_sca
 
 def judge(rows: pd.DataFrame, basis: Basis) -> list[Verdict]:
     """The verdict on exact-sparsity, from observations of `sparsification`."""
-    adapted = select(rows, phase="adapted")
+    adapted = select(completed(rows), phase="adapted")
     largest = {key: select(adapted, measure=key[0], precision=key[1])["value"] for key in _LIMITS}
     beyond = {key: int((~(values <= _LIMITS[key])).sum()) for key, values in largest.items()}  # NaN is beyond
     accuracy = select(adapted, measure="delta_accuracy", precision="float32")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
+from pipeline.results.divergence import completed
 from pipeline.results.spectrum import course, numbers
 from pipeline.results.statistics import paired, summarise
 
@@ -23,6 +24,7 @@ def judge(rows: pd.DataFrame, threshold: float, isotropic: str, basis: Basis) ->
         isotropic: label of the isotropic configuration that is compared with standard tanh.
         basis: what the rows were made from.
     """
+    rows = completed(rows)
     found = numbers(rows, threshold)
     last = found[found["epoch"] == found["epoch"].max()]
     wider: dict[str, Interval] = {}

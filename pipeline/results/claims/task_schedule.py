@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
+from pipeline.results.divergence import completed
 from pipeline.results.statistics import differences, select, summarise
 
 STABLE = 1.05  # a total width that changes by less than 5% over the last quarter of a phase is stable
@@ -57,6 +58,7 @@ def judge(rows: pd.DataFrame, schedule: Sequence[Phase], basis: Basis) -> list[V
         schedule: its phases.
         basis: what the rows were made from.
     """
+    rows = completed(rows)
     return [
         _grows_with_tasks(rows, schedule, basis),
         _adaptive_beats_static(rows, fullest(schedule), basis),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
+from pipeline.results.divergence import completed
 from pipeline.results.statistics import select, summarise
 
 CHEAP = 5.0  # percent of an epoch's training
@@ -18,7 +19,7 @@ def judge(rows: pd.DataFrame, steps: int, basis: Basis) -> list[Verdict]:
         steps: of training in an epoch.
         basis: what the rows were made from.
     """
-    found = shares(rows)
+    found = shares(completed(rows))
     cases = [str(case) for case in found["configuration"].unique()]
     percent = intervals(summarise(found, ["configuration"]), "configuration", cases)
     numbers: dict[str, Number] = {f"{case}: adapting / training (%)": share for case, share in percent.items()}

@@ -6,6 +6,7 @@ import pandas as pd
 
 from pipeline.results.claims.base import Basis, Interval, Verdict, decide, intervals
 from pipeline.results.claims.overabundance import arrivals, overabundance
+from pipeline.results.divergence import completed
 from pipeline.results.statistics import paired
 
 CONTROL = "standard tanh"
@@ -18,6 +19,7 @@ def judge(rows: pd.DataFrame, basis: Basis) -> list[Verdict]:
         rows: observations of `width_transitions` on one data set.
         basis: what the rows were made from.
     """
+    rows = completed(rows)
     isotropic = rows[(rows["configuration"] != CONTROL).fillna(False)]
     return [_above_control(rows, basis), overabundance(isotropic, basis)]
 

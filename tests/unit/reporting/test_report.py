@@ -172,7 +172,7 @@ def test_page_says_what_was_found_and_on_what(reader: Reader) -> None:
         "64-16-16-10, 21 networks, 3 repeats, 2 epochs",
         "0: 1000, 1: 1001, 2: 1002",
         "0 (diagonalisation)",
-        "The paper’s Table 4",
+        "Counterpart of the paper’s Table 4",
     ):
         assert words in text, words
 

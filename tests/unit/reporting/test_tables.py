@@ -53,6 +53,30 @@ def test_html_merges_headings_and_gives_every_one_a_scope() -> None:
     assert "(1.23 ± 0.30) × 10<sup>−6</sup>" in html
 
 
+@pytest.mark.parametrize("repeats", [None, 1, 3, 4])
+def test_what_rests_on_fewer_repeats_says_so(repeats: int | None) -> None:
+    whole, two = Quantity(4, 43.1, 0.52, 0.26, 42.3, 43.9), Quantity(3, 43.1, 0.52, 0.3, 41.8, 44.4)
+    unknown = Quantity(2, math.nan, math.nan, math.nan, math.nan, math.nan)
+    rows = [
+        Row("a", "a", [whole, two, unknown, None]),
+        Row("b", "b", [whole, two, unknown, None], differences=True),
+    ]
+    columns = {name: (name,) for name in "wxyz"}
+    found = Table("t", "T", "Caption.", "r", "c", columns, [Group("accuracy", "accuracy", 2, rows)], repeats)
+    written = {"markdown": found.markdown(), "html": found.html(), "latex": found.latex()}
+    if repeats != 4:
+        assert not any("n = " in text or "left" in text or "$n$" in text for text in written.values())
+        return
+    assert "| a | 43.10 ± 0.52 | 43.10 ± 0.52 (n = 3) | – | – |" in written["markdown"]
+    assert "| b | +43.10 [42.30, 43.90] | +43.10 [41.80, 44.40] (n = 3) | – | – |" in written["markdown"]
+    assert "<td>43.10 ± 0.52 (n = 3)</td><td>–</td><td>–</td>" in written["html"]
+    assert r"$43.10 \pm 0.52$ ($n$ = 3) & -- & -- \\" in written["latex"]
+    assert r"$+43.10\ [41.80,\ 44.40]$ ($n$ = 3)" in written["latex"]
+    for text in written.values():
+        assert "Where fewer than 4 repeats are left, n says how many." in text
+    assert "n = " not in found.csv()
+
+
 def test_latex_escapes() -> None:
     assert escape("50% & a_b") == r"50\% \& a\_b"
     assert escape("\\{") == r"\textbackslash{}\{"

@@ -16,6 +16,7 @@ from pipeline.reporting.experiments import abundance as abundance_report
 from pipeline.reporting.experiments import width_transitions as transitions_report
 from pipeline.reporting.pairs import heat_map
 from pipeline.reporting.presentation import Part
+from pipeline.reporting.style import COLOURS, styles
 from pipeline.results.provenance import DataSet
 from pipeline.results.rows import frame
 
@@ -134,6 +135,19 @@ def test_heat_map_writes_every_number_and_leaves_gaps() -> None:
     figure = heat_map({"accuracy": means, "difference": means}, [4, 8])
     written = [[text.get_text() for text in ax.texts] for ax in figure.axes]
     assert written == [["1.0", "−2.0", "3.0", "–"], ["+1.0", "−2.0", "+3.0", "–"]]
+
+
+def test_numbers_on_squares_keep_their_colour_on_a_dark_page() -> None:
+    means = pd.DataFrame({"start": [4, 4, 8], "end": [4, 8, 4], "mean": [0.0, 1.0, 9.0]})
+    (ax,) = heat_map({"accuracy": means}, [4, 8]).axes
+    inks = [str(text.get_color()) for text in ax.texts if text.get_text() != "–"]
+    assert len(set(inks)) == 2, "light on dark squares, dark on light ones"
+    # The page replaces these, the squares it does not.
+    assert not {light for light, _ in COLOURS.values()} & set(inks)
+
+
+def test_more_widths_than_styles_are_all_drawn() -> None:
+    assert list(styles(range(9))) == list(range(9)) and styles(range(9))[8] == styles(range(9))[1]
 
 
 def test_files_are_written(moved: Part, tmp_path: Path) -> None:

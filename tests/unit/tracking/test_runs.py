@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import made_rows
 import pandas as pd
 
 from pipeline.experiments import EXPERIMENTS
@@ -36,6 +37,28 @@ def test_what_differs_has_another_content_and_what_does_not_the_same(
     other = plan(rows, "p", settings | {"optimiser": "sgd"}, None)
     assert [run.key for run in first] == [run.key for run in other]
     assert not {run.content for run in first} & {run.content for run in other}
+
+
+def test_a_network_that_diverged_shows_when_and_is_in_no_mean(rows: pd.DataFrame, settings: dict[str, Any]) -> None:
+    stopped = made_rows.diverged(rows, 2, repeat=1, configuration="trainable, none")
+    early = made_rows.diverged(stopped, 1, repeat=1, configuration="trainable, trainable")  # another epoch
+    whole, found = ({run.name: run for run in plan(table, "p", settings, None)} for table in (rows, early))
+    child = found["1 repeat 1, trainable, none"]
+    assert ("diverged/in epoch", 0, 2.0) in child.metrics
+    assert [step for name, step, _ in child.metrics if name == "test/accuracy"] == [0, 1]
+    other = "1 repeat 0, trainable, none"
+    assert found[other].content == whole[other].content
+    parent = {(name, step): value for name, step, value in found["1 trainable, none"].metrics}
+    alone = {(name, step): value for name, step, value in found[other].metrics}
+    assert parent.pop(("repeats", 0)) == 1 and parent.pop(("diverged/repeats", 0)) == 1
+    assert parent == alone, "the mean of one repeat"
+    assert not any(name.startswith("diverged") for run in whole.values() for name, _, _ in run.metrics)
+
+
+def test_a_configuration_of_which_every_repeat_diverged(rows: pd.DataFrame, settings: dict[str, Any]) -> None:
+    stopped = made_rows.diverged(rows, 1, configuration="trainable, none")
+    parent = next(run for run in plan(stopped, "p", settings, None) if run.name == "1 trainable, none")
+    assert parent.metrics == (("repeats", 0, 0.0), ("diverged/repeats", 0, 2.0))
 
 
 def test_every_experiment_has_a_note() -> None:

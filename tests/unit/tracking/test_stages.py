@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import paths
 from pipeline.results.rows import write
+from pipeline.tracking import publish
 from stages import track, ui
 
 Rows = Callable[..., pd.DataFrame]
@@ -28,6 +29,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_rows_there_is_nothing_to_publish(capsys: pytest.CaptureFixture[str]) -> None:
     track.main(["--profile", "smoke"])
     assert "dvc repro" in capsys.readouterr().out
+
+
+def test_an_experiment_without_data_is_passed_over(invariance_rows: Rows, capsys: pytest.CaptureFixture[str]) -> None:
+    none = invariance_rows().iloc[:0]
+    write(none, paths.rows("smoke", "invariance"))
+    track.main(["--profile", "smoke"])
+    assert "invariance (smoke): nothing to publish: its data sets are absent" in capsys.readouterr().out
+    assert publish(none, profile="smoke", settings={}), "nothing to publish is no failure, whatever the store"
 
 
 def test_a_failure_to_publish_is_one_line_and_exit_1(
