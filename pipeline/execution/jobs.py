@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -110,13 +110,15 @@ def _ensembles(settings: Any, features: int, classes: int, device: str) -> Itera
     for member in settings.members():
         groups.setdefault(settings.together(member), []).append(member)
     for group in groups.values():
-        largest = max(_parameters(settings.widths(member, features, classes)) for member in group)
-        most = len(group) if device == "cuda" else max(1, min(_MOST_TOGETHER, _PARAMETERS_TOGETHER // largest))
+        pay = min(most_together(settings.widths(member, features, classes)) for member in group)
+        most = len(group) if device == "cuda" else pay
         yield from (tuple(group[start : start + most]) for start in range(0, len(group), most))
 
 
-def _parameters(widths: list[int]) -> int:
-    return sum(m * n + n for m, n in pairwise(widths))
+def most_together(widths: Sequence[int]) -> int:
+    """How many networks of these widths, n_0 .. n_L, pay in one ensemble on a CPU."""
+    parameters = sum(m * n + n for m, n in pairwise(widths))
+    return max(1, min(_MOST_TOGETHER, _PARAMETERS_TOGETHER // parameters))
 
 
 def _code_version(name: str) -> str:

@@ -99,3 +99,11 @@ def test_a_shard_is_reused_whole(smoke):
     table = job.run()
     pd.testing.assert_frame_equal(rows.read(job.shard), table)
     assert list(paths.SHARDS.iterdir()) == [job.shard], "nothing but the shard is left"
+
+
+@pytest.mark.parametrize(
+    ("widths", "most"),
+    [([3072, 100, 100, 10], 2), ([3072, 500, 500, 10], 1), ([784, 500, 500, 10], 1), ([64, 8, 10], 32)],
+)
+def test_fewer_wide_networks_than_narrow_ones_pay_together(widths, most):
+    assert jobs.most_together(widths) == most
