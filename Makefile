@@ -14,7 +14,7 @@ PIPELINE := profiles/$(PROFILE)/dvc.yaml
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint ui profiles clean
+.PHONY: help repro test lint bench ui profiles clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
@@ -30,6 +30,9 @@ lint: .venv/installed-test  ## check style and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+bench: .venv/installed  ## measure how fast this machine trains, beside a plain loop (minutes; ARGS=--help for options)
+	@python -m benchmarks $(ARGS)
 
 ui: .venv/installed  ## publish what MLflow does not have yet, and open MLflow on this machine
 	python -m stages.track --profile $(PROFILE)

@@ -1,0 +1,8 @@
+"""How fast this machine trains isotropic networks: `make bench`. What is compared is interleaved in one run.
+
+plan                        what is measured: networks, sizes, how often
+plain_loop, lockstep        what is compared: a loop as users write it, the engine
+images, bench, workers      the data and the processes
+interleaved                 the timing
+speed, epochs, memory, throughput    the tables, each a function of a Bench; a new one joins TABLES in __main__
+"""

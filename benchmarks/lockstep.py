@@ -1,0 +1,104 @@
+"""The engine's side of the comparison: an ensemble of K networks, trained as a worker of the pipeline trains it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.plan import Plan, Widths
+from pipeline import Ensemble, IsotropicMLP, grow, prune
+from pipeline.config import Training
+from pipeline.data.batches import Standardiser
+from pipeline.data.dataset import load
+from pipeline.execution import jobs
+from pipeline.seeds import generator
+from pipeline.training import engine, optimiser
+
+ADAPTED = 2  # the map whose width is adapted
+
+
+def members(widths: Widths, plan: Plan) -> int:
+    """K, the members of an ensemble: as many as the pipeline stacks on a CPU, unless the plan says otherwise."""
+    return plan.together or jobs.most_together(widths)
+
+
+class Lockstep:
+    """K networks with their optimiser and data.
+
+    Args:
+        file: the data set.
+        widths: of every network.
+        training: hyperparameters.
+        members: K.
+        number: the seed of the first network; the others count on.
+    """
+
+    def __init__(self, file: Path, widths: Widths, training: Training, members: int, number: int = 0) -> None:
+        self.data, self.batch_size = load(file), training.batch_size
+        numbers = range(number, number + members)
+        self.ensemble = Ensemble([IsotropicMLP(widths, psi_decay=training.psi_decay, seed=k) for k in numbers])
+        self.optimiser = optimiser.make(self.ensemble, training)
+        self.names: list[tuple[object, ...]] = [("benchmark", k) for k in numbers]
+        self._batches = Standardiser(self.data, "cpu", torch.float32, rows=members * self.batch_size)
+        self._epoch, self._order = 0, torch.empty(members, 0, dtype=torch.int64)  # what is left of it: [K, n]
+
+    def steps(self, count: int) -> None:
+        """Train all members on their next `count` batches, epoch after epoch, shuffled in each."""
+        while count > 0:
+            if self._order.shape[1] == 0:
+                self._epoch += 1
+                self._order = engine.shuffled(self.data, self.names, self._epoch)
+            now, self._order = self._order.tensor_split([count * self.batch_size], dim=1)
+            self._descend(now)
+            count -= -(-now.shape[1] // self.batch_size)
+
+    def losses(self, order: Tensor) -> list[list[float]]:
+        """Train on the images in the order [K, n]; the cross-entropy of each member before each step, in nats."""
+        return [self._descend(some).tolist() for some in order.split(self.batch_size, dim=1)]
+
+    def images(self) -> tuple[int, int]:
+        """Numbers of training and test images."""
+        return len(self.data.train), len(self.data.test)
+
+    def epoch(self) -> tuple[float, float, float]:
+        """Seconds of an epoch with its evaluation of the test set, of the evaluation alone, and of an adaptation.
+
+        The adaptation removes one neuron of map ADAPTED from every member, with its moments. It is given back
+        afterwards, untimed: the next epoch shall be of the same widths.
+        """
+        epochs = engine.train(self.ensemble, self.optimiser, self.data, 1, self.batch_size, self.names)
+        times = [time.perf_counter()]
+        next(epochs)  # the evaluation before training
+        times.append(time.perf_counter())
+        next(epochs)
+        times.append(time.perf_counter())
+        prune(self.ensemble, ADAPTED, 1, optimiser=self.optimiser)
+        times.append(time.perf_counter())
+        columns = [generator(*name, "columns") for name in self.names]
+        grow(self.ensemble, ADAPTED, 1, optimiser=self.optimiser, generator=columns)
+        evaluation, epoch, adaptation = (b - a for a, b in pairwise(times))
+        return epoch, evaluation, adaptation
+
+    def _descend(self, order: Tensor) -> Tensor:
+        return engine.one_epoch(self.ensemble, self.optimiser, self._batches, order, self.batch_size)
+
+
+class Several:
+    """Ensembles of different numbers of members, to be compared in one process.
+
+    Args:
+        file, widths, training: as in Lockstep.
+        members: of each ensemble.
+    """
+
+    def __init__(self, file: Path, widths: Widths, training: Training, members: Sequence[int]) -> None:
+        self.ensembles = {k: Lockstep(file, widths, training, k) for k in members}
+
+    def steps(self, count: int, members: int) -> None:
+        """Train the ensemble with so many members on its next `count` batches."""
+        self.ensembles[members].steps(count)
