@@ -18,6 +18,7 @@ from pipeline.data.dataset import load
 from pipeline.execution import jobs
 from pipeline.seeds import generator
 from pipeline.training import engine, optimiser
+from pipeline.training.epochs import Epochs
 
 ADAPTED = 2  # the map whose width is adapted
 
@@ -39,12 +40,14 @@ class Lockstep:
     """
 
     def __init__(self, file: Path, widths: Widths, training: Training, members: int, number: int = 0) -> None:
-        self.data, self.batch_size = load(file), training.batch_size
+        self.data, self.training = load(file), training
         numbers = range(number, number + members)
         self.ensemble = Ensemble([IsotropicMLP(widths, psi_decay=training.psi_decay, seed=k) for k in numbers])
         self.optimiser = optimiser.make(self.ensemble, training)
         self.names: list[tuple[object, ...]] = [("benchmark", k) for k in numbers]
-        self._batches = Standardiser(self.data, "cpu", torch.float32, rows=members * self.batch_size)
+        size = training.batch_size
+        batches = Standardiser(self.data, "cpu", torch.float32, rows=members * size)
+        self._one_epoch = Epochs(self.ensemble, self.optimiser, batches, size, training.matmul)
         self._epoch, self._order = 0, torch.empty(members, 0, dtype=torch.int64)  # what is left of it: [K, n]
 
     def steps(self, count: int) -> None:
@@ -53,13 +56,14 @@ class Lockstep:
             if self._order.shape[1] == 0:
                 self._epoch += 1
                 self._order = engine.shuffled(self.data, self.names, self._epoch)
-            now, self._order = self._order.tensor_split([count * self.batch_size], dim=1)
-            self._descend(now)
-            count -= -(-now.shape[1] // self.batch_size)
+            size = self.training.batch_size
+            now, self._order = self._order.tensor_split([count * size], dim=1)
+            self._one_epoch(now)
+            count -= -(-now.shape[1] // size)
 
     def losses(self, order: Tensor) -> list[list[float]]:
         """Train on the images in the order [K, n]; the cross-entropy of each member before each step, in nats."""
-        return [self._descend(some).tolist() for some in order.split(self.batch_size, dim=1)]
+        return [self._one_epoch(some).tolist() for some in order.split(self.training.batch_size, dim=1)]
 
     def images(self) -> tuple[int, int]:
         """Numbers of training and test images."""
@@ -71,7 +75,8 @@ class Lockstep:
         The adaptation removes one neuron of map ADAPTED from every member, with its moments. It is given back
         afterwards, untimed: the next epoch shall be of the same widths.
         """
-        epochs = engine.train(self.ensemble, self.optimiser, self.data, 1, self.batch_size, self.names)
+        size, matmul = self.training.batch_size, self.training.matmul
+        epochs = engine.train(self.ensemble, self.optimiser, self.data, 1, size, self.names, matmul)
         times = [time.perf_counter()]
         next(epochs)  # the evaluation before training
         times.append(time.perf_counter())
@@ -83,9 +88,6 @@ class Lockstep:
         grow(self.ensemble, ADAPTED, 1, optimiser=self.optimiser, generator=columns)
         evaluation, epoch, adaptation = (b - a for a, b in pairwise(times))
         return epoch, evaluation, adaptation
-
-    def _descend(self, order: Tensor) -> Tensor:
-        return engine.one_epoch(self.ensemble, self.optimiser, self._batches, order, self.batch_size)
 
 
 class Several:
