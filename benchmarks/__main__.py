@@ -6,12 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.bench import Bench, bench
 from benchmarks.epochs import epochs
 from benchmarks.memory import memory
 from benchmarks.plan import Plan, full, quick
+from benchmarks.precision import accuracy, precision
 from benchmarks.speed import speed
 from benchmarks.table import Table
 from benchmarks.throughput import members, processes
@@ -22,6 +24,8 @@ TABLES: dict[str, Callable[[Bench], Table]] = {
     "memory": memory,
     "members": members,
     "processes": processes,
+    "precision": precision,
+    "accuracy": accuracy,
 }
 
 
@@ -39,7 +43,7 @@ def main() -> None:
 def _plan(options: argparse.Namespace) -> Plan:
     names = ("processes", "together", "rounds", "seconds", "epochs")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    return replace(quick() if options.quick else full(), **given)
+    return replace(quick() if options.quick else full(), real=tuple(options.real), **given)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=_positive(int), help="default: one per core")
     parser.add_argument("--rounds", type=_positive(int), help="how often what is compared takes turns")
     parser.add_argument("--seconds", type=_positive(float), help="of a turn")
+    parser.add_argument(
+        "--real", nargs="*", type=Path, default=[], help="fetched data sets to compare accuracies on, beside digits"
+    )
     parser.add_argument("--epochs", type=_positive(int), help="epochs timed")
     return parser
 

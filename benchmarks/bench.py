@@ -13,6 +13,7 @@ from benchmarks.lockstep import Lockstep
 from benchmarks.plain_loop import PlainLoop
 from benchmarks.plan import Plan, Widths
 from benchmarks.workers import Worker
+from pipeline.data.dataset import load
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,13 @@ class Bench:
     files: dict[int, Path]
     workers: list[Worker]
     plain: Worker
+
+    @property
+    def real(self) -> list[tuple[Path, Widths]]:
+        """Data sets of real images, and the network that is trained on each."""
+        first = {widths[0]: widths for widths in reversed(self.plan.networks)}  # of each number of inputs
+        digits = [file for inputs, file in self.files.items() if inputs not in self.plan.images]
+        return [(file, first[load(file).features]) for file in [*digits, *self.plan.real]]
 
     def make_plain(self, widths: Widths) -> None:
         """A network in the plain loop, in place of the one before."""

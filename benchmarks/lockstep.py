@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.plan import Plan, Widths
+from benchmarks.plan import PRECISIONS, Plan, Widths
 from pipeline import Ensemble, IsotropicMLP, grow, prune
 from pipeline.config import Training
 from pipeline.data.batches import Standardiser
@@ -69,6 +69,13 @@ class Lockstep:
         """Numbers of training and test images."""
         return len(self.data.train), len(self.data.test)
 
+    def accuracies(self, epochs: int) -> list[float]:
+        """Percent of the test set that each member has right after so many epochs."""
+        training = self.training
+        arguments = (self.data, epochs, training.batch_size, self.names, training.matmul)
+        *_, last = engine.train(self.ensemble, self.optimiser, *arguments)
+        return list(last.test_accuracy.tolist())
+
     def epoch(self) -> tuple[float, float, float]:
         """Seconds of an epoch with its evaluation of the test set, of the evaluation alone, and of an adaptation.
 
@@ -104,3 +111,21 @@ class Several:
     def steps(self, count: int, members: int) -> None:
         """Train the ensemble with so many members on its next `count` batches."""
         self.ensembles[members].steps(count)
+
+
+class Precisions:
+    """The same ensemble once for each precision of its products, to be compared in one process.
+
+    Args:
+        file, widths, training, members: as in Lockstep.
+    """
+
+    def __init__(self, file: Path, widths: Widths, training: Training, members: int) -> None:
+        self.ensembles = {
+            matmul: Lockstep(file, widths, training.model_copy(update={"matmul": matmul}), members)
+            for matmul in PRECISIONS
+        }
+
+    def steps(self, count: int, matmul: str) -> None:
+        """Train the ensemble with these products on its next `count` batches."""
+        self.ensembles[matmul].steps(count)

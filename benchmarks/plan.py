@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.config import Training
 
 Widths = tuple[int, ...]
+PRECISIONS = ("float32", "bf16")  # of the products that are compared
 
 # The protocol's training. Repeats and epochs mean nothing here: the benchmark decides how many steps it takes.
 TRAINING = Training(
@@ -29,6 +31,8 @@ class Plan:
         threads: of the plain loop.
         rounds, seconds: each thing compared runs for about `seconds` in each of the rounds.
         epochs: epochs timed, after one that is not.
+        real: further data sets, as `stages.fetch` leaves them, on which accuracies are compared; digits always are.
+        pairs, real_epochs: networks, and their epochs, whose accuracies are compared.
         training: the hyperparameters of both sides.
     """
 
@@ -42,6 +46,9 @@ class Plan:
     rounds: int
     seconds: float
     epochs: int
+    pairs: int
+    real_epochs: int
+    real: tuple[Path, ...] = ()
     training: Training = TRAINING
 
 
@@ -64,6 +71,8 @@ def full() -> Plan:
         rounds=7,
         seconds=2.0,
         epochs=3,
+        pairs=16,
+        real_epochs=10,
     )
 
 
@@ -80,4 +89,6 @@ def quick() -> Plan:
         rounds=2,
         seconds=0.02,
         epochs=1,
+        pairs=4,
+        real_epochs=1,
     )

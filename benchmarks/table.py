@@ -44,6 +44,11 @@ def name(widths: Sequence[int]) -> str:
     return "-".join(map(str, widths))
 
 
+def signed(value: float) -> str:
+    """A difference with its sign, to two decimals."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
 def spread(values: Sequence[float]) -> str:
     """The least and the largest, e.g. "9.61 to 10.2"."""
     return f"{cell(min(values))} to {cell(max(values))}"

@@ -43,6 +43,7 @@ def rows(printed: str, title: str) -> dict[str, list[str]]:
     [
         ("Training step", quick().networks),
         ("Epoch, evaluation, adaptation", quick().networks),
+        ("Products in bfloat16", quick().networks),
         ("Throughput and members", quick().growing),
         ("Throughput and processes", quick().growing),
         pytest.param(
@@ -58,6 +59,25 @@ def test_a_table_has_all_rows_and_positive_numbers(printed, title, networks):
     for cells in found.values():
         values = [float(word.replace(",", "")) for text in cells for word in re.split(r" to | \+ ", text)]
         assert all(math.isfinite(value) and value > 0 for value in values), cells
+
+
+def test_accuracies_are_compared_in_pairs(printed):
+    (cells,) = rows(printed, "Accuracy with products in bfloat16").values()
+    network, *accuracies, difference, _ = cells
+    assert network == "64-8-8-10"
+    high, low = map(float, accuracies)
+    assert 0 < low < 100 and float(difference.replace("−", "-")) == pytest.approx(low - high, abs=0.06)
+
+
+def test_a_pair_starts_alike_and_products_make_the_difference(file):
+    def accuracies(matmul: str) -> list[float]:
+        training = TRAINING.model_copy(update={"matmul": matmul})
+        return Lockstep(file, WIDTHS, training, members=2, number=3).accuracies(2)
+
+    assert accuracies("float32") == accuracies("float32")
+    assert accuracies("float32") == pytest.approx(accuracies("bf16"), abs=5)
+    one, two = (Lockstep(file, WIDTHS, TRAINING, members=1, number=n).accuracies(2)[0] for n in (3, 4))
+    assert [one, two] == accuracies("float32") and one != two
 
 
 def test_the_machine_is_named(printed):
