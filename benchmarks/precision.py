@@ -18,7 +18,7 @@ from pipeline.data.dataset import load
 def precision(bench: Bench) -> Table:
     """Milliseconds per network and step with products in float32 and in bfloat16."""
     note = (
-        f"The engine with `matmul: float32` and `bf16` in turns, medians over {bench.plan.rounds} rounds. Parameters, "
+        f"The engine with `matmul: float32` and `bf16` in turns; medians over {bench.plan.rounds} rounds. Weights, "
         "gradients and moments are float32 in both."
     )
     header = ["network", "K", "float32, ms a step", "bf16, ms a step", "ratio", "least to largest"]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.model.activation import IsotropicTanh, gain_and_slope
 from pipeline.model.base import MLP, AffineMap
-from pipeline.training.products import Products, products
+from pipeline.training.products import products
 
 # (logits h [*K, B, n_L], labels y [*K, B]) -> (loss [*K], dL/dh [*K, B, n_L]); h may be overwritten.
 Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -85,10 +85,10 @@ class Backward:
         matmul: str = "float32",
     ) -> None:
         self._one = net.affine[0].weight.ndim == 2  # one network is an ensemble of one
-        self._loss_at, self._products = loss_at, products(matmul)
+        self._loss_at = loss_at
         decay = 2 * net.psi_decay.reshape(-1, 1, 1)
-        self._first = _Inputs(net.affine[0], blocks or [slice(None)], self._products)
-        self._maps = [_Map(affine, decay, self._products) for affine in net.affine[1:]]
+        self._first = _Inputs(net.affine[0], blocks or [slice(None)], matmul)
+        self._maps = [_Map(affine, decay, matmul) for affine in net.affine[1:]]
         self._lengths = [_Length(a) if isinstance(a, IsotropicTanh) else None for a in net.activations]
 
     @torch.no_grad()
@@ -117,7 +117,7 @@ class Backward:
         ways = zip(self._maps, self._lengths, inputs, steps, strict=True)
         for affine, length, output, step in reversed(list(ways)):
             affine.gradient(output, d)
-            dt = self._products.product(d, affine.weight)  # [K, B, n_l]
+            dt = affine.back(d)  # [K, B, n_l]
             if length is None or step is None:
                 d = dt.addcmul_(dt, output.square(), value=-1)
                 continue
@@ -136,9 +136,9 @@ class Backward:
 class _Inputs:
     """The first map of K networks, and where its gradients go; the inputs come in blocks."""
 
-    def __init__(self, affine: AffineMap, blocks: Sequence[slice], products: type[Products]) -> None:
-        self._products = products
+    def __init__(self, affine: AffineMap, blocks: Sequence[slice], matmul: str) -> None:
         weight, of_weight = _stacked(affine.weight, 2), _stacked(_room(affine.weight), 2)
+        self._products = products(matmul, weight)
         of_weight.zero_()  # the columns of blocks that are not here have no gradient
         self._back = [weight[..., block].mT for block in blocks]
         self._of_weight = [of_weight[..., block] for block in blocks]
@@ -157,11 +157,10 @@ class _Inputs:
 class _Map:
     """An affine map after the first of K networks, and where its gradients go; b and psi are rows, [K, 1, n_l]."""
 
-    def __init__(self, affine: AffineMap, decay: Tensor, products: type[Products]) -> None:
-        self._products = products
+    def __init__(self, affine: AffineMap, decay: Tensor, matmul: str) -> None:
         self.weight, self.bias = _stacked(affine.weight, 2), _stacked(affine.bias, 1).unsqueeze(-2)
         self.psi = None if affine.psi is None else _stacked(affine.psi, 1).unsqueeze(-2)
-        self._back = self.weight.mT
+        self._back, self._products = self.weight.mT, products(matmul, self.weight)
         self._of_weight, self._of_bias = _stacked(_room(affine.weight), 2), _stacked(_room(affine.bias), 1)
         trained = affine.psi is not None and isinstance(affine.psi, nn.Parameter)
         self._of_psi = _stacked(_room(affine.psi), 1).unsqueeze(-2) if affine.psi is not None and trained else None
@@ -170,6 +169,9 @@ class _Map:
     def __call__(self, a: Tensor, g: Tensor | None) -> Tensor:
         h = self._products.affine(self.bias, a, self._back)  # [K, B, n_l]
         return h if self.psi is None or g is None else h.addcmul_(g, self.psi)
+
+    def back(self, d: Tensor) -> Tensor:
+        return self._products.product(d, self.weight)  # [K, B, n_{l-1}]
 
     def gradient(self, a: Tensor, d: Tensor) -> None:
         self._products.product(d.mT, a, out=self._of_weight)  # [K, n_l, n_{l-1}]

@@ -6,7 +6,7 @@ import torch
 from pipeline import Ensemble, IsotropicMLP, grow
 from pipeline.config import Training
 from pipeline.data.batches import Standardiser
-from pipeline.training import engine, optimiser
+from pipeline.training import engine, optimiser, products
 from pipeline.training.descent import Descent
 from pipeline.training.epochs import DeviceSteps, Epochs
 from pipeline.training.gradient import Backward
@@ -112,6 +112,21 @@ def gradients(matmul):
     x, y = torch.randn(2, 48, 40, generator=draw), torch.randint(0, 3, (2, 48), generator=draw)
     Backward(ensemble, matmul=matmul)(x, y)
     return {name: p.grad for name, p in ensemble.named_parameters() if name.endswith("weight")}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["oneDNN", "fallback"])
+def test_large_maps_are_multiplied_by_onednn_to_the_same_numbers(known, monkeypatch):
+    expected, calls = gradients("float32"), []
+    linear = products._linear()
+    if linear is None:
+        pytest.skip("this torch has no oneDNN operator of the kind that is known here")
+    monkeypatch.setattr(products, "_LARGE", 500)  # of the maps 40-30-20-3 the first two
+    monkeypatch.setattr(products, "_linear", lambda: (lambda *a: calls.append(1) or linear(*a)) if known else None)
+    for name, gradient in gradients("float32").items():
+        off = float((gradient - expected[name]).abs().max() / expected[name].abs().max())
+        assert off < 1e-5, f"{name}: {off}"
+    # For each of two networks: two maps forward and one back, the first needs no gradient of its inputs.
+    assert len(calls) == (6 if known else 0)
 
 
 def test_bfloat16_products_are_near_and_tf32_is_not_of_a_cpu():
