@@ -138,7 +138,7 @@ class _Inputs:
 
     def __init__(self, affine: AffineMap, blocks: Sequence[slice], matmul: str) -> None:
         weight, of_weight = _stacked(affine.weight, 2), _stacked(_room(affine.weight), 2)
-        self._products = products(matmul, weight)
+        self._products = products(matmul, weight[..., blocks[0]])
         of_weight.zero_()  # the columns of blocks that are not here have no gradient
         self._back = [weight[..., block].mT for block in blocks]
         self._of_weight = [of_weight[..., block] for block in blocks]

@@ -85,7 +85,8 @@ def products(matmul: str, weight: Tensor) -> type[Products]:
     if matmul == "bf16":
         return BFloat16Products
     large = weight[0].numel() >= _LARGE and weight.dtype == torch.float32 and weight.device.type == "cpu"
-    return OneDnnProducts if large and _linear() is not None else Products
+    # Of a weight of which only some columns are taken, oneDNN's products are many times slower.
+    return OneDnnProducts if large and weight.is_contiguous() and _linear() is not None else Products
 
 
 def _each(products: list[Tensor]) -> Tensor:

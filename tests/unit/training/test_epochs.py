@@ -129,6 +129,16 @@ def test_large_maps_are_multiplied_by_onednn_to_the_same_numbers(known, monkeypa
     assert len(calls) == (6 if known else 0)
 
 
+def test_onednn_multiplies_no_part_of_a_weight(monkeypatch):
+    """Where a task has its own columns of the first weight; there it is many times slower."""
+    monkeypatch.setattr(products, "_LARGE", 1)
+    monkeypatch.setattr(products, "_linear", lambda: print)
+    weight = torch.zeros(2, 30, 40)
+    assert products.products("float32", weight) is products.OneDnnProducts
+    assert products.products("float32", weight[..., 10:]) is products.Products
+    assert products.products("float32", weight.double()) is products.Products
+
+
 def test_bfloat16_products_are_near_and_tf32_is_not_of_a_cpu():
     """bfloat16 has 8 bits: products differ by up to 2^-8 of their largest entries, and do differ."""
     expected = gradients("float32")
