@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -171,11 +172,19 @@ def absence(path: Path) -> str | None:
 def load(path: Path) -> Dataset:
     """The data set in a file, memory-mapped (processes share its pages), with its checksum verified.
 
+    A process verifies a file once, unless it has changed since.
+
     Raises:
         InputError: there is no such file, it is truncated or altered, or the data set could not be had.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; `dvc repro` makes it")
+    facts = path.stat()
+    return _load(path.absolute(), path, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=8)
+def _load(whole: Path, path: Path, changed: int, size: int) -> Dataset:
     if (reason := absence(path)) is not None:
         raise InputError(f"{path}: this data set could not be had when it was fetched: {reason}")
     try:
