@@ -15,7 +15,7 @@ from pipeline.config import Columns, Configuration
 from pipeline.data.dataset import Dataset
 from pipeline.data.tasks import Tasks, cut
 from pipeline.experiments import plan
-from pipeline.experiments.plan import Observations, Plan, stacked, streams
+from pipeline.experiments.plan import Course, Observations, Plan, Size, stacked, streams
 from pipeline.model.base import MLP
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
@@ -95,6 +95,20 @@ class Settings(Plan):
         draw = generator("task_schedule", together(self.data), member.repeat, "widths")
         hidden = torch.randint(self.narrowest, self.widest + 1, (self.layers,), generator=draw)
         return [features, *hidden.tolist(), classes]
+
+    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+        """One a phase, tested on all tasks. At the first widths: those that adapting gives are not known before."""
+        widths = self.widths(member, sum(each.features for each in data), sum(each.classes for each in data))
+        train, test = (
+            min([getattr(each, part) for each in data] + ([most] if most is not None else []))
+            for part, most in (("train", self.train_samples), ("test", self.test_samples))
+        )
+        courses = []
+        for number, phase in enumerate(self.schedule):
+            rows, steps = self.batch_size * len(set(phase.active)), train // self.batch_size
+            tests = (phase.epochs + (number == 0)) * len(data) * test  # once before all training
+            courses.append(Course(tuple(widths), phase.epochs, steps, rows, tests))
+        return courses
 
     def together(self, member: Member) -> Hashable:
         """Only twins of one kind."""
