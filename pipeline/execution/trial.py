@@ -1,0 +1,149 @@
+"""A short measurement: ensembles of given shapes are trained for a moment on noise, as jobs would train them."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+import torch
+
+from pipeline.data.batches import Standardiser
+from pipeline.data.dataset import Dataset, Split
+from pipeline.execution.runner import single_threaded
+from pipeline.experiments.plan import network
+from pipeline.model.ensemble import Ensemble
+from pipeline.training import engine, measures, optimiser
+
+PASSED = 1000  # samples at once where nothing is trained (`measures.logits`)
+_NOISE = 64_000_000  # bytes of images: more than a cache holds, so that gathering them costs what it does in a run
+_SECONDS = 1.0  # for the steps of an ensemble, and half as much for its passes
+_CHUNK = 0.1  # seconds that one reading of the clock spans, at least
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An ensemble to be measured.
+
+    Attributes:
+        settings: an experiment's Settings, for the optimiser.
+        members: of the experiment.
+        widths: n_0 .. n_L of all.
+        rows: samples of each member in a step.
+    """
+
+    settings: Any
+    members: tuple[Any, ...]
+    widths: tuple[int, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of a step of an ensemble, and of a pass of `PASSED` samples through it."""
+
+    step: float
+    forward: float
+
+
+def measure(trials: Sequence[Trial], device: torch.device, workers: int) -> tuple[list[Timing], int]:
+    """Time every trial, in as many processes at once as a run has, since they share the memory's bandwidth.
+
+    Each process goes through all trials, beginning with another one.
+
+    Returns:
+        timings: of each trial, the mean over the processes.
+        resident: bytes of memory that a process has before it trains.
+    """
+    if workers == 1:
+        found = [_all(trials, 0, device.type)]
+    else:
+        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=single_threaded) as pool:
+            starts = [number * len(trials) // workers for number in range(workers)]
+            found = list(pool.map(_all, [trials] * workers, starts, [device.type] * workers))
+    timings = [
+        Timing(statistics.mean(t.step for t in of_one), statistics.mean(t.forward for t in of_one))
+        for of_one in zip(*(timings for timings, _ in found), strict=True)
+    ]
+    return timings, max(resident for _, resident in found)
+
+
+def _all(trials: Sequence[Trial], first: int, device: str) -> tuple[list[Timing], int]:
+    """The timings of all trials in their order, although taken from number `first` on; and resident bytes."""
+    resident = _resident()
+    order = [*range(first, len(trials)), *range(first)]
+    timings = {number: _timed(trials[number], torch.device(device)) for number in order}
+    return [timings[number] for number in range(len(trials))], resident
+
+
+def _timed(trial: Trial, device: torch.device) -> Timing:
+    data = _noise(trial.widths[0], trial.widths[-1]).to(device)
+    ensemble = _ensemble(trial).to(device)
+    descent = optimiser.make(ensemble, trial.settings)
+    weight = ensemble.affine[0].weight
+    batches = Standardiser(data, device, weight.dtype, rows=len(ensemble) * trial.rows)
+
+    def train(steps: int) -> None:
+        order = torch.randint(len(data.train), (len(ensemble), steps * trial.rows), device=device)
+        engine.one_epoch(ensemble, descent, batches, order, trial.rows)
+
+    def test(times: int) -> None:
+        for _ in range(times):
+            measures.logits(ensemble, data)
+
+    return Timing(_per_call(train, _SECONDS, device), _per_call(test, _SECONDS / 2, device))
+
+
+def _ensemble(trial: Trial) -> Ensemble:
+    """The members' networks, all with the same numbers where their configuration is the same: drawing takes long."""
+    networks = {
+        member.configuration: network(trial.settings, member, trial.widths, start=0) for member in trial.members
+    }
+    return Ensemble([networks[member.configuration] for member in trial.members])
+
+
+def _noise(features: int, classes: int) -> Dataset:
+    """Random images and labels, standardised as images are."""
+    draw = torch.Generator().manual_seed(0)
+
+    def split(count: int) -> Split:
+        images = torch.randint(0, 256, (count, features), dtype=torch.uint8, generator=draw)
+        return Split(images, torch.randint(classes, (count,), generator=draw))
+
+    mean = torch.full((features,), 127.5, dtype=torch.float64)
+    count = max(_NOISE // features, PASSED)
+    return Dataset("noise", (1, 1, features), classes, split(count), split(PASSED), mean, 1 / mean, {})
+
+
+def _per_call(call: Callable[[int], None], budget: float, device: torch.device) -> float:
+    """Median seconds of one of n calls made by `call(n)`, of as many readings as fit into `budget` seconds."""
+    started, times, readings = time.perf_counter(), 1, list[float]()
+    call(2)  # the first is slower: memory is new, and the optimiser has no state
+    while not readings or time.perf_counter() - started < budget:
+        _wait(device)
+        before = time.perf_counter()
+        call(times)
+        _wait(device)
+        took = time.perf_counter() - before
+        if took < _CHUNK:
+            times *= 2
+        else:
+            readings.append(took / times)
+    return statistics.median(readings)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _resident() -> int:
+    """The most memory that this process has had, bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
