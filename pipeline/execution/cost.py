@@ -26,12 +26,14 @@ class Shape:
         members: K.
         widths: n_0 .. n_L, padded.
         rows: samples of each member.
+        inputs: of n_0, those that a sample has.
         isotropic: whether the activation is.
     """
 
     members: int
     widths: tuple[int, ...]
     rows: int
+    inputs: int
     isotropic: bool
 
     @property
@@ -47,6 +49,7 @@ class Shape:
     def terms(self) -> list[float]:
         """What the coefficients of the model multiply."""
         maps, stacked = len(self.widths) - 1, self.members * self.parameters
+        products = self.members * (self.parameters - (self.widths[0] - self.inputs) * self.widths[1])
         return [
             1,
             maps,
@@ -54,10 +57,10 @@ class Shape:
             self.members * maps,
             stacked,
             max(0, stacked - IN_CACHE),
-            stacked * self.rows,
+            products * self.rows,
             self.members * self.neurons * self.rows,
             self.isotropic * self.members * self.neurons * self.rows,
-            self.members * self.widths[0] * self.rows,
+            self.members * self.inputs * self.rows,
         ]
 
 
@@ -113,5 +116,5 @@ def spanning(shapes: Sequence[Shape], count: int) -> list[Shape]:
 
 def _place(shape: Shape) -> list[float]:
     """Where a shape stands, so that shapes at a distance of 1 differ by a factor of e in something."""
-    sizes = (shape.members, shape.parameters, shape.neurons + 1, shape.rows, shape.widths[0], len(shape.widths))
+    sizes = (shape.members, shape.parameters, shape.neurons + 1, shape.rows, shape.inputs, len(shape.widths))
     return [*np.log(sizes).tolist(), float(shape.isotropic)]

@@ -59,6 +59,7 @@ class Course:
         epochs: how many.
         steps: of the optimiser, in an epoch.
         rows: samples in a step.
+        inputs: of n_0, those that a sample has; the others are zero and not multiplied.
         passes: samples that only go forward, in all these epochs together: the test set, and what else is measured.
     """
 
@@ -66,6 +67,7 @@ class Course:
     epochs: int
     steps: int
     rows: int
+    inputs: int
     passes: int
 
 
@@ -113,7 +115,7 @@ class Plan(config.Training):
         steps = -(-size.train // self.batch_size)  # the last, short batch is one
         tests = [count + (number == 0) for number, count in enumerate(epochs.values())]  # one before all training
         return [
-            Course(each, count, steps, self.batch_size, tested * size.test)
+            Course(each, count, steps, self.batch_size, size.features, tested * size.test)
             for (each, count), tested in zip(epochs.items(), tests, strict=True)
         ]
 

@@ -97,18 +97,20 @@ class Settings(Plan):
         return [features, *hidden.tolist(), classes]
 
     def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
-        """One a phase, tested on all tasks. At the first widths: those that adapting gives are not known before."""
-        widths = self.widths(member, sum(each.features for each in data), sum(each.classes for each in data))
+        """One a phase, and one for all tests. At the first widths: those that adapting gives are not known before."""
+        features = {name: each.features for name, each in zip(self.data, data, strict=True)}
+        widths = tuple(self.widths(member, sum(features.values()), sum(each.classes for each in data)))
         train, test = (
             min([getattr(each, part) for each in data] + ([most] if most is not None else []))
             for part, most in (("train", self.train_samples), ("test", self.test_samples))
         )
         courses = []
-        for number, phase in enumerate(self.schedule):
-            rows, steps = self.batch_size * len(set(phase.active)), train // self.batch_size
-            tests = (phase.epochs + (number == 0)) * len(data) * test  # once before all training
-            courses.append(Course(tuple(widths), phase.epochs, steps, rows, tests))
-        return courses
+        for phase in self.schedule:
+            active = set(phase.active)
+            rows, inputs = self.batch_size * len(active), sum(features[task] for task in active) // len(active)
+            courses.append(Course(widths, phase.epochs, train // self.batch_size, rows, inputs, passes=0))
+        inputs, passes = sum(features.values()) // len(data), (self.epochs + 1) * len(data) * test
+        return [*courses, Course(widths, 0, 0, self.batch_size, inputs, passes)]
 
     def together(self, member: Member) -> Hashable:
         """Only twins of one kind."""

@@ -88,7 +88,7 @@ class Settings(Plan):
         widths, epochs = tuple(self.widths(member, size.features, size.classes)), self.warm_up + self.epochs
         steps = -(-size.train // self.batch_size)
         tests = [epochs * size.test if case.testing else 0 for case in self.cases()]
-        return [Course(widths, epochs, steps, self.batch_size, passes) for passes in tests]
+        return [Course(widths, epochs, steps, self.batch_size, size.features, passes) for passes in tests]
 
 
 def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:

@@ -50,7 +50,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[Trial]:
     def measure(trials: list[Trial], device: torch.device, workers: int) -> tuple[list[Timing], int]:
         made.extend(trials)
         shapes = [
-            Shape(len(t.members), t.widths, t.rows, t.members[0].configuration.activation != "tanh") for t in trials
+            Shape(len(t.members), t.widths, t.rows, t.widths[0], t.members[0].configuration.activation != "tanh")
+            for t in trials
         ]
         return [Timing(seconds(shape), 0.01) for shape in shapes], 10**8
 
@@ -59,9 +60,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[Trial]:
 
 
 SHAPES = [
-    Shape(members, (features, *[width] * hidden, 10), rows, isotropic)
+    Shape(members, (features, *[width] * hidden, 10), rows, inputs, isotropic)
     for members in (1, 2, 32)
-    for features in (64, 3072)
+    for features, inputs in ((64, 64), (3072, 3072), (3072, 784))
     for width in (8, 100, 500)
     for hidden in (1, 2, 5)
     for rows in (24, 144)
@@ -87,7 +88,7 @@ def test_the_error_of_the_model_is_that_of_its_worst_shape() -> None:
 def test_chosen_shapes_span_all() -> None:
     chosen = spanning(SHAPES, 14)
     assert len(set(chosen)) == 14
-    assert chosen[0] == Shape(32, (3072, *[500] * 5, 10), 144, True), "the largest"
+    assert chosen[0] == Shape(32, (3072, *[500] * 5, 10), 144, 3072, True), "the largest"
     assert {s.isotropic for s in chosen} == {True, False} and {s.rows for s in chosen} == {24, 144}
     assert {s.members for s in chosen} >= {1, 32} and {s.widths[1] for s in chosen} >= {8, 500}
     assert spanning(SHAPES[:2] * 3, 14) == spanning(SHAPES[:2], 14)
@@ -171,7 +172,7 @@ def test_an_estimate_adds_up_its_jobs(folder: Path, machine: list[Trial]) -> Non
     timing = next(each for each in found.experiments if each.experiment == "timing")
     steps = 6 * 30 * 1042
     forward = 3 * 30 * 10 * 0.01
-    step = seconds(Shape(1, (3072, 500, 500, 10), 48, True))
+    step = seconds(Shape(1, (3072, 500, 500, 10), 48, 3072, True))
     assert (timing.jobs, timing.workers, timing.steps) == (1, 1, steps)
     assert timing.seconds == pytest.approx(steps * step + forward, rel=0.01)
     abundance = next(each for each in found.experiments if each.experiment == "abundance")

@@ -55,7 +55,7 @@ def test_one_course_where_widths_stay(paper: Profile, name: str, epochs: int, te
     settings = paper.settings(name)
     member = settings.members()[0]
     (course,) = settings.courses(member, [CIFAR10])
-    assert course == Course(tuple(settings.widths(member, 3072, 10)), epochs, EPOCH, 48, tested)
+    assert course == Course(tuple(settings.widths(member, 3072, 10)), epochs, EPOCH, 48, 3072, tested)
 
 
 def test_the_mean_gain_is_taken_once_a_pruning(paper: Profile) -> None:
@@ -101,7 +101,8 @@ def test_width_transitions_begin_once_and_branch_to_each_end(paper: Profile) -> 
 def test_task_schedule_counts_active_tasks_and_the_shortest_of_them(paper: Profile) -> None:
     settings = paper.settings("task_schedule")
     courses = settings.courses(settings.members()[0], TASKS)
-    assert [course.rows for course in courses] == [48, 96, 144, 48]
+    assert [course.rows for course in courses[:-1]] == [48, 96, 144, 48]
+    assert {course.inputs for course in courses} == {784}, "a sample stands in the block of its task"
     assert {course.widths[0] for course in courses} == {2352} and {course.widths[-1] for course in courses} == {30}
     assert steps(courses) == 600 * 1000, "48,000 samples of each task in batches of 48"
     assert passes(courses) == 601 * 3 * 8_000
@@ -153,17 +154,17 @@ def _taken(
     largest: dict[tuple[int, ...], int] = {}
     step = Descent.__call__
 
-    def counted(self: Descent, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        widths = tuple(self._ensemble.widths)
-        # A last batch is shorter; those of fewer tasks are whole multiples.
-        rows = x.shape[1] if x.shape[1] % settings.batch_size == 0 else largest[widths]
+    def counted(self: Descent, x: Any, y: torch.Tensor) -> torch.Tensor:
+        widths, rows = tuple(self._ensemble.widths), y.shape[1]
+        if rows % settings.batch_size:  # a last batch is shorter; those of several tasks are whole multiples
+            rows = largest[widths]
         largest[widths] = rows
         taken[widths, rows] += 1
         return step(self, x, y)
 
-    def followed(self: MLP, x: torch.Tensor) -> Any:
+    def followed(self: MLP, x: torch.Tensor, *block: slice) -> Any:
         passed.append(x.shape[-2] * (FLOAT64_PASS if x.dtype == torch.float64 else 1))
-        return trace(self, x)
+        return trace(self, x, *block)
 
     with monkeypatch.context() as patch:
         patch.setattr(Descent, "__call__", counted)
