@@ -126,7 +126,7 @@ def _measured(
         for course in job.courses:
             # On noise with all inputs, which costs a step of few inputs what it costs, but for the optimiser.
             whole = replace(course, widths=(course.inputs, *course.widths[1:]))
-            there = Trial(job.settings, job.members, whole.widths, whole.rows)
+            there = Trial(job.settings, job.members, whole.widths, whole.rows, max(size.train for size in job.data))
             candidates.setdefault(job.shape(whole, whole.rows), there)
     if not candidates:
         return [], [], 0

@@ -24,7 +24,7 @@ from pipeline.training import measures, optimiser
 from pipeline.training.epochs import Epochs
 
 PASSED = 1000  # samples at once where nothing is trained (`measures.logits`)
-_NOISE = 64_000_000  # bytes of images: more than a cache holds, so that gathering them costs what it does in a run
+_NOISE = 64_000_000  # bytes of images: more than a cache holds, so that to gather them costs what it does in a run
 _SECONDS = 1.0  # for the steps of an ensemble, and half as much for its passes
 _CHUNK = 0.1  # seconds that one reading of the clock spans, at least
 
@@ -38,12 +38,14 @@ class Trial:
         members: of the experiment.
         widths: n_0 .. n_L of all.
         rows: samples of each member in a step.
+        images: that it is trained on.
     """
 
     settings: Any
     members: tuple[Any, ...]
     widths: tuple[int, ...]
     rows: int
+    images: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def _all(trials: Sequence[Trial], first: int, device: str) -> tuple[list[Timing]
 
 
 def _timed(trial: Trial, device: torch.device) -> Timing:
-    data = _noise(trial.widths[0], trial.widths[-1]).to(device)
+    data = _noise(trial.widths[0], trial.widths[-1], trial.images).to(device)
     ensemble = _ensemble(trial).to(device)
     descent = optimiser.make(ensemble, trial.settings)
     weight = ensemble.affine[0].weight
@@ -114,8 +116,8 @@ def _ensemble(trial: Trial) -> Ensemble:
     return Ensemble([networks[member.configuration] for member in trial.members])
 
 
-def _noise(features: int, classes: int) -> Dataset:
-    """Random images and labels, standardised as images are."""
+def _noise(features: int, classes: int, images: int) -> Dataset:
+    """Random images and labels, standardised as images are; not more than it takes to be out of the cache."""
     draw = torch.Generator().manual_seed(0)
 
     def split(count: int) -> Split:
@@ -123,7 +125,7 @@ def _noise(features: int, classes: int) -> Dataset:
         return Split(images, torch.randint(classes, (count,), generator=draw))
 
     mean = torch.full((features,), 127.5, dtype=torch.float64)
-    count = max(_NOISE // features, PASSED)
+    count = min(images, max(_NOISE // features, PASSED))
     return Dataset("noise", (1, 1, features), classes, split(count), split(PASSED), mean, 1 / mean, {})
 
 

@@ -215,7 +215,7 @@ def test_ensembles_are_timed_here(folder: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(trial, "_CHUNK", 0.01)
     settings = load_profile("smoke").settings("spectra")
     members = tuple(settings.members()[:2])
-    trials = [Trial(settings, members, (64, width, width, 10), 48) for width in (8, 1000)]
+    trials = [Trial(settings, members, (64, width, width, 10), 48, 1437) for width in (8, 1000)]
     timings, resident = trial.measure(trials, torch.device("cpu"), workers=1)
     assert 0 < timings[0].step < timings[1].step and 0 < timings[0].forward < timings[1].forward
     assert resident > 10**7
