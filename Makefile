@@ -14,7 +14,7 @@ PIPELINE := profiles/$(PROFILE)/dvc.yaml
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint bench ui profiles clean
+.PHONY: help repro estimate test lint bench ui profiles clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
@@ -22,6 +22,9 @@ help:  ## list the targets
 
 repro: .venv/installed  ## install if needed, then run the whole pipeline of a profile (embedded digits)
 	dvc repro $(PIPELINE)
+
+estimate: .venv/installed  ## how long a profile will take on this machine, and how much memory, before it is run
+	python -m stages.estimate --profile $(PROFILE)
 
 test: .venv/installed-test  ## install with the test extra if needed, then run all tests
 	pytest $(ARGS)

@@ -93,7 +93,7 @@ def jobs(profile: Profile, name: str) -> list[Job]:
         data = [dataset.load(path) for path in files]
         checksums = tuple(str(each.provenance["checksum"]) for each in data)
         features, classes = sum(each.features for each in data), sum(each.classes for each in data)
-        for some in _ensembles(settings, features, classes, device):
+        for some in ensembles(settings, features, classes, device):
             listed.append(Job(name, settings, some, files, checksums, device))
     return listed
 
@@ -104,7 +104,7 @@ def absent(profile: Profile, name: str) -> dict[str, str]:
     return {each: reason for each, reason in reasons.items() if reason is not None}
 
 
-def _ensembles(settings: Any, features: int, classes: int, device: str) -> Iterator[tuple[Any, ...]]:
+def ensembles(settings: Any, features: int, classes: int, device: str) -> Iterator[tuple[Any, ...]]:
     """The members of a round, divided: only those together that may be, and on a CPU no more than pay."""
     groups: dict[Hashable, list[Any]] = {}
     for member in settings.members():

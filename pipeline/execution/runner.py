@@ -15,13 +15,13 @@ from pipeline.execution.jobs import Job
 
 def run(jobs: list[Job], execution: Execution) -> Iterator[tuple[Job, pd.DataFrame]]:
     """Each job with its rows, in the order in which they finish."""
-    workers = min(execution.workers or os.cpu_count() or 1, len(jobs))
-    if execution.runner == "serial" or workers <= 1 or any(job.device == "cuda" for job in jobs):
+    device = "cuda" if any(job.device == "cuda" for job in jobs) else "cpu"
+    if (count := workers(execution, len(jobs), device)) == 1:
         for job in jobs:
             yield job, job.run()
         return
     # Spawned, not forked: a fork copies torch's thread pools in an unusable state.
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_single_threaded) as pool:
+    with ProcessPoolExecutor(count, get_context("spawn"), initializer=single_threaded) as pool:
         futures = {pool.submit(job.run): job for job in jobs}
         try:
             for future in as_completed(futures):
@@ -30,7 +30,15 @@ def run(jobs: list[Job], execution: Execution) -> Iterator[tuple[Job, pd.DataFra
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _single_threaded() -> None:
+def workers(execution: Execution, jobs: int, device: str) -> int:
+    """How many processes work on so many jobs at once; 1 is this process alone."""
+    if execution.runner == "serial" or device == "cuda":
+        return 1
+    return max(1, min(execution.workers or os.cpu_count() or 1, jobs))
+
+
+def single_threaded() -> None:
+    """How a worker process begins."""
     import torch
 
     # One thread a process: two processes of two threads on two cores would wait for each other.

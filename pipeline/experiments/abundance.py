@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config import Columns, Configuration
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.experiments.plan import Course, Member, Observations, Plan, Size, stacked, streams
 from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.widths import resize
@@ -71,6 +71,16 @@ class Settings(Plan):
     def widths(self, member: Pair, features: int, classes: int) -> list[int]:
         """Those at the start."""
         return [features, *[member.start] * self.hidden_layers, classes]
+
+    def courses(self, member: Pair, data: Sequence[Size]) -> list[Course]:
+        """One for every width on the way from start to end."""
+        (size,) = data
+
+        def widths(epoch: int) -> list[int]:
+            hidden = self.scheduled(member.start, member.end, epoch)
+            return [size.features, *[hidden] * self.hidden_layers, size.classes]
+
+        return self.trained(size, widths(0), map(widths, range(1, self.epochs + 1)))
 
     def together(self, member: Pair) -> Hashable:
         """The members of a pair: their widths are equal in every epoch."""

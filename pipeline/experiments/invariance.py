@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from pipeline.config import Columns, Configuration
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, stacked, streams
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
 from pipeline.seeds import generator
@@ -54,6 +55,15 @@ class Settings(Plan):
     def widths(self, member: Member, features: int, classes: int) -> list[int]:
         """The same for all."""
         return [features, *self.hidden, classes]
+
+    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+        """Training, and the tests before and after every change in both precisions."""
+        (size,) = data
+        passes = (len(self.changes) + 2) * size.test  # those, the baseline, and diagonalisation alone
+        if member.configuration.compensation == "expectation":
+            passes += sum(change < 0 for change in self.changes) * size.sampled(self.expectation_samples)
+        *courses, last = super().courses(member, data)
+        return [*courses, replace(last, passes=last.passes + (1 + FLOAT64_PASS) * passes)]
 
 
 def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -34,6 +36,44 @@ class Member(config.Settings):
         return self.configuration.label
 
 
+@dataclass(frozen=True)
+class Size:
+    """How large a data set is: n_0 and n_L of its networks, and its numbers of training and of test images."""
+
+    features: int
+    classes: int
+    train: int
+    test: int
+
+    def sampled(self, count: int) -> int:
+        """How many training samples `measures.Sample` takes for about `count`."""
+        return len(range(0, self.train, max(1, self.train // count)))
+
+
+@dataclass(frozen=True)
+class Course:
+    """Some epochs of a network at the same widths, by what they will cost.
+
+    Attributes:
+        widths: n_0 .. n_L.
+        epochs: how many.
+        steps: of the optimiser, in an epoch.
+        rows: samples in a step.
+        inputs: of n_0, those that a sample has; the others are zero and not multiplied.
+        passes: samples that only go forward, in all these epochs together: the test set, and what else is measured.
+    """
+
+    widths: tuple[int, ...]
+    epochs: int
+    steps: int
+    rows: int
+    inputs: int
+    passes: int
+
+
+FLOAT64_PASS = 2  # what a sample's way through a float64 copy of a network costs, in passes of float32
+
+
 class Plan(config.Training):
     """Base of every experiment's Settings: what a profile decides, and the networks that follow from it."""
 
@@ -58,6 +98,27 @@ class Plan(config.Training):
         """Members for which this is equal may share an ensemble."""
         return len(self.widths(member, 1, 1))
 
+    def courses(self, member: Any, data: Sequence[Size]) -> list[Course]:
+        """What a member's training on a round's data sets consists of, one course after the other.
+
+        Unless an experiment does otherwise: all epochs at the first widths, tested before them and after each.
+        Members of one ensemble have the same courses but for widths and passes.
+        """
+        (size,) = data
+        widths = self.widths(member, size.features, size.classes)
+        return self.trained(size, widths, [widths] * self.epochs)
+
+    def trained(self, size: Size, start: Sequence[int], widths: Iterable[Sequence[int]]) -> list[Course]:
+        """The courses of `engine.train` from the widths `start`, with `widths` in its epochs, one for each."""
+        epochs = Counter({tuple(start): 0})
+        epochs.update(map(tuple, widths))
+        steps = -(-size.train // self.batch_size)  # the last, short batch is one
+        tests = [count + (number == 0) for number, count in enumerate(epochs.values())]  # one before all training
+        return [
+            Course(each, count, steps, self.batch_size, size.features, tested * size.test)
+            for (each, count), tested in zip(epochs.items(), tests, strict=True)
+        ]
+
 
 def streams(experiment: str, data: str, members: Sequence[Member]) -> list[tuple[object, ...]]:
     """The name of each member's random streams: experiment, data set, repeat."""
@@ -74,18 +135,23 @@ def stacked(
 ) -> Ensemble:
     """The members' networks at their initialisation, each drawn from the seed of its stream."""
     networks = [
-        IsotropicMLP(
-            settings.widths(member, features, classes),
-            activation=member.configuration.activation,
-            intrinsic_length=member.configuration.intrinsic_length,
-            compensation=member.configuration.compensation,
-            psi_decay=settings.psi_decay,
-            seed=seed(*name),
-        )
+        network(settings, member, settings.widths(member, features, classes), seed(*name))
         for member, name in zip(members, names, strict=True)
     ]
     ensemble = Ensemble(networks)
     return ensemble.to(device)
+
+
+def network(settings: Plan, member: Member, widths: Sequence[int], start: int) -> IsotropicMLP:
+    """A member's network of these widths, drawn from the seed `start`."""
+    return IsotropicMLP(
+        widths,
+        activation=member.configuration.activation,
+        intrinsic_length=member.configuration.intrinsic_length,
+        compensation=member.configuration.compensation,
+        psi_decay=settings.psi_decay,
+        seed=start,
+    )
 
 
 class Observations:

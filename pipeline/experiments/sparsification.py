@@ -6,6 +6,7 @@ import copy
 import statistics
 import time
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import pandas as pd
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from pipeline.config import Configuration
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, stacked, streams
 from pipeline.model.ensemble import Ensemble
 from pipeline.model.network import IsotropicMLP
 from pipeline.model.sparse import SparseMLP, storage
@@ -62,6 +63,13 @@ class Settings(Plan):
     def widths(self, member: Architecture, features: int, classes: int) -> list[int]:
         """The hidden layers are of one width."""
         return [features, *[member.hidden_width] * member.hidden_layers, classes]
+
+    def courses(self, member: Architecture, data: Sequence[Size]) -> list[Course]:
+        """Training, three tests in both precisions (before, after, in sparse form), and the passes that are timed."""
+        (size,) = data
+        passes = (1 + FLOAT64_PASS) * 3 * size.test + 2 * self.latency_passes * sum(self.latency_batches)
+        *courses, last = super().courses(member, data)
+        return [*courses, replace(last, passes=last.passes + passes)]
 
     def together(self, member: Architecture) -> Hashable:
         """Networks of one architecture."""

@@ -15,7 +15,7 @@ from pipeline.config import Columns, Configuration
 from pipeline.data.dataset import Dataset
 from pipeline.data.tasks import Tasks, cut
 from pipeline.experiments import plan
-from pipeline.experiments.plan import Observations, Plan, stacked, streams
+from pipeline.experiments.plan import Course, Observations, Plan, Size, stacked, streams
 from pipeline.model.base import MLP
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
@@ -95,6 +95,22 @@ class Settings(Plan):
         draw = generator("task_schedule", together(self.data), member.repeat, "widths")
         hidden = torch.randint(self.narrowest, self.widest + 1, (self.layers,), generator=draw)
         return [features, *hidden.tolist(), classes]
+
+    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+        """One a phase, and one for all tests. At the first widths: those that adapting gives are not known before."""
+        features = {name: each.features for name, each in zip(self.data, data, strict=True)}
+        widths = tuple(self.widths(member, sum(features.values()), sum(each.classes for each in data)))
+        train, test = (
+            min([getattr(each, part) for each in data] + ([most] if most is not None else []))
+            for part, most in (("train", self.train_samples), ("test", self.test_samples))
+        )
+        courses = []
+        for phase in self.schedule:
+            active = set(phase.active)
+            rows, inputs = self.batch_size * len(active), sum(features[task] for task in active) // len(active)
+            courses.append(Course(widths, phase.epochs, train // self.batch_size, rows, inputs, passes=0))
+        inputs, passes = sum(features.values()) // len(data), (self.epochs + 1) * len(data) * test
+        return [*courses, Course(widths, 0, 0, self.batch_size, inputs, passes)]
 
     def together(self, member: Member) -> Hashable:
         """Only twins of one kind."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from pipeline.config import Columns, Configuration
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.experiments.plan import Course, Member, Observations, Plan, Size, stacked, streams
 from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.widths import grow, prune
@@ -81,6 +81,14 @@ class Settings(Plan):
     def widths(self, member: Member, features: int, classes: int) -> list[int]:
         """The same for all at the start."""
         return [features, *self.hidden, classes]
+
+    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+        """One a case, since their networks take turns. Of widths that move by a neuron an epoch, the first."""
+        (size,) = data
+        widths, epochs = tuple(self.widths(member, size.features, size.classes)), self.warm_up + self.epochs
+        steps = -(-size.train // self.batch_size)
+        tests = [epochs * size.test if case.testing else 0 for case in self.cases()]
+        return [Course(widths, epochs, steps, self.batch_size, size.features, passes) for passes in tests]
 
 
 def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:

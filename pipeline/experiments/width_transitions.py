@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import torch
@@ -11,7 +12,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config import Columns, Configuration
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.experiments.plan import Course, Member, Observations, Plan, Size, stacked, streams
 from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.widths import resize
@@ -65,6 +66,22 @@ class Settings(Plan):
     def widths(self, member: Start, features: int, classes: int) -> list[int]:
         """Those at the start."""
         return [features, member.start, classes]
+
+    def courses(self, member: Start, data: Sequence[Size]) -> list[Course]:
+        """Those before the width moves, and those of the way to each end; a control stays at its width."""
+        (size,) = data
+        start = self.widths(member, size.features, size.classes)
+        courses = self.trained(size, start, [start] * self.epochs_before)
+        ends = [member.start] if member.configuration.activation == "tanh" else self.hidden_widths
+        moving = range(self.epochs_before + 1, self.epochs + 1)
+        for end in ends:
+            hidden = (self.scheduled(member.start, end, epoch) for epoch in moving)
+            first, *later = self.trained(size, start, ([size.features, n, size.classes] for n in hidden))
+            # At every width that is pruned to, the mean gain over some of the training set.
+            expects = member.configuration.compensation == "expectation" and end < member.start
+            samples = size.sampled(self.expectation_samples) if expects else 0
+            courses += [first, *(replace(course, passes=course.passes + samples) for course in later)]
+        return courses
 
     def together(self, member: Start) -> Hashable:
         """The members of one start and configuration: their widths are equal in every epoch."""

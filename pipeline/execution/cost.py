@@ -1,0 +1,120 @@
+"""What a step of an ensemble costs on this machine: a model with few numbers, fitted to a short measurement.
+
+    seconds of a step = a + b L + c K L + d K P + e K P B + ...
+
+for K networks of L maps with P parameters each, on B samples: small operations cost by their number, the optimiser
+by parameters, products by parameters and samples. All coefficients are at least 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+# Ensembles with more parameters pay for memory rather than for cache: a second slope of the optimiser's cost.
+IN_CACHE = 700_000
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the cost of a step depends on.
+
+    Attributes:
+        members: K.
+        widths: n_0 .. n_L, padded.
+        rows: samples of each member.
+        inputs: of n_0, those that a sample has.
+        isotropic: whether the activation is.
+    """
+
+    members: int
+    widths: tuple[int, ...]
+    rows: int
+    inputs: int
+    isotropic: bool
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of one member."""
+        return sum(m * n + n for m, n in pairwise(self.widths))
+
+    @property
+    def neurons(self) -> int:
+        """Hidden neurons of one member."""
+        return sum(self.widths[1:-1])
+
+    def terms(self) -> list[float]:
+        """What the coefficients of the model multiply."""
+        maps, stacked = len(self.widths) - 1, self.members * self.parameters
+        products = self.members * (self.parameters - (self.widths[0] - self.inputs) * self.widths[1])
+        return [
+            1,
+            maps,
+            self.isotropic * (maps - 1),
+            self.members * maps,
+            stacked,
+            max(0, stacked - IN_CACHE),
+            products * self.rows,
+            self.members * self.neurons * self.rows,
+            self.isotropic * self.members * self.neurons * self.rows,
+            self.members * self.inputs * self.rows,
+        ]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Seconds by shape.
+
+    Attributes:
+        coefficients: of `Shape.terms`, seconds.
+        error: the largest relative error over the shapes that it was fitted to.
+    """
+
+    coefficients: tuple[float, ...]
+    error: float
+
+    def seconds(self, shape: Shape) -> float:
+        """What a step, or a pass, of this shape takes."""
+        return float(np.dot(self.coefficients, shape.terms()))
+
+
+def fit(shapes: Sequence[Shape], seconds: Sequence[float]) -> Model:
+    """The model with the least sum of squared relative errors, coefficients at least 0.
+
+    Args:
+        shapes: what was measured; from nothing follows a model of nothing.
+        seconds: what each took, more than 0.
+    """
+    from scipy.optimize import nnls
+
+    if not shapes:
+        return Model((), 0.0)
+    relative = np.array([shape.terms() for shape in shapes]) / np.array(seconds)[:, None]
+    scale = relative.max(axis=0)
+    scale[scale == 0] = 1.0  # a term that no shape has
+    solution, _ = nnls(relative / scale, np.ones(len(shapes)))
+    coefficients = solution / scale
+    return Model(tuple(coefficients.tolist()), float(np.abs(relative @ coefficients - 1).max()))
+
+
+def spanning(shapes: Sequence[Shape], count: int) -> list[Shape]:
+    """At most `count` of the shapes, each as different as can be from those before it; the first is the largest."""
+    distinct = sorted(set(shapes), key=lambda s: (s.members * s.parameters * s.rows, s.terms()), reverse=True)
+    if not distinct:
+        return []
+    places = np.array([_place(shape) for shape in distinct])
+    chosen = [0]
+    distance = np.full(len(distinct), np.inf)
+    while len(chosen) < min(count, len(distinct)):
+        distance = np.minimum(distance, np.linalg.norm(places - places[chosen[-1]], axis=1))
+        chosen.append(int(distance.argmax()))
+    return [distinct[number] for number in chosen]
+
+
+def _place(shape: Shape) -> list[float]:
+    """Where a shape stands, so that shapes at a distance of 1 differ by a factor of e in something."""
+    sizes = (shape.members, shape.parameters, shape.neurons + 1, shape.rows, shape.inputs, len(shape.widths))
+    return [*np.log(sizes).tolist(), float(shape.isotropic)]

@@ -1,0 +1,140 @@
+"""What a profile will take on this machine, before it runs: its jobs at costs from a short measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from pipeline.device import resolve
+from pipeline.execution import cost, runner, trial
+from pipeline.execution.cost import Model, Shape
+from pipeline.execution.planned import Planned, makespan, plan
+from pipeline.execution.sizes import sizes
+from pipeline.execution.trial import PASSED, Trial
+from pipeline.experiments.plan import Size
+from pipeline.profile import Profile
+
+TRIALS = 14  # ensembles that are measured: a few more than the model has coefficients
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an experiment will take.
+
+    Attributes:
+        experiment: its name.
+        data: the data sets of the rounds that count here.
+        jobs, networks, steps: how many; steps are network-steps.
+        workers: processes at once.
+        seconds: of wall-clock time.
+        own: bytes of memory that each worker has for itself.
+        shared: bytes of images and labels, which workers share.
+    """
+
+    experiment: str
+    data: list[str]
+    jobs: int
+    networks: int
+    steps: int
+    workers: int
+    seconds: float
+    own: int
+    shared: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a profile will take.
+
+    Attributes:
+        device: "cpu" or "cuda".
+        experiments: one after the other.
+        unknown: data sets whose rounds do not count here, with the reason.
+        measured: how many ensembles were timed.
+        step_error, pass_error: the largest relative error of the model among these, for a step and for a pass.
+        process: bytes of memory of a process before it trains.
+    """
+
+    device: str
+    experiments: list[Expected]
+    unknown: dict[str, str]
+    measured: int
+    step_error: float
+    pass_error: float
+    process: int
+
+    @property
+    def memory(self) -> int:
+        """Bytes at once, at most: of the workers, of what they share, and of the process that waits for them."""
+        return max(
+            (
+                each.workers * each.own + each.shared + (self.process if each.workers > 1 else 0)
+                for each in self.experiments
+            ),
+            default=0,
+        )
+
+
+def estimate(profile: Profile) -> Estimate:
+    """Measure for about half a minute, and add up.
+
+    Raises:
+        InputError: a fetched data set is damaged, or the device is not there.
+    """
+    device = resolve(profile.execution.device)
+    known, unknown = sizes(profile)
+    planned = {name: plan(profile.settings(name), known, device.type) for name in profile.experiments}
+    everything = [job for some in planned.values() for job in some]
+    shapes, timings, process = _measured(
+        everything, device, runner.workers(profile.execution, len(everything), device.type)
+    )
+    step = cost.fit(shapes, [timing.step for timing in timings])
+    forward = cost.fit([replace(shape, rows=PASSED) for shape in shapes], [timing.forward for timing in timings])
+    experiments = []
+    for name, some in planned.items():
+        rounds = [names for names in profile.settings(name).datasets() if known.keys() >= set(names)]
+        data = list(dict.fromkeys(each for names in rounds for each in names))
+        workers = runner.workers(profile.execution, len(some), device.type)
+        experiments.append(_expected(name, data, some, workers, step, forward, process))
+    return Estimate(device.type, experiments, unknown, len(shapes), step.error, forward.error, process)
+
+
+def _expected(
+    name: str, data: list[str], planned: Sequence[Planned], workers: int, step: Model, forward: Model, process: int
+) -> Expected:
+    return Expected(
+        experiment=name,
+        data=data,
+        jobs=len(planned),
+        networks=sum(len(job.members) for job in planned),
+        steps=sum(job.steps for job in planned),
+        workers=workers,
+        seconds=makespan([job.seconds(step, forward) for job in planned], workers),
+        own=max((process + job.memory for job in planned), default=0),
+        shared=max((_bytes(job.data) for job in planned), default=0),
+    )
+
+
+def _measured(
+    planned: Sequence[Planned], device: torch.device, workers: int
+) -> tuple[list[Shape], list[trial.Timing], int]:
+    """Shapes that span those of the jobs, with their timings; and the main memory of a process before it trains."""
+    candidates: dict[Shape, Trial] = {}
+    for job in planned:
+        for course in job.courses:
+            # On noise with all inputs, which costs a step of few inputs what it costs, but for the optimiser.
+            whole = replace(course, widths=(course.inputs, *course.widths[1:]))
+            there = Trial(job.settings, job.members, whole.widths, whole.rows, max(size.train for size in job.data))
+            candidates.setdefault(job.shape(whole, whole.rows), there)
+    if not candidates:
+        return [], [], 0
+    shapes = cost.spanning(list(candidates), TRIALS)
+    timings, process = trial.measure([candidates[shape] for shape in shapes], device, workers)
+    return shapes, timings, 0 if device.type == "cuda" else process  # there, it is the GPU's memory that counts
+
+
+def _bytes(data: Sequence[Size]) -> int:
+    """Of images, a byte a value, and labels of 8 bytes."""
+    return sum((size.train + size.test) * (size.features + 8) for size in data)

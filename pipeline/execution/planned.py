@@ -1,0 +1,97 @@
+"""The jobs that are to come, from the sizes of their data sets alone, and what each will cost."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pipeline.execution import jobs
+from pipeline.execution.cost import Model, Shape
+from pipeline.execution.trial import PASSED
+from pipeline.experiments.plan import Course, Plan, Size
+
+_COPIES = 8  # bytes a parameter that a copy in float64 takes, as surgery and spectra make them
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job that is to come.
+
+    Attributes:
+        settings, members: of the experiment.
+        data: the sizes of the round's data sets.
+        courses: of the ensemble: those of its members, at padded widths.
+    """
+
+    settings: Plan
+    members: tuple[Any, ...]
+    data: tuple[Size, ...]
+    courses: tuple[Course, ...]
+
+    def shape(self, course: Course, rows: int) -> Shape:
+        """Of the ensemble in a course, on so many samples."""
+        isotropic = self.members[0].configuration.activation != "tanh"
+        return Shape(len(self.members), course.widths, rows, course.inputs, isotropic)
+
+    @property
+    def steps(self) -> int:
+        """Network-steps: the steps of each network, added up."""
+        return len(self.members) * sum(course.epochs * course.steps for course in self.courses)
+
+    def seconds(self, step: Model, forward: Model) -> float:
+        """Of all courses, by the costs of a step and of a pass of `PASSED` samples."""
+        return sum(
+            course.epochs * course.steps * step.seconds(self.shape(course, course.rows))
+            + course.passes / PASSED * forward.seconds(self.shape(course, PASSED))
+            for course in self.courses
+        )
+
+    @property
+    def memory(self) -> int:
+        """Bytes, at the largest: networks with gradients, moments and a copy, and the buffers to train or test."""
+        return max((self._memory(course) for course in self.courses), default=0)
+
+    def _memory(self, course: Course) -> int:
+        shape, features = self.shape(course, course.rows), course.widths[0]
+        networks = shape.members * shape.parameters * (4 * 4 + _COPIES)
+        # Images as bytes and as float32; of every layer its output, its activation, and the gradient of each.
+        training = shape.members * course.rows * (5 * features + 4 * 4 * sum(course.widths[1:]))
+        testing = PASSED * (5 * features + 2 * 4 * shape.members * max(course.widths[1:]))
+        return networks + max(training, testing)
+
+
+def plan(settings: Plan, known: Mapping[str, Size], device: str) -> list[Planned]:
+    """The jobs of an experiment, of the rounds whose data sets are all known."""
+    return [
+        job
+        for names in settings.datasets()
+        if known.keys() >= set(names)
+        for job in _round(settings, tuple(known[name] for name in names), device)
+    ]
+
+
+def _round(settings: Plan, data: tuple[Size, ...], device: str) -> Iterator[Planned]:
+    features, classes = sum(size.features for size in data), sum(size.classes for size in data)
+    for members in jobs.ensembles(settings, features, classes, device):
+        courses = zip(*(settings.courses(member, data) for member in members), strict=True)
+        yield Planned(settings, members, data, tuple(_padded(together) for together in courses))
+
+
+def _padded(courses: Sequence[Course]) -> Course:
+    """What the members of an ensemble do together, at the largest of their widths, and with all passes of any."""
+    widest = tuple(max(widths) for widths in zip(*(course.widths for course in courses), strict=True))
+    passes = max(course.passes for course in courses)
+    together = {replace(course, widths=widest, passes=passes) for course in courses}
+    if len(together) > 1:
+        raise ValueError(f"courses: members of one ensemble differ in more than widths and passes: {together}")
+    return together.pop()
+
+
+def makespan(seconds: Sequence[float], workers: int) -> float:
+    """When the last of some jobs ends, if every worker that is free takes the next."""
+    ends = [0.0] * workers
+    for took in seconds:
+        heapq.heapreplace(ends, ends[0] + took)
+    return max(ends)

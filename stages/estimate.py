@@ -1,0 +1,96 @@
+"""What a profile will take on this machine, before anything runs: python -m stages.estimate --profile PROFILE."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from pipeline.profile import load_profile
+from stages import cli
+
+if TYPE_CHECKING:
+    from pipeline.execution.estimate import Estimate
+
+_COLUMNS = ("experiment", "data", "jobs", "networks", "steps (M)", "workers", "time", "own (MB)", "shared (MB)")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the expected time and memory of every experiment of the profile."""
+    parser = cli.parser("Print what every experiment of a profile will take on this machine.")
+    parser.add_argument("--json", action="store_true", help="as JSON: seconds and bytes")
+    options = parser.parse_args(arguments)
+    with cli.clear_errors():
+        from pipeline.execution.estimate import estimate
+
+        found = estimate(load_profile(options.profile))
+    print(json.dumps(asdict(found), indent=2) if options.json else text(found))
+
+
+def text(found: Estimate) -> str:
+    """A table, a line an experiment, and what it does not say."""
+    rows = [
+        (
+            each.experiment,
+            ", ".join(each.data) or "not known",
+            str(each.jobs),
+            str(each.networks),
+            f"{each.steps / 1e6:.2f}",
+            str(each.workers),
+            clock(each.seconds),
+            _megabytes(each.own),
+            _megabytes(each.shared),
+        )
+        for each in found.experiments
+    ]
+    jobs, networks, steps, seconds = (
+        sum(getattr(each, what) for each in found.experiments) for what in ("jobs", "networks", "steps", "seconds")
+    )
+    total = ("total", "", str(jobs), str(networks), f"{steps / 1e6:.2f}", "", clock(seconds), "", "")
+    return "\n".join([*_table([_COLUMNS, *rows, total]), "", *_notes(found)])
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Markdown, its columns aligned: text to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        aligned = [
+            cell.ljust(width) if number < 2 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return f"| {' | '.join(aligned)} |"
+
+    rule = [("-" * width) if number < 2 else "-" * (width - 1) + ":" for number, width in enumerate(widths)]
+    head, *others = rows
+    return [line(head), line(rule), *map(line, others)]
+
+
+def _notes(found: Estimate) -> list[str]:
+    place = "the GPU's memory" if found.device == "cuda" else "memory"
+    notes = [
+        f"Time: from {found.measured} ensembles trained for a moment on {found.device}; the model is off by at most "
+        f"{found.step_error:.0%} in a step of one of these, and by {found.pass_error:.0%} in a test.",
+        "Steps: network-steps in millions, the steps of each network added up.",
+        f"Memory: each worker's own, and the images, which they share; at most {_megabytes(found.memory)} MB of "
+        f"{place} in all.",
+        "Not included: fetching, the start of each stage, changes of width, singular values and reports. Networks "
+        "whose widths follow from training (task_schedule) are counted at those they start with.",
+        *(f"Not counted: {name}; {reason}." for name, reason in found.unknown.items()),
+    ]
+    return [f"- {note}" for note in notes]
+
+
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds, e.g. "1:02:03"."""
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.0f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""The estimate: jobs without data, the model of their costs, how they fill workers, and what is printed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline import paths
+from pipeline.config import Data
+from pipeline.data.caltech import CLASSES, SIDE
+from pipeline.data.dataset import Split, save, save_absence
+from pipeline.data.divide import divide
+from pipeline.data.sources import fetch
+from pipeline.errors import InputError
+from pipeline.execution import estimate, jobs, trial
+from pipeline.execution.cost import Shape, fit, spanning
+from pipeline.execution.planned import makespan, plan
+from pipeline.execution.sizes import KNOWN, sizes
+from pipeline.execution.trial import Timing, Trial
+from pipeline.experiments.plan import Size
+from pipeline.profile import Profile, load_profile
+from stages import estimate as stage
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with the profiles, to work in."""
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def seconds(shape: Shape) -> float:
+    """A machine on which all costs are known."""
+    return sum(c * t for c, t in zip((1e-4, 2e-5, 3e-5, 0, 1e-9, 0, 2e-11, 0, 1e-10, 0), shape.terms(), strict=True))
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> list[Trial]:
+    """That machine in place of this one; the trials that were made on it."""
+    made: list[Trial] = []
+
+    def measure(trials: list[Trial], device: torch.device, workers: int) -> tuple[list[Timing], int]:
+        made.extend(trials)
+        shapes = [
+            Shape(len(t.members), t.widths, t.rows, t.widths[0], t.members[0].configuration.activation != "tanh")
+            for t in trials
+        ]
+        return [Timing(seconds(shape), 0.01) for shape in shapes], 10**8
+
+    monkeypatch.setattr(trial, "measure", measure)
+    return made
+
+
+SHAPES = [
+    Shape(members, (features, *[width] * hidden, 10), rows, inputs, isotropic)
+    for members in (1, 2, 32)
+    for features, inputs in ((64, 64), (3072, 3072), (3072, 784))
+    for width in (8, 100, 500)
+    for hidden in (1, 2, 5)
+    for rows in (24, 144)
+    for isotropic in (True, False)
+]
+
+
+def test_the_model_finds_the_costs_of_a_known_machine() -> None:
+    chosen = spanning(SHAPES, 14)
+    model = fit(chosen, [seconds(shape) for shape in chosen])
+    assert model.error < 1e-6
+    assert max(abs(model.seconds(shape) / seconds(shape) - 1) for shape in SHAPES) < 1e-3, "of shapes not measured"
+
+
+def test_the_error_of_the_model_is_that_of_its_worst_shape() -> None:
+    shape = SHAPES[0]
+    model = fit([shape, shape], [1.0, 2.0])
+    # Least squares of (m / 1 - 1) and (m / 2 - 1): m = 1.5 / 1.25.
+    assert model.seconds(shape) == pytest.approx(1.2)
+    assert model.error == pytest.approx(0.4)
+
+
+def test_chosen_shapes_span_all() -> None:
+    chosen = spanning(SHAPES, 14)
+    assert len(set(chosen)) == 14
+    assert chosen[0] == Shape(32, (3072, *[500] * 5, 10), 144, 3072, True), "the largest"
+    assert {s.isotropic for s in chosen} == {True, False} and {s.rows for s in chosen} == {24, 144}
+    assert {s.members for s in chosen} >= {1, 32} and {s.widths[1] for s in chosen} >= {8, 500}
+    assert spanning(SHAPES[:2] * 3, 14) == spanning(SHAPES[:2], 14)
+    assert spanning([], 14) == []
+
+
+def test_the_next_job_goes_to_the_worker_that_is_free() -> None:
+    assert makespan([3, 1, 1, 2], workers=2) == 4
+    assert makespan([3, 1, 1, 2], workers=1) == 7
+    assert makespan([3], workers=4) == 3
+    assert makespan([], workers=2) == 0
+
+
+@pytest.mark.parametrize("name", ["abundance", "invariance", "task_schedule", "timing", "tanh_comparison"])
+def test_the_jobs_are_those_that_will_run(folder: Path, name: str) -> None:
+    profile = load_profile("smoke")
+    for each, settings in profile.data.items():
+        save(fetch(each, settings), paths.dataset("smoke", each))
+    known, _ = sizes(profile)
+    planned = plan(profile.settings(name), known, "cpu")
+    assert [job.members for job in planned] == [job.members for job in jobs.jobs(profile, name)]
+
+
+def test_an_ensemble_is_as_wide_as_its_widest_member(folder: Path) -> None:
+    settings = load_profile("smoke").settings("task_schedule")
+    size = KNOWN["digits"]
+    (job, _) = plan(settings, dict.fromkeys(settings.data, size), "cpu")
+    hidden = [settings.widths(member, 192, 30)[1:-1] for member in job.members]
+    assert len(hidden) == 2 and hidden[0] != hidden[1]
+    assert job.courses[0].widths == (192, *map(max, *hidden), 30)
+    # 240 samples of each of three tasks in batches of 48, four epochs, two members.
+    assert job.steps == 2 * 4 * 5
+
+
+def test_memory_is_at_least_that_of_networks_with_their_moments(folder: Path) -> None:
+    settings = load_profile("paper").settings("sparsification")
+    planned = plan(settings, {"cifar10": KNOWN["cifar10"]}, "cpu")
+    parameters = 3072 * 1000 + 1000 + 5 * 1001 * 1000 + 1001 * 10
+    largest = max(job.memory for job in planned)
+    assert 16 * parameters < largest < 40 * parameters
+
+
+def test_sizes_are_those_of_the_fetched_file_or_those_known_of_the_source(folder: Path) -> None:
+    profile = Profile("mine", load_profile("smoke").execution, _data(), {})
+    known, unknown = sizes(profile)
+    assert known == {"digits": Size(64, 10, 1437, 360), "cifar10": Size(3072, 10, 50_000, 10_000)}
+    assert list(unknown) == ["photographs"] and "not known before" in unknown["photographs"]
+    save(fetch("cifar10", Data(source="digits")), paths.dataset("mine", "cifar10"))
+    save_absence("data.digits: no such folder", paths.dataset("mine", "digits"))
+    known, unknown = sizes(profile)
+    assert known == {"cifar10": Size(64, 10, 1437, 360)}
+    assert "data.digits: no such folder" in unknown["digits"]
+    paths.dataset("mine", "cifar10").write_bytes(b"damaged")
+    with pytest.raises(InputError, match="not a whole data set file"):
+        sizes(profile)
+
+
+def _data() -> dict[str, Data]:
+    return {
+        "digits": Data(source="digits"),
+        "cifar10": Data(source="cifar10"),
+        "photographs": Data(source="image-folder"),
+    }
+
+
+def test_known_sizes_are_those_that_loaders_make() -> None:
+    for source in ("digits", "digits-permuted", "digits-turned"):
+        data = fetch(source, Data(source=source))
+        assert KNOWN[source] == Size(data.features, data.classes, len(data.train), len(data.test))
+    whole = Split(torch.zeros(30_607, 1, dtype=torch.uint8), torch.zeros(30_607, dtype=torch.int64))
+    train, test = divide(whole, "caltech256", stratified=False)
+    assert KNOWN["caltech256"] == Size(3 * SIDE * SIDE, CLASSES, len(train), len(test))
+
+
+def test_an_estimate_adds_up_its_jobs(folder: Path, machine: list[Trial]) -> None:
+    profile = load_profile("paper")
+    profile = Profile("paper", profile.execution.model_copy(update={"workers": 2}), profile.data, profile.experiments)
+    found = estimate.estimate(profile)
+    assert [each.experiment for each in found.experiments] == list(profile.experiments)
+    assert len(machine) == found.measured == estimate.TRIALS and found.step_error < 1e-6
+    timing = next(each for each in found.experiments if each.experiment == "timing")
+    steps = 6 * 30 * 1042
+    forward = 3 * 30 * 10 * 0.01
+    step = seconds(Shape(1, (3072, 500, 500, 10), 48, 3072, True))
+    assert (timing.jobs, timing.workers, timing.steps) == (1, 1, steps)
+    assert timing.seconds == pytest.approx(steps * step + forward, rel=0.01)
+    abundance = next(each for each in found.experiments if each.experiment == "abundance")
+    assert abundance.networks == 2 * 36 * 4
+    assert abundance.steps == 36 * 4 * 100 * (1042 + 511), "CIFAR-10, and Caltech-256 with 24,485 samples"
+    assert abundance.shared == (24_485 + 6_122) * (12_288 + 8)
+
+
+def test_what_is_printed(folder: Path, machine: list[Trial], capsys: pytest.CaptureFixture[str]) -> None:
+    stage.main(["--profile", "desk"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len({len(line) for line in lines[:11]}) == 1, "a table: head, rule, eight experiments, total"
+    assert lines[0].startswith("| experiment") and lines[10].startswith("| total")
+    tanh = next(line for line in lines if "tanh_comparison" in line)
+    assert "mnist, fashion-mnist" in tanh and "cifar10" not in tanh
+    assert "not known" in next(line for line in lines if "invariance" in line)
+    assert any(line.startswith("- Not counted: cifar10; the size of source image-folder") for line in lines)
+
+
+def test_the_same_as_json(folder: Path, machine: list[Trial], capsys: pytest.CaptureFixture[str]) -> None:
+    stage.main(["--profile", "desk", "--json"])
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    by_name = {each["experiment"]: each for each in found["experiments"]}
+    assert by_name["tanh_comparison"]["steps"] == 16 * 4 * 8 * 1250 * 2
+    assert by_name["timing"]["jobs"] == 0 and list(found["unknown"]) == ["cifar10"]
+
+
+def test_nothing_known_is_no_error(folder: Path, machine: list[Trial], monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = load_profile("desk")
+    photographs = dict.fromkeys(profile.data, Data(source="image-folder"))
+    found = estimate.estimate(Profile("desk", profile.execution, photographs, profile.experiments))
+    assert not machine and list(found.unknown) == list(profile.data)
+    assert [each.jobs for each in found.experiments] == [0] * 8
+    assert "not known" in stage.text(found)
+
+
+def test_ensembles_are_timed_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes, two sizes: the larger takes longer."""
+    monkeypatch.setattr(trial, "_SECONDS", 0.05)
+    monkeypatch.setattr(trial, "_CHUNK", 0.01)
+    settings = load_profile("smoke").settings("spectra")
+    members = tuple(settings.members()[:2])
+    trials = [Trial(settings, members, (64, width, width, 10), 48, 1437) for width in (8, 1000)]
+    timings, resident = trial.measure(trials, torch.device("cpu"), workers=1)
+    assert 0 < timings[0].step < timings[1].step and 0 < timings[0].forward < timings[1].forward
+    assert resident > 10**7
+
+
+def test_clock() -> None:
+    assert [stage.clock(s) for s in (0.4, 59.6, 3723, 360_000)] == ["0:00:00", "0:01:00", "1:02:03", "100:00:00"]

@@ -1,0 +1,173 @@
+"""What an experiment says that it will train, against a count by hand, and against the steps that it takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.data.dataset import Dataset
+from pipeline.data.sources import fetch
+from pipeline.experiments import EXPERIMENTS, experiment
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
+from pipeline.model.base import MLP
+from pipeline.profile import Profile, load_profile
+from pipeline.training.descent import Descent
+
+ROOT = Path(__file__).parents[3]
+CIFAR10 = Size(features=3072, classes=10, train=50_000, test=10_000)
+TASKS = [Size(784, 10, 60_000, 10_000), Size(784, 10, 60_000, 10_000), Size(784, 10, 48_000, 8_000)]
+
+
+@pytest.fixture(scope="module")
+def paper() -> Profile:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        return load_profile("paper")
+
+
+def steps(courses: list[Course]) -> int:
+    return sum(course.epochs * course.steps for course in courses)
+
+
+def passes(courses: list[Course]) -> int:
+    return sum(course.passes for course in courses)
+
+
+EPOCH = 1042  # steps over 50,000 samples in batches of 48, the last of 32
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "tested"),
+    [
+        ("spectra", 40, 41 * 10_000),
+        ("tanh_comparison", 50, 51 * 10_000),
+        # The baseline, its diagonalised form and ten changes, in float32, and in float64, which counts twice.
+        ("invariance", 50, 51 * 10_000 + 3 * 12 * 10_000),
+        # Dense, diagonalised and sparse; and 50 passes of 1, 32 and 1024 samples through two networks.
+        ("sparsification", 25, 26 * 10_000 + 3 * 3 * 10_000 + 2 * 50 * 1057),
+    ],
+)
+def test_one_course_where_widths_stay(paper: Profile, name: str, epochs: int, tested: int) -> None:
+    settings = paper.settings(name)
+    member = settings.members()[0]
+    (course,) = settings.courses(member, [CIFAR10])
+    assert course == Course(tuple(settings.widths(member, 3072, 10)), epochs, EPOCH, 48, 3072, tested)
+
+
+def test_the_mean_gain_is_taken_once_a_pruning(paper: Profile) -> None:
+    settings = paper.settings("invariance")
+    (course,) = settings.courses(settings.members()[-1], [CIFAR10])
+    assert course.passes == 51 * 10_000 + 3 * (12 + 5) * 10_000, "10,000 samples in each of five prunings"
+
+
+def test_abundance_goes_through_every_width_on_its_way(paper: Profile) -> None:
+    settings = paper.settings("abundance")
+    (there,) = [m for m in settings.members() if (m.start, m.end, m.repeat) == (7, 10, 0)]
+    courses = settings.courses(there, [CIFAR10])
+    # 15 epochs at 7, 75 that round to 7 (up to 0.5 of 3 neurons), 8, 9 and 10, then 10 at 10.
+    assert [(course.widths[1:-1], course.epochs) for course in courses] == [
+        ((7, 7), 15 + 12),
+        ((8, 8), 25),
+        ((9, 9), 25),
+        ((10, 10), 13 + 10),
+    ]
+    assert steps(courses) == 100 * EPOCH and passes(courses) == 101 * 10_000
+
+
+def test_width_transitions_begin_once_and_branch_to_each_end(paper: Profile) -> None:
+    settings = paper.settings("width_transitions")
+    epoch = 2084  # steps over 50,000 samples in batches of 24
+    isotropic, control = (
+        next(m for m in settings.members() if m.start == 16 and m.configuration.activation == activation)
+        for activation in ("isotropic-tanh", "tanh")
+    )
+    courses = settings.courses(isotropic, [CIFAR10])
+    assert steps(courses) == (24 + 4 * 48) * epoch
+    # Tests: before the first epoch and after each, in every branch; and 8 prunings on the way to 8.
+    assert passes(courses) == (25 + 4 * 49 + 8) * 10_000
+    hidden: Counter[int] = Counter()
+    for course in courses:
+        hidden[course.widths[1]] += course.epochs
+    # To 8: one epoch at each of 15 .. 9, then 41 at 8. To 24 and 32: one at each of 17 on, then the rest at the end.
+    assert hidden[8] == 41 and hidden[12] == 1 and hidden[16] == 24 + 48 and hidden[20] == 2
+    assert hidden[24] == 41 + 1 and hidden[32] == 33
+    assert steps(settings.courses(control, [CIFAR10])) == (24 + 48) * epoch
+
+
+def test_task_schedule_counts_active_tasks_and_the_shortest_of_them(paper: Profile) -> None:
+    settings = paper.settings("task_schedule")
+    courses = settings.courses(settings.members()[0], TASKS)
+    assert [course.rows for course in courses[:-1]] == [48, 96, 144, 48]
+    assert {course.inputs for course in courses} == {784}, "a sample stands in the block of its task"
+    assert {course.widths[0] for course in courses} == {2352} and {course.widths[-1] for course in courses} == {30}
+    assert steps(courses) == 600 * 1000, "48,000 samples of each task in batches of 48"
+    assert passes(courses) == 601 * 3 * 8_000
+    shorter = settings.model_copy(update={"train_samples": 1000, "test_samples": 500})
+    courses = shorter.courses(shorter.members()[0], TASKS)
+    assert steps(courses) == 600 * 20, "1000 samples: the last 40 make no batch"
+    assert passes(courses) == 601 * 3 * 500
+
+
+def test_timing_is_all_cases_one_after_the_other(paper: Profile) -> None:
+    settings = paper.settings("timing")
+    (member,) = settings.members()
+    courses = settings.courses(member, [CIFAR10])
+    assert len(courses) == 6 and steps(courses) == 6 * 30 * EPOCH
+    assert passes(courses) == 3 * 30 * 10_000, "half of the cases test"
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_steps_and_passes_are_those_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step of an experiment of the smoke profile is listed with its widths and its rows, and no other is."""
+    monkeypatch.chdir(ROOT)
+    profile = load_profile("smoke")
+    settings = profile.settings(name)
+    names = settings.datasets()[0]
+    data = [fetch(each, profile.data[each]) for each in names]
+    sizes = [Size(each.features, each.classes, len(each.train), len(each.test)) for each in data]
+    # Of every width and configuration one; not those whose widths follow from training.
+    members = [m for m in settings.members() if m.repeat == 0 and not getattr(m, "adaptive", False)]
+    for member in members:
+        taken, passed = _taken(name, settings, member, data, monkeypatch)
+        listed: Counter[tuple[tuple[int, ...], int]] = Counter()
+        for course in settings.courses(member, sizes):
+            listed[course.widths, course.rows] += course.epochs * course.steps
+        if name == "timing":  # lists the first of widths that move
+            assert taken.total() == listed.total()
+        else:
+            assert taken == +listed
+        if name != "sparsification":  # whose sparse form is no MLP
+            assert passed == passes(settings.courses(member, sizes))
+
+
+def _taken(
+    name: str, settings: Any, member: Any, data: list[Dataset], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Counter[tuple[tuple[int, ...], int]], int]:
+    """How many steps were taken, by widths and rows of a full batch; and passes, those in float64 counted twice."""
+    passed: list[int] = []
+    trace = MLP.trace
+    taken: Counter[tuple[tuple[int, ...], int]] = Counter()
+    largest: dict[tuple[int, ...], int] = {}
+    step = Descent.__call__
+
+    def counted(self: Descent, x: Any, y: torch.Tensor) -> torch.Tensor:
+        widths, rows = tuple(self._ensemble.widths), y.shape[1]
+        if rows % settings.batch_size:  # a last batch is shorter; those of several tasks are whole multiples
+            rows = largest[widths]
+        largest[widths] = rows
+        taken[widths, rows] += 1
+        return step(self, x, y)
+
+    def followed(self: MLP, x: torch.Tensor, *block: slice) -> Any:
+        passed.append(x.shape[-2] * (FLOAT64_PASS if x.dtype == torch.float64 else 1))
+        return trace(self, x, *block)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Descent, "__call__", counted)
+        patch.setattr(MLP, "trace", followed)
+        experiment(name).run(settings, [member], data, torch.device("cpu"))
+    return taken, sum(passed)
