@@ -15,7 +15,7 @@ from pipeline import Ensemble, IsotropicMLP, grow, prune
 from pipeline.config import Training
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import load
-from pipeline.execution import jobs
+from pipeline.execution.packing import most_together
 from pipeline.seeds import generator
 from pipeline.training import engine, optimiser
 from pipeline.training.epochs import Epochs
@@ -25,7 +25,7 @@ ADAPTED = 2  # the map whose width is adapted
 
 def members(widths: Widths, plan: Plan) -> int:
     """K, the members of an ensemble: as many as the pipeline stacks on a CPU, unless the plan says otherwise."""
-    return plan.together or jobs.most_together(widths)
+    return plan.together or most_together(widths)
 
 
 class Lockstep:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +15,10 @@ import pipeline
 from pipeline import paths
 from pipeline.data import dataset
 from pipeline.device import resolve
+from pipeline.execution.packing import ensembles
 from pipeline.experiments import experiment
 from pipeline.profile import Profile
 from pipeline.results import rows
-
-# Members of one ensemble on a CPU: so few that the parameters, gradients and moments of all stay in the cache
-# (700,000 parameters are 11 MB), and no more than share the cost of a step's small operations. It depends on the
-# architecture alone, so that the same profile makes the same jobs on every machine.
-_PARAMETERS_TOGETHER = 700_000
-_MOST_TOGETHER = 32
 
 # What a result depends on: the code below, not that which draws tables.
 _SOURCES = ("data", "model", "surgery", "training")
@@ -102,23 +95,6 @@ def absent(profile: Profile, name: str) -> dict[str, str]:
     """The data sets of an experiment that could not be had, with the reason."""
     reasons = {each: dataset.absence(paths.dataset(profile.name, each)) for each in profile.settings(name).data}
     return {each: reason for each, reason in reasons.items() if reason is not None}
-
-
-def ensembles(settings: Any, features: int, classes: int, device: str) -> Iterator[tuple[Any, ...]]:
-    """The members of a round, divided: only those together that may be, and on a CPU no more than pay."""
-    groups: dict[Hashable, list[Any]] = {}
-    for member in settings.members():
-        groups.setdefault(settings.together(member), []).append(member)
-    for group in groups.values():
-        pay = min(most_together(settings.widths(member, features, classes)) for member in group)
-        most = len(group) if device == "cuda" else pay
-        yield from (tuple(group[start : start + most]) for start in range(0, len(group), most))
-
-
-def most_together(widths: Sequence[int]) -> int:
-    """How many networks of these widths, n_0 .. n_L, pay in one ensemble on a CPU."""
-    parameters = sum(m * n + n for m, n in pairwise(widths))
-    return max(1, min(_MOST_TOGETHER, _PARAMETERS_TOGETHER // parameters))
 
 
 def _code_version(name: str) -> str:

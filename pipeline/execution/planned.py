@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.execution import jobs
+from pipeline.execution import packing
 from pipeline.execution.cost import Model, Shape
 from pipeline.execution.trial import PASSED
 from pipeline.experiments.plan import Course, Plan, Size
@@ -74,7 +74,7 @@ def plan(settings: Plan, known: Mapping[str, Size], device: str) -> list[Planned
 
 def _round(settings: Plan, data: tuple[Size, ...], device: str) -> Iterator[Planned]:
     features, classes = sum(size.features for size in data), sum(size.classes for size in data)
-    for members in jobs.ensembles(settings, features, classes, device):
+    for members in packing.ensembles(settings, features, classes, device):
         courses = zip(*(settings.courses(member, data) for member in members), strict=True)
         yield Planned(settings, members, data, tuple(_padded(together) for together in courses))
 

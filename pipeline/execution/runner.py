@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 import pandas as pd
 
@@ -43,3 +44,12 @@ def single_threaded() -> None:
 
     # One thread a process: two processes of two threads on two cores would wait for each other.
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone: killed, it cannot end its workers itself."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -61,8 +61,8 @@ class Settings(Plan):
         return [features, *member.hidden, classes]
 
     def together(self, member: Member) -> Hashable:
-        """One activation and one architecture: an ensemble has one activation, and padding is slow for wide ones."""
-        return member.configuration.activation, tuple(member.hidden)
+        """One activation and one depth; narrow networks are padded."""
+        return member.configuration.activation, len(member.hidden)
 
 
 def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from pipeline import paths
 from pipeline.data.dataset import save, save_absence
 from pipeline.data.sources import fetch
 from pipeline.errors import InputError
-from pipeline.execution import jobs, runner
+from pipeline.execution import jobs, packing, runner
 from pipeline.profile import Profile, load_profile
 from pipeline.results import rows
 
@@ -35,14 +35,14 @@ def with_settings(profile: Profile, **changes) -> Profile:
 
 
 def test_every_member_is_in_exactly_one_job(smoke, monkeypatch):
-    monkeypatch.setattr(jobs, "_MOST_TOGETHER", 4)
+    monkeypatch.setattr(packing, "_MOST_TOGETHER", 4)
     listed = jobs.jobs(smoke, "invariance")
     assert [len(job.members) for job in listed] == [4, 4, 4, 2]
     assert len({(m.repeat, m.configuration.label) for job in listed for m in job.members}) == 14
 
 
 def test_more_repeats_keep_the_jobs_there_were(smoke, monkeypatch):
-    monkeypatch.setattr(jobs, "_MOST_TOGETHER", 7)
+    monkeypatch.setattr(packing, "_MOST_TOGETHER", 7)
     before = [job.key for job in jobs.jobs(smoke, "invariance")]
     after = [job.key for job in jobs.jobs(with_settings(smoke, repeats=3), "invariance")]
     assert after[:2] == before
@@ -81,7 +81,7 @@ def test_grouping_and_processes_do_not_change_results(smoke, monkeypatch):
     smoke = with_settings(smoke, repeats=1)
     (whole,) = jobs.jobs(smoke, "invariance")
     together = _sorted(whole.run())
-    monkeypatch.setattr(jobs, "_MOST_TOGETHER", 2)
+    monkeypatch.setattr(packing, "_MOST_TOGETHER", 2)
     execution = smoke.execution.model_copy(update={"runner": "processes", "workers": 2})
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     pieces = [table for _, table in runner.run(jobs.jobs(smoke, "invariance"), execution)]
@@ -99,11 +99,3 @@ def test_a_shard_is_reused_whole(smoke):
     table = job.run()
     pd.testing.assert_frame_equal(rows.read(job.shard), table)
     assert list(paths.SHARDS.iterdir()) == [job.shard], "nothing but the shard is left"
-
-
-@pytest.mark.parametrize(
-    ("widths", "most"),
-    [([3072, 100, 100, 10], 2), ([3072, 500, 500, 10], 1), ([784, 500, 500, 10], 1), ([64, 8, 10], 32)],
-)
-def test_fewer_wide_networks_than_narrow_ones_pay_together(widths, most):
-    assert jobs.most_together(widths) == most

@@ -1,0 +1,68 @@
+"""Workers: as many as there are cores or jobs, and none that outlives the process that started it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Execution
+from pipeline.execution import runner
+
+ROOT = Path(__file__).parents[3]
+PARENT = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pipeline.execution.runner import single_threaded
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer={initializer}) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        pool.submit(time.sleep, 60).result()
+"""
+
+
+@pytest.mark.parametrize(
+    ("runner_name", "workers", "jobs", "device", "count"),
+    [("processes", 3, 10, "cpu", 3), ("processes", 3, 2, "cpu", 2), ("serial", 3, 10, "cpu", 1),
+     ("processes", 3, 10, "cuda", 1), ("processes", 0, 10**6, "cpu", os.cpu_count())],
+)  # fmt: skip
+def test_how_many_workers(runner_name, workers, jobs, device, count):
+    assert runner.workers(Execution(runner=runner_name, workers=workers, device="auto"), jobs, device) == count
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def outlived(tmp_path, initializer: str, wait: float) -> bool:
+    """Whether a worker in the middle of a job lives so many seconds longer than its killed parent."""
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT.format(initializer=initializer))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    end = time.monotonic() + wait
+    while alive(worker) and time.monotonic() < end:
+        time.sleep(0.05)
+    outlives = alive(worker)
+    with suppress(ProcessLookupError):
+        os.kill(worker, signal.SIGKILL)
+    return outlives
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to see whether a process is there")
+def test_a_worker_ends_with_its_parent(tmp_path):
+    assert not outlived(tmp_path, "single_threaded", wait=10)
+    assert outlived(tmp_path, "None", wait=1), "otherwise this would tell nothing"
