@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(profile: Profile, name: str) -> None:
     from pipeline.data import dataset
     from pipeline.device import resolve
-    from pipeline.execution import jobs, runner
+    from pipeline.execution import jobs, planned, runner, throughput
+    from pipeline.execution.sizes import sizes
 
     started, settings = time.monotonic(), profile.settings(name).model_dump()
     listed = jobs.jobs(profile, name)
@@ -52,11 +53,16 @@ def _run(profile: Profile, name: str) -> None:
     rows.write(everything, paths.rows(profile.name, name))
     _write_json(paths.metrics(profile.name, name), headlines.headlines(name, everything))
     files = dict.fromkeys(path for job in listed for path in job.data)
+    device, seconds = resolve(profile.execution.device).type, time.monotonic() - started
+    work = planned.plan(profile.settings(name), sizes(profile)[0], device)
+    if len(missing) == len(listed) > 0:
+        print(f"{name}: {throughput.summary(work, seconds, device)}")
     how = {
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": round(seconds, 1),
         "jobs": len(listed),
         "jobs_run": len(missing),
-        "device": resolve(profile.execution.device).type,
+        "network_steps": sum(job.steps for job in work),  # of all jobs
+        "device": device,
         **environment(),
         "datasets": {path.stem: asdict(describe(dataset.load(path))) for path in files},
         "absent": jobs.absent(profile, name),
