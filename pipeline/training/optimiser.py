@@ -14,14 +14,20 @@ from pipeline.model.base import MLP
 KERNELS: dict[type[Optimizer], str] = {Adam: "_fused_adam_", AdamW: "_fused_adamw_"}
 
 
-def make(net: MLP, settings: Training) -> Optimizer:
+def make(net: MLP, settings: Training, momentum: float = 0.0) -> Optimizer:
     """AdamW, Adam or SGD on every parameter, with torch's fused kernels; betas and eps are torch's defaults.
 
     Lockstep needs no more than this: each member's loss depends on its own slice of a stacked parameter, and
     all three optimisers act on each entry alone.
+
+    Args:
+        net: a network or an ensemble.
+        settings: optimiser, learning rate and weight decay.
+        momentum: mu of SGD, M <- mu M + gradient and W <- W - learning rate * M; the others take none.
     """
     kind = {"adamw": AdamW, "adam": Adam, "sgd": SGD}[settings.optimiser]
-    return kind(net.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+    more = {"momentum": momentum} if momentum else {}
+    return kind(net.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True, **more)
 
 
 def bound(optimiser: Optimizer) -> Callable[[], None]:

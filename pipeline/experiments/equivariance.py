@@ -1,0 +1,176 @@
+"""Does training commute with a change of basis? (A claim of the paper that it has no experiment for.)"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Sequence
+from typing import ClassVar, Literal
+
+import pandas as pd
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pipeline import config
+from pipeline.config import Configuration
+from pipeline.data.dataset import Dataset
+from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.model.base import MLP
+from pipeline.model.ensemble import Ensemble
+from pipeline.results.rows import frame
+from pipeline.seeds import generator
+from pipeline.surgery.carried import Carried
+from pipeline.training import engine, measures, optimiser
+
+QUESTION = "Does training commute with a change of basis of the hidden layers?"
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+
+
+class Descent(config.Settings):
+    """A way to descend, by the name that it has in rows; what it leaves open is as in the experiment's settings."""
+
+    name: str = Field(min_length=1)
+    optimiser: Literal["adamw", "adam", "sgd"] | None = None
+    learning_rate: float | None = Field(default=None, gt=0)
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+
+
+class Descending(Member):
+    """A network trained by one of the descents."""
+
+    descent: Descent
+
+    @property
+    def label(self) -> str:
+        """The descent: in all else the networks of a repeat are alike."""
+        return self.descent.name
+
+
+class Settings(Plan):
+    """Decided here: the paper has no such experiment."""
+
+    spread: ClassVar[frozenset[str]] = frozenset({"data", "repeats", "descents"})
+
+    hidden: list[int] = Field(min_length=1)
+    epochs_before: int = Field(ge=1)  # of `epochs`, before the change of basis: so there are moments to carry
+    descents: list[Descent] = Field(min_length=1)
+    configuration: Configuration
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.epochs <= self.epochs_before:
+            raise ValueError(
+                f"epochs: {self.epochs} leave none after the change of basis (after {self.epochs_before})"
+            )
+        names = [descent.name for descent in self.descents]
+        if len(set(names)) < len(names):
+            raise ValueError(f"descents: {', '.join(names)} are not different names")
+        for descent in self.descents:
+            if descent.momentum and self.trained_by(descent).optimiser != "sgd":
+                raise ValueError(f"descents: {descent.name}: momentum {descent.momentum} is for sgd alone")
+        if self.configuration.activation == "tanh":
+            raise ValueError("configuration: standard tanh does not commute with a change of basis itself")
+        if self.matmul != "float32":
+            raise ValueError(f"matmul: {self.matmul} rounds in every precision alike; valid here is float32")
+        return self
+
+    def trained_by(self, descent: Descent) -> Settings:
+        """These settings with the optimiser and the learning rate of a descent."""
+        own = {"optimiser": descent.optimiser, "learning_rate": descent.learning_rate}
+        return self.model_copy(update={name: value for name, value in own.items() if value is not None})
+
+    def members(self) -> list[Descending]:
+        """Every descent of every repeat."""
+        return [
+            Descending(repeat=repeat, configuration=self.configuration, descent=descent)
+            for repeat in range(self.repeats)
+            for descent in self.descents
+        ]
+
+    def widths(self, member: Descending, features: int, classes: int) -> list[int]:
+        """The same for all."""
+        return [features, *self.hidden, classes]
+
+    def together(self, member: Descending) -> Hashable:
+        """The members of one descent: they share an optimiser."""
+        return member.label
+
+
+def run(
+    settings: Settings, members: Sequence[Descending], data: Sequence[Dataset], device: torch.device
+) -> pd.DataFrame:
+    """Train the members, turn copies of them with their moments, and train both on, in each precision."""
+    (images,) = (each.to(device) for each in data)
+    names = streams("equivariance", images.name, members)
+    networks = [settings.widths(member, images.features, images.classes) for member in members]
+    # The same in both precisions: a network that diverged in one is not observed in the other.
+    observed = Observations("equivariance", images.name, members, networks)
+    descent = members[0].descent
+    for precision, dtype in PRECISIONS.items():
+        ensemble = stacked(settings, members, names, images.features, images.classes, device).to(dtype)
+        made = optimiser.make(ensemble, settings.trained_by(descent), descent.momentum)
+        _both_orders(settings, ensemble, made, images, names, observed, precision)
+    return frame(observed.rows)
+
+
+def _both_orders(
+    settings: Settings,
+    ensemble: Ensemble,
+    descent: Optimizer,
+    data: Dataset,
+    names: Sequence[tuple[object, ...]],
+    observed: Observations,
+    precision: str,
+) -> None:
+    """Rotate-then-train beside train-then-rotate, from networks trained up to the change of basis.
+
+    A rotation changes no output, so train-then-rotate has the logits of training alone: what is measured is
+    epsilon between the networks that were never turned and those that were. At the change itself it is that of the
+    rotation.
+    """
+    size, before = settings.batch_size, settings.epochs_before
+    for epoch in engine.train(ensemble, descent, data, before, size, names):
+        observed.training(epoch, precision=precision)
+    # Together, so that the copied optimiser holds the copied parameters.
+    turned, turned_descent = copy.deepcopy((ensemble, descent))
+    turn(turned, turned_descent, bases(settings.hidden, names))
+    orders, left = [(*name, "turned") for name in names], settings.epochs - before
+    both = (
+        engine.train(net, its, data, left, size, orders)
+        for net, its in ((ensemble, descent), (turned, turned_descent))
+    )
+    for plain, other in zip(*both, strict=True):
+        place: dict[str, object] = {"epoch": before + plain.number, "precision": precision}
+        observed.stop(other.diverged, place)
+        if plain.number > 0:  # the epoch of the change was observed before it
+            observed.training(plain, **place)
+        z, changed = measures.logits(ensemble, data), measures.logits(turned, data)
+        observed.add({"phase": "turned", **place}, measures.function_change(z, changed, data.test.labels))
+
+
+def bases(hidden: Sequence[int], names: Sequence[tuple[object, ...]]) -> list[Tensor]:
+    """A random orthogonal Q for each hidden width n_l of each stream, [K, n_l, n_l], float64; one tensor a width."""
+    return [
+        torch.stack([_orthogonal(width, generator(*name, "basis", layer)) for name in names])
+        for layer, width in enumerate(hidden, start=1)
+    ]
+
+
+def _orthogonal(n: int, draw: torch.Generator) -> Tensor:
+    return torch.linalg.qr(torch.randn(n, n, generator=draw, dtype=torch.float64)).Q
+
+
+@torch.no_grad()
+def turn(net: MLP, descent: Optimizer, turns: Sequence[Tensor]) -> None:
+    """Change the basis of hidden widths 1, 2, ... by these Q_l [*K, n_l, n_l]; no output changes (METHOD section 2).
+
+        W_l <- Q_l^T W_l Q_{l-1}     b_l <- Q_l^T b_l     psi_l <- Q_l^T psi_l
+
+    with Q = I at the input and at the output. Momentum and Adam's first moment turn as their parameters do, Adam's
+    second moment by the squares of Q, which is no more than an approximation.
+    """
+    carried = Carried(net, 1, descent)
+    for layer, basis in enumerate(turns, start=1):
+        carried.rotate(basis.to(carried.weight), layer)
+    carried.commit()
