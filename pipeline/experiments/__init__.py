@@ -23,6 +23,7 @@ EXPERIMENTS = (
     "task_schedule",
     "sparsification",
     "timing",
+    "equivariance",
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.results.claims.equivariance import after_last
 from pipeline.results.claims.overabundance import against_static, arrivals
 from pipeline.results.claims.tanh_comparison import STANDARD
 from pipeline.results.divergence import completed, diverged
@@ -150,6 +151,19 @@ def _timing(rows: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
+def _equivariance(rows: pd.DataFrame) -> dict[str, Any]:
+    """By descent: accuracy in float32, and log10 of the mean epsilon after the last epoch in each precision."""
+    last = after_last(rows)
+    accuracy = select(last, measure="test_accuracy", precision="float32")
+    means = accuracy.groupby("configuration", sort=False)["value"].mean()
+    found: dict[str, dict[str, Any]] = {name: {"accuracy": _rounded(value, 2)} for name, value in _by_name(means)}
+    for precision in ("float32", "float64"):
+        epsilon = select(last, phase="turned", measure="epsilon", precision=precision)
+        for name, value in _by_name(epsilon.groupby("configuration", sort=False)["value"].mean()):
+            found[name][f"log10_epsilon_{precision}"] = _rounded(math.log10(value), 1) if value > 0 else None
+    return found
+
+
 _HEADLINES = {
     "sparsification": _sparsification,
     "task_schedule": _task_schedule,
@@ -159,4 +173,5 @@ _HEADLINES = {
     "abundance": _abundance,
     "width_transitions": _width_transitions,
     "timing": _timing,
+    "equivariance": _equivariance,
 }

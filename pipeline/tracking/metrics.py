@@ -34,7 +34,7 @@ def tabulate(rows: pd.DataFrame, headlines: tuple[str, ...]) -> pd.DataFrame:
     training, adapted = rows["phase"] == "training", rows["change"].notna()
     precision = rows["precision"].map(lambda name: "" if name == "float32" else f" {name}").astype("string")
     metric = rows["phase"] + precision + "/" + rows["measure"]
-    metric = metric.mask(training, rows["measure"].str.replace(r"^(train|test)_", r"\1/", regex=True))
+    metric = metric.mask(training, rows["measure"].str.replace(r"^(train|test)_", r"\1/", regex=True) + precision)
     metric = metric.mask(adapted, "by change in width" + precision + "/" + rows["measure"])
     stopped = rows["phase"] == "diverged"
     metric, value = metric.mask(stopped, "diverged/in epoch"), rows["value"].mask(stopped, rows["epoch"])

@@ -108,6 +108,18 @@ NOTES = {
         ),
         columns=("timed/training_seconds", "timed/testing_seconds", "timed/adapting_seconds"),
     ),
+    "equivariance": Note(
+        reading=(
+            "A run is a descent. After some epochs copies of its networks are turned into another basis with their"
+            " moments, and both are trained on: `turned/epsilon`, the distance between their logits, starts at the"
+            " change of basis (step = epoch). It should stay at rounding level for gradient descent and momentum"
+            " (about 1e-6 in float32, 1e-14 in float64) and grow to the size of the logits for Adam and AdamW, in"
+            " both precisions alike. `test/accuracy` is of the networks that were never turned. The parameters"
+            " `optimiser` and `learning_rate` are those of descents that have none of their own."
+        ),
+        columns=("turned/epsilon", "turned float64/epsilon", "test/accuracy", "repeats"),
+        logarithmic=("epsilon", "epsilon_scaled", "kl"),
+    ),
 }
 
 

@@ -144,6 +144,17 @@ def _timing(own: Any, case: Any, random: np.random.Generator) -> Iterator[Row]:
         yield from _values({"phase": "timed", "epoch": epoch}, values)
 
 
+def _equivariance(own: Any, member: Any, random: np.random.Generator) -> Iterator[Row]:
+    adaptive = own.trained_by(member.descent).optimiser != "sgd"
+    for precision, rounding in (("float32", 1e-6), ("float64", 1e-14)):
+        yield from _training(own, random, precision=precision)
+        for epoch in range(own.epochs_before, own.epochs + 1):
+            parted = adaptive and epoch > own.epochs_before
+            values = {"epsilon": random.lognormal() * (0.1 if parted else rounding), "delta_accuracy": 0.0}
+            values |= {"epsilon_scaled": values["epsilon"], "kl": values["epsilon"]}
+            yield from _values({"phase": "turned", "epoch": epoch, "precision": precision}, values)
+
+
 _OBSERVED = {
     "invariance": _invariance,
     "spectra": _spectra,
@@ -153,4 +164,5 @@ _OBSERVED = {
     "task_schedule": _task_schedule,
     "sparsification": _sparsification,
     "timing": _timing,
+    "equivariance": _equivariance,
 }

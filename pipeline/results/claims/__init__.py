@@ -13,4 +13,5 @@ CLAIMS = {
     "task_schedule": ("grows-with-tasks", "adaptive-beats-static", "bifurcation"),
     "sparsification": ("exact-sparsity",),
     "timing": ("cheap-adaptation",),
+    "equivariance": ("descent-equivariant",),
 }

@@ -15,6 +15,7 @@ from pipeline.experiments import EXPERIMENTS
 from pipeline.results.claims import (
     CLAIMS,
     abundance,
+    equivariance,
     invariance,
     sparsification,
     spectra,
@@ -39,6 +40,7 @@ JUDGES: dict[str, Callable[[pd.DataFrame], list[Verdict]]] = {
     "task_schedule": lambda rows: task_schedule.judge(rows, SCHEDULE, BASIS),
     "sparsification": lambda rows: sparsification.judge(rows, BASIS),
     "timing": lambda rows: timing.judge(rows, 30, BASIS),
+    "equivariance": lambda rows: equivariance.judge(rows, ["gradient descent", "momentum"], ["Adam", "AdamW"], BASIS),
 }
 LAST = {"repeat": 3}  # the repeat that diverges; of `timing`, which has no repeats, the case
 CASE = {"configuration": "train+test, prune"}
