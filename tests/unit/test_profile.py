@@ -138,11 +138,31 @@ def test_paper_times_as_the_protocol_does():
     assert (settings.columns, settings.configuration.label) == ("normal", "trainable, trainable+decay")
 
 
+def test_paper_has_the_experiment_that_the_claim_lacks():
+    """EXPERIMENTS has no row `equivariance`: what is common to all, the networks and repeats of `invariance`."""
+    experiments = load_profile("paper").experiments
+    settings, invariance = experiments["equivariance"], experiments["invariance"]
+    assert (settings.optimiser, settings.learning_rate, settings.weight_decay) == ("adamw", 1e-3, 1e-3)
+    assert (settings.batch_size, settings.psi_decay) == (48, 0.1)
+    assert (settings.data, settings.hidden, settings.repeats) == (["cifar10"], invariance.hidden, invariance.repeats)
+    assert (settings.epochs_before, settings.epochs) == (5, 15)
+    assert settings.configuration.label == "trainable, trainable+decay"
+    trained = {each.name: (settings.trained_by(each), each.momentum) for each in settings.descents}
+    assert {name: (own.optimiser, own.learning_rate, momentum) for name, (own, momentum) in trained.items()} == {
+        "gradient descent": ("sgd", 0.05, 0.0),
+        "momentum": ("sgd", 0.02, 0.9),
+        "Adam": ("adam", 1e-3, 0.0),
+        "AdamW": ("adamw", 1e-3, 0.0),
+    }
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_scaled_profiles_keep_all_configurations_and_proportions(name):
     paper, scaled = (load_profile(n).experiments["invariance"] for n in ("paper", name))
     assert scaled.configurations == paper.configurations
     assert sorted(scaled.changes) == sorted(-change for change in scaled.changes)
+    turned = [load_profile(n).experiments["equivariance"] for n in ("paper", name)]
+    assert turned[0].descents == turned[1].descents and turned[0].configuration == turned[1].configuration
 
 
 def changed(**changes):

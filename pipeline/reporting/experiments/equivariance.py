@@ -156,6 +156,7 @@ class _Part:
         return " ".join(sentences)
 
     def _series(self) -> dict[str, Line]:
-        cool, warm = cycle(COOL), cycle(WARM)
+        # Adam and AdamW all but coincide: dots of one on the line of the other show both.
+        cool, warm = cycle(COOL), cycle([WARM[0], WARM[2], WARM[1]])
         commuting = self._commuting(True)
         return {name: next(cool if name in commuting else warm) for name in self.descents}

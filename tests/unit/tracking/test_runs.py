@@ -63,3 +63,18 @@ def test_a_configuration_of_which_every_repeat_diverged(rows: pd.DataFrame, sett
 
 def test_every_experiment_has_a_note() -> None:
     assert set(NOTES) == set(EXPERIMENTS)
+
+
+def test_training_in_both_precisions_makes_two_curves() -> None:
+    rows, settings = made_rows.rows("equivariance"), made_rows.SETTINGS["equivariance"].model_dump()
+    runs = plan(rows, "p", settings, None)
+    for run in runs:
+        assert len({(name, step) for name, step, _ in run.metrics}) == len(run.metrics)
+    found = {name for name, _, _ in runs[0].metrics}
+    assert {"test/accuracy", "test/accuracy float64", "turned/epsilon", "turned float64/epsilon"} <= found
+    assert [run.tags["configuration"] for run in runs if run.tags["kind"] == "configuration"] == [
+        "gradient descent",
+        "momentum",
+        "Adam",
+        "AdamW",
+    ]

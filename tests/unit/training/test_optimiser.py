@@ -5,8 +5,9 @@ import torch
 from torch.optim import SGD, Adam, AdamW
 
 from pipeline import Ensemble, IsotropicMLP
+from pipeline.config import Training
 from pipeline.training.gradient import backward
-from pipeline.training.optimiser import bound
+from pipeline.training.optimiser import bound, make
 
 KINDS = {
     "adamw": lambda p: AdamW(p, lr=0.01, weight_decay=0.1, fused=True),
@@ -63,3 +64,20 @@ def test_the_kernel_is_taken_where_it_can_be(monkeypatch):
     bound(descent)()
     assert calls == [descent]
     assert all(float(state["step"]) == 1 for state in descent.state.values())
+
+
+def test_momentum_is_of_sgd_alone():
+    """Two steps by hand: M <- mu M + gradient, W <- W - rate M."""
+    values = {"repeats": 1, "epochs": 1, "batch_size": 1, "weight_decay": 0.0, "psi_decay": 0.1}
+    settings = {kind: Training(**values, optimiser=kind, learning_rate=0.1) for kind in ("sgd", "adam", "adamw")}
+    net = Ensemble([IsotropicMLP([6, 5, 3], seed=0)])
+    descent, w = make(net, settings["sgd"], momentum=0.5), net.affine[0].weight
+    before = w.detach().clone()
+    for gradient in (2.0, 3.0):
+        w.grad = torch.full_like(w, gradient)
+        descent.step()
+    torch.testing.assert_close(before - w.detach(), torch.full_like(w, 0.1 * (2.0 + 0.5 * 2.0 + 3.0)))
+    for kind in ("adam", "adamw"):
+        assert make(net, settings[kind]).defaults["lr"] == 0.1
+        with pytest.raises(TypeError, match="momentum"):
+            make(net, settings[kind], momentum=0.5)
