@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import pandas as pd
@@ -15,7 +16,7 @@ from torch.optim import Optimizer
 from pipeline import config
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, stacked, streams
 from pipeline.model.base import MLP
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
@@ -92,6 +93,18 @@ class Settings(Plan):
         """The same for all."""
         return [features, *self.hidden, classes]
 
+    def courses(self, member: Descending, data: Sequence[Size]) -> list[Course]:
+        """In each precision one network to the change of basis and two from there on, tested and then compared.
+
+        A step in float64 counts as one in float32: a course knows no precision of its steps.
+        """
+        (size,) = data
+        widths, left = self.widths(member, size.features, size.classes), self.epochs - self.epochs_before
+        epochs = len(PRECISIONS) * (self.epochs_before + 2 * left)
+        passes = (1 + FLOAT64_PASS) * (self.epochs_before + 1 + 2 * 2 * (left + 1)) * size.test
+        (course,) = self.trained(size, widths, [widths] * epochs)
+        return [replace(course, passes=passes)]
+
     def together(self, member: Descending) -> Hashable:
         """The members of one descent: they share an optimiser."""
         return member.label
@@ -106,11 +119,11 @@ def run(
     networks = [settings.widths(member, images.features, images.classes) for member in members]
     # The same in both precisions: a network that diverged in one is not observed in the other.
     observed = Observations("equivariance", images.name, members, networks)
-    descent = members[0].descent
+    chosen = members[0].descent
     for precision, dtype in PRECISIONS.items():
         ensemble = stacked(settings, members, names, images.features, images.classes, device).to(dtype)
-        made = optimiser.make(ensemble, settings.trained_by(descent), descent.momentum)
-        _both_orders(settings, ensemble, made, images, names, observed, precision)
+        descent = optimiser.make(ensemble, settings.trained_by(chosen), chosen.momentum)
+        _both_orders(settings, ensemble, descent, images, names, observed, precision)
     return frame(observed.rows)
 
 
@@ -123,11 +136,11 @@ def _both_orders(
     observed: Observations,
     precision: str,
 ) -> None:
-    """Rotate-then-train beside train-then-rotate, from networks trained up to the change of basis.
+    """Rotate-then-train beside train-then-rotate (METHOD section 2), from networks trained up to the change of basis.
 
-    A rotation changes no output, so train-then-rotate has the logits of training alone: what is measured is
-    epsilon between the networks that were never turned and those that were. At the change itself it is that of the
-    rotation.
+    A rotation changes no output, so train-then-rotate has the logits of training alone. What is measured (METHOD
+    section 10) is how far the networks that were turned are from those that never were; at the change itself, what
+    the rotation did.
     """
     size, before = settings.batch_size, settings.epochs_before
     for epoch in engine.train(ensemble, descent, data, before, size, names):

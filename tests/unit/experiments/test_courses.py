@@ -49,6 +49,8 @@ EPOCH = 1042  # steps over 50,000 samples in batches of 48, the last of 32
         ("invariance", 50, 51 * 10_000 + 3 * 12 * 10_000),
         # Dense, diagonalised and sparse; and 50 passes of 1, 32 and 1024 samples through two networks.
         ("sparsification", 25, 26 * 10_000 + 3 * 3 * 10_000 + 2 * 50 * 1057),
+        # In both precisions 5 epochs, then 10 of two networks; tested 6 and 2 * 11 times, and as often to compare.
+        ("equivariance", 2 * (5 + 2 * 10), 3 * (6 + 2 * 11 + 2 * 11) * 10_000),
     ],
 )
 def test_one_course_where_widths_stay(paper: Profile, name: str, epochs: int, tested: int) -> None:
