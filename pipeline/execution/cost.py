@@ -14,8 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-# Ensembles with more parameters pay for memory rather than for cache: a second slope of the optimiser's cost.
-IN_CACHE = 700_000
+from pipeline.execution.packing import PARAMETERS_IN_CACHE
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Shape:
             self.isotropic * (maps - 1),
             self.members * maps,
             stacked,
-            max(0, stacked - IN_CACHE),
+            max(0, stacked - PARAMETERS_IN_CACHE),  # the optimiser's cost is that of memory from there on
             products * self.rows,
             self.members * self.neurons * self.rows,
             self.isotropic * self.members * self.neurons * self.rows,

@@ -9,7 +9,7 @@ from typing import Any
 # Members of one ensemble on a CPU: so few that the parameters, gradients and moments of all stay in the cache
 # (700,000 parameters are 11 MB), and no more than share the cost of a step's small operations. All numbers here are
 # fixed, so that the same profile makes the same jobs on every machine.
-_PARAMETERS_TOGETHER = 700_000
+PARAMETERS_IN_CACHE = 700_000
 _MOST_TOGETHER = 32
 
 # What a step costs on a CPU, in microseconds, as measured with batches of 48 on one core: each map's small
@@ -43,7 +43,7 @@ def ensembles(settings: Any, features: int, classes: int, device: str) -> Iterat
 
 def most_together(widths: Sequence[int]) -> int:
     """How many networks of these widths, n_0 .. n_L, pay in one ensemble on a CPU."""
-    return max(1, min(_MOST_TOGETHER, _PARAMETERS_TOGETHER // _parameters(widths)))
+    return max(1, min(_MOST_TOGETHER, PARAMETERS_IN_CACHE // _parameters(widths)))
 
 
 def most_that_fit(widths: Sequence[int]) -> int:
