@@ -79,7 +79,7 @@ def lines(
         figure = NewFigure(figsize=(7.2, 3.9 if down == 1 else 1.3 + 2.1 * down), layout="constrained")
         axes = list(figure.subplots(down, across, sharey=True, squeeze=False).flat)
         for unused in axes[len(panels) :]:
-            unused.set_axis_off()
+            unused.remove()  # not only hidden: what a caller marks in all axes of the figure would show
         scale = _Decades.of(panels.values()) if measure.log else None
         for ax, (title, means) in zip(axes, panels.items(), strict=False):
             for index, (configuration, line) in enumerate(series.items()):
@@ -94,7 +94,7 @@ def lines(
                 ax.xaxis.get_major_locator().set_params(integer=True)
             if scale is not None:
                 scale.apply(ax)
-        for ax in axes[::across]:
+        for ax in axes[: len(panels) : across]:
             ax.set_ylabel(measure.label)
         figure.legend(handles=_keys(series), title=legend, loc="outside lower center", ncols=3)
     return figure
