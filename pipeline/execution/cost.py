@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipeline.execution.packing import PARAMETERS_IN_CACHE
+_PARAMETERS_IN_CACHE = 700_000  # with their gradients and moments 11 MB
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Shape:
             self.isotropic * (maps - 1),
             self.members * maps,
             stacked,
-            max(0, stacked - PARAMETERS_IN_CACHE),  # the optimiser's cost is that of memory from there on
+            max(0, stacked - _PARAMETERS_IN_CACHE),  # the optimiser's cost is that of memory from there on
             products * self.rows,
             self.members * self.neurons * self.rows,
             self.isotropic * self.members * self.neurons * self.rows,
