@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SHARDS = Path(".shards")
-
 
 def profile(name: str) -> Path:
     """The settings of a profile."""
@@ -44,6 +42,11 @@ def run_record(profile: str, experiment: str) -> Path:
 def report(profile: str) -> Path:
     """The folder of a profile's report; each experiment has a subfolder of tables and figures in it."""
     return Path("reports") / profile
+
+
+def lock(profile: str, experiment: str) -> Path:
+    """A file that is locked while an experiment is run."""
+    return Path("results") / profile / experiment / ".lock"
 
 
 @contextmanager

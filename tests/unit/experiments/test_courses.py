@@ -15,6 +15,7 @@ from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.model.base import MLP
 from pipeline.profile import Profile, load_profile
+from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.descent import Descent
 
 ROOT = Path(__file__).parents[3]
@@ -171,5 +172,5 @@ def _taken(
     with monkeypatch.context() as patch:
         patch.setattr(Descent, "__call__", counted)
         patch.setattr(MLP, "trace", followed)
-        experiment(name).run(settings, [member], data, torch.device("cpu"))
+        experiment(name).run(settings, [member], data, torch.device("cpu"), Checkpoints())
     return taken, sum(passed)
