@@ -7,8 +7,8 @@ An experiment is a module with
     run(settings, members, data, device, checkpoints) -> rows
                                                    train some members and observe them, on a round's data sets
 
-and its name in EXPERIMENTS. Rows of a member must not depend on which others it is run with. A run that was interrupted
-is begun again with the same arguments: what it has done since then is in the phases of `checkpoints`.
+and its name in EXPERIMENTS. Rows of a member must not depend on which others it is run with. An interrupted run is
+begun again with the same arguments, and goes on from what it has left in the phases of `checkpoints`.
 """
 
 from __future__ import annotations

@@ -115,10 +115,12 @@ class Phase:
         if self._total is not None:
             total.copy_(self._total)
         self._total = total
+        first = self._part
         for number, part in enumerate(parts):
-            if number >= self._part:
+            if number > first:  # at the first, `each` has seen to it
                 self._part = number
                 self._checkpoints.if_due()
+            if number >= first:
                 yield part
 
     def state(self) -> dict[str, Any]:

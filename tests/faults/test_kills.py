@@ -70,9 +70,7 @@ def test_workers(whole: pd.DataFrame, tmp_path: Path, tallies: list[Tally]) -> N
         working = [child for child in workers(pid) if "spawn_main" in " ".join(child.cmdline())]
         return draw.choice(working).pid if len(working) == 2 else None
 
-    kill_until_done(
-        lambda: stage(folder), victim, 4 * FACTOR, tally, folder, delay=(2, 7), draw=random.Random(2)
-    )
+    kill_until_done(lambda: stage(folder), victim, 4 * FACTOR, tally, folder, delay=(2, 7), draw=random.Random(2))
     assert tally.kills > 0
     pd.testing.assert_frame_equal(rows(folder), whole, check_exact=True)
     tallies.append(tally)
@@ -86,9 +84,7 @@ def test_the_stage(whole: pd.DataFrame, tmp_path: Path, tallies: list[Tally]) ->
         orphans[:] = [*orphans, *workers(pid)]
         return pid
 
-    kill_until_done(
-        lambda: stage(folder), victim, 4 * FACTOR, tally, folder, delay=(2, 9), draw=random.Random(3)
-    )
+    kill_until_done(lambda: stage(folder), victim, 4 * FACTOR, tally, folder, delay=(2, 9), draw=random.Random(3))
     assert tally.kills > 0
     assert gone(orphans), "workers outlive their stage"
     pd.testing.assert_frame_equal(rows(folder), whole, check_exact=True)
@@ -107,11 +103,15 @@ stages:
 def test_dvc(whole: pd.DataFrame, tmp_path: Path, tallies: list[Tally], how: signal.Signals) -> None:
     tally, folder = Tally(f"dvc, {how.name}"), workspace(tmp_path)
     (folder / "dvc.yaml").write_text(PIPELINE)
-    subprocess.run(["dvc", "init", "--quiet", "--no-scm"], cwd=folder, check=True, env=os.environ | {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])})
+    subprocess.run(
+        ["dvc", "init", "--quiet", "--no-scm"],
+        cwd=folder,
+        check=True,
+        env=os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])},
+    )
     draw = random.Random(int(how))
     for _ in range(2 * FACTOR):
-        process = start(folder, "dvc", "repro")
+        process, began = start(folder, "dvc", "repro"), time.time()
         while not [child for child in workers(process.pid) if "spawn_main" in " ".join(child.cmdline())]:
             assert process.poll() is None, process.communicate()[0]
             time.sleep(0.1)
@@ -121,7 +121,7 @@ def test_dvc(whole: pd.DataFrame, tmp_path: Path, tallies: list[Tally], how: sig
             break
         process.send_signal(how)
         tally.kills += 1
-        tally.lost.append(now - max(last_kept(folder), psutil.Process(family[0].pid).create_time() if family else now))
+        tally.lost.append(now - max(last_kept(folder), began))
         assert gone(family), "processes outlive dvc, and train on"
         process.communicate()
     output, _ = (process := start(folder, "dvc", "repro")).communicate()

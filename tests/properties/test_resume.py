@@ -70,7 +70,7 @@ def test_interrupted_anywhere_the_rows_are_the_same(name: str) -> None:
     job = Job(name)
     whole = job.run(every=float("inf"))
     job.run()
-    assert job.written > 5, "there are places to be interrupted at"
+    assert job.written > 4, "there are places to be interrupted at"
     draw = random.Random(name)
     for longest in (2, max(3, job.written // 3)):  # killed again and again, and now and then
         job.last, kills = None, 0

@@ -26,8 +26,8 @@ def repeats(name: str, data: str) -> list[tuple[object, ...]]:
 
 def initial(name: str, stream: tuple[object, ...]) -> Tensor:
     settings = validate(experiment(name).Settings, SMOKE[name] | {"repeats": 1}, "smoke")
-    net = network(settings, settings.members()[0], [64, 16, 16, 10], seed(*stream))
-    return torch.cat([affine.weight.detach().flatten() for affine in net.affine])
+    net = network(settings, settings.members()[0], [64, 64, 10], seed(*stream))
+    return net.affine[0].weight.detach().flatten()
 
 
 def order(stream: tuple[object, ...], epoch: int) -> Tensor:
