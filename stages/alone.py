@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import InputError
+
+_EVERY = 0.5  # seconds between looks at whether DVC is there
 
 
 @contextmanager
@@ -46,11 +50,15 @@ def end_with_dvc() -> None:
 def _wait_for_dvc() -> None:
     import psutil
 
-    for parent in psutil.Process().parents():
-        try:
-            name = " ".join(parent.cmdline()[:3])
-            if "dvc" in name and "stages." not in name:
-                parent.wait()
-                os.kill(os.getpid(), signal.SIGTERM)  # workers end with this process
-        except psutil.Error:
-            continue
+    # Between DVC and this process there may be a shell. Its own wait would not return for a process that has ended
+    # but that nobody has reaped, as in a container without an init.
+    dvc = next((parent for parent in psutil.Process().parents() if _is_dvc(parent)), None)
+    while dvc is not None:
+        time.sleep(_EVERY)
+        if not dvc.is_running() or dvc.status() == psutil.STATUS_ZOMBIE:
+            os.kill(os.getpid(), signal.SIGTERM)  # the workers end with this process
+
+
+def _is_dvc(process: Any) -> bool:
+    command = " ".join(process.cmdline()[:3])
+    return "dvc" in command and "stages." not in command

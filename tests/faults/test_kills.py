@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from faults import FACTOR, Tally, gone, kill_until_done, last_kept, rows, stage, start, workers, workspace
+from faults import FACTOR, Tally, family, gone, kill_until_done, last_kept, rows, stage, start, workers, workspace
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills are signals of POSIX")
 
@@ -66,11 +66,10 @@ def test_workers(whole: pd.DataFrame, tmp_path: Path, tallies: list[Tally]) -> N
     tally, folder = Tally("a worker"), workspace(tmp_path)
 
     def victim(pid: int, draw: random.Random) -> int | None:
-        # Not multiprocessing's tracker of resources, which does no work.
-        working = [child for child in workers(pid) if "spawn_main" in " ".join(child.cmdline())]
+        working = workers(pid)
         return draw.choice(working).pid if len(working) == 2 else None
 
-    kill_until_done(lambda: stage(folder), victim, 4 * FACTOR, tally, folder, delay=(2, 7), draw=random.Random(2))
+    kill_until_done(lambda: stage(folder), victim, 3 * FACTOR, tally, folder, delay=(0.5, 3), draw=random.Random(2))
     assert tally.kills > 0
     pd.testing.assert_frame_equal(rows(folder), whole, check_exact=True)
     tallies.append(tally)
@@ -81,10 +80,10 @@ def test_the_stage(whole: pd.DataFrame, tmp_path: Path, tallies: list[Tally]) ->
     orphans: list[psutil.Process] = []
 
     def victim(pid: int, draw: random.Random) -> int:
-        orphans[:] = [*orphans, *workers(pid)]
+        orphans[:] = [*orphans, *family(pid)]
         return pid
 
-    kill_until_done(lambda: stage(folder), victim, 4 * FACTOR, tally, folder, delay=(2, 9), draw=random.Random(3))
+    kill_until_done(lambda: stage(folder), victim, 3 * FACTOR, tally, folder, delay=(2, 9), draw=random.Random(3))
     assert tally.kills > 0
     assert gone(orphans), "workers outlive their stage"
     pd.testing.assert_frame_equal(rows(folder), whole, check_exact=True)
@@ -110,19 +109,22 @@ def test_dvc(whole: pd.DataFrame, tmp_path: Path, tallies: list[Tally], how: sig
         env=os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])},
     )
     draw = random.Random(int(how))
-    for _ in range(2 * FACTOR):
+    for _ in range(FACTOR):
         process, began = start(folder, "dvc", "repro"), time.time()
-        while not [child for child in workers(process.pid) if "spawn_main" in " ".join(child.cmdline())]:
+        while not workers(process.pid):
             assert process.poll() is None, process.communicate()[0]
             time.sleep(0.1)
         time.sleep(draw.uniform(0, 4))
-        family, now = workers(process.pid), time.time()
+        started, now = family(process.pid), time.time()
         if process.poll() is not None:
             break
-        process.send_signal(how)
+        if how == signal.SIGINT:
+            os.killpg(process.pid, how)  # as a terminal does
+        else:
+            process.send_signal(how)
         tally.kills += 1
         tally.lost.append(now - max(last_kept(folder), began))
-        assert gone(family), "processes outlive dvc, and train on"
+        assert gone(started), "processes outlive dvc, and train on"
         process.communicate()
     output, _ = (process := start(folder, "dvc", "repro")).communicate()
     assert process.returncode == 0, output

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ FACTOR = int(os.environ.get("FAULTS", "1"))
 _EXPERIMENT = {
     "data": ["digits"],
     "repeats": 4,
-    "epochs": 30,
+    "epochs": 60,
     "hidden": [32, 32],
     "threshold": 0.95,
     "batch_size": 16,
@@ -114,17 +115,41 @@ def last_kept(folder: Path) -> float:
     return max((path.stat().st_mtime for path in (folder / ".shards").glob("[!.]*")), default=0.0)
 
 
-def workers(of: int) -> list[psutil.Process]:
+def family(of: int) -> list[psutil.Process]:
     """The processes that were started by process `of`, and by those, and so on."""
     try:
-        return [child for child in psutil.Process(of).children(recursive=True) if child.is_running()]
+        return [child for child in psutil.Process(of).children(recursive=True) if _works(child)]
     except psutil.NoSuchProcess:
         return []
 
 
+def workers(of: int) -> list[psutil.Process]:
+    """Those of them that run jobs."""
+    found = []
+    for child in family(of):
+        with suppress(psutil.Error):
+            if "spawn_main" in " ".join(child.cmdline()):  # not multiprocessing's tracker of resources
+                found.append(child)
+    return found
+
+
 def gone(processes: list[psutil.Process], within: float = 5.0) -> bool:
-    """Whether all of these end by themselves within some seconds."""
-    return not psutil.wait_procs(processes, timeout=within)[1]
+    """Whether all of these end by themselves within some seconds, reaped or not."""
+    end = time.monotonic() + within
+    while left := [process for process in processes if _works(process)]:
+        if time.monotonic() > end:
+            for process in left:
+                process.kill()
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _works(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kill_until_done(

@@ -85,9 +85,12 @@ def test_grouping_and_processes_do_not_change_results(smoke, monkeypatch):
     monkeypatch.setattr(packing, "_MOST_TOGETHER", 2)
     execution = smoke.execution.model_copy(update={"runner": "processes", "workers": 2})
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    pieces = [table for _, table in runner.run(jobs.jobs(smoke, "invariance"), execution)]
+    listed = jobs.jobs(smoke, "invariance")
+    pieces = [table for _, table in runner.run(listed, execution)]
     assert len(pieces) == 4
     apart = _sorted(pd.concat(pieces))
+    backwards = [job.run(Store("other"), every=30) for job in reversed(listed)]
+    pd.testing.assert_frame_equal(_sorted(pd.concat(backwards)), apart, check_exact=True)  # to the last bit
     pd.testing.assert_frame_equal(together.drop(columns="value"), apart.drop(columns="value"))
     exact = (together["measure"] == "epsilon") & (together["change"] >= 0)  # these are rounding itself
     a, b = (t.loc[~exact.fillna(False), "value"].to_numpy(dtype=float) for t in (together, apart))
