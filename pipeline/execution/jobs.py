@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,7 @@ def absent(profile: Profile, name: str) -> dict[str, str]:
     return {each: reason for each, reason in reasons.items() if reason is not None}
 
 
+@cache
 def _code_version(name: str) -> str:
     root = Path(pipeline.__file__).parent
     files = [root / "seeds.py", *(root / "experiments" / f"{module}.py" for module in ("plan", name))]
