@@ -9,7 +9,7 @@ from typing import Any
 # Members of one ensemble on a CPU: no more than share the cost of a step's small operations. With two processes on
 # two cores a step of 3072-100-100-10 took 0.97, 0.95, 0.82 and 0.77 ms a network for 2, 4, 8 and 16 of them; with
 # larger jobs workers are idle at the end. All numbers are fixed, so that a profile makes the same jobs everywhere.
-_PARAMETERS_TOGETHER = 4_000_000
+_PARAMETERS_TOGETHER = 2_600_000
 _MOST_TOGETHER = 32
 
 # What a step costs on a CPU, in microseconds, as measured with batches of 48 on one core: each map's small
