@@ -77,6 +77,6 @@ def _experiment(name: str, settings: dict[str, Any], file: _File, origin: str) -
         if data not in file.data:
             known = ", ".join(file.data) or "none"
             raise InputError(
-                f"{origin}: experiments.{name}.data: {data!r} is not one of the profile's data sets, {known}"
+                f"{origin}: experiments.{name}.data: {data[:60]!r} is not one of the profile's data sets, {known}"
             )
     return checked

@@ -9,6 +9,7 @@ from pipeline import paths
 from pipeline.experiments import experiment
 from pipeline.profile import load_profile
 from pipeline.results import rows
+from pipeline.results.provenance import check_record
 from pipeline.results.records import read_json
 from pipeline.tracking import publish
 from stages import cli
@@ -28,7 +29,9 @@ def _analyse(profile: str, name: str) -> None:
 
     settings = load_profile(profile).settings(name)
     table = rows.read(paths.rows(profile, name), name)
-    record = read_json(paths.run_record(profile, name), dict, "dvc repro")
+    path = paths.run_record(profile, name)
+    record = read_json(path, dict, "dvc repro")
+    check_record(record, path)
     folder = paths.report(profile) / name
     render(name, experiment(name).QUESTION, table, settings, record, folder)
     for claim in json.loads((folder / "claims.json").read_text(encoding="utf-8")):

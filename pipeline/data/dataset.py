@@ -166,7 +166,7 @@ def absence(path: Path) -> str | None:
         reason = torch.load(path, mmap=True, weights_only=True).get("absent")
     except Exception:  # not there or damaged, which `load` says better
         return None
-    return None if reason is None else str(reason)
+    return " ".join(reason.split()) if isinstance(reason, str) else None
 
 
 def load(path: Path) -> Dataset:
@@ -199,6 +199,8 @@ def _load(whole: Path, path: Path, changed: int, size: int) -> Dataset:
 
 def _read(path: Path) -> Dataset:
     content = torch.load(path, mmap=True, weights_only=True)
+    if not isinstance(content, dict):
+        raise TypeError(f"{type(content).__name__}, no dict")
     return Dataset(
         name=content["name"],
         shape=tuple(content["shape"]),

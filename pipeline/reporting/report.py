@@ -13,7 +13,7 @@ from pipeline.reporting.style import COLOURS
 from pipeline.reporting.templates import template
 from pipeline.results.claims import CLAIMS as CLAIMED
 from pipeline.results.claims.base import Outcome
-from pipeline.results.provenance import absent, data_sets
+from pipeline.results.provenance import absent, check_record, data_sets
 from pipeline.results.records import need, read_json
 from pipeline.results.words import counted
 
@@ -74,7 +74,7 @@ def _record(path: Path) -> dict[str, Any]:
     """Where the results of an experiment came from."""
     record = read_json(path, dict, _MAKER)
     need(path, record, title=str, run=dict, seeds=list, report=dict)
-    need(path, record["run"], datasets=dict)
+    check_record(record["run"], path)
     for entry in record["seeds"]:
         need(path, entry, data=str, repeat=int, seed=int)
     return record

@@ -107,6 +107,19 @@ def absent(record: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(reason) for name, reason in found.items()}
 
 
+def check_record(record: Mapping[str, Any], path: Path) -> None:
+    """Check that the record of a run says what data sets it had, and which were absent.
+
+    Raises:
+        InputError: it does not; the line names `path`, the file that holds it.
+    """
+    try:
+        data_sets(record)
+        absent(record)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
 def environment() -> dict[str, str]:
     """Versions of the code, of Python and of the packages that matter, and the platform; no import, no torch."""
     return {
