@@ -41,6 +41,7 @@ Width = Annotated[int, Field(ge=1, le=WIDEST)]  # neurons of a layer
 Depth = Annotated[int, Field(ge=1, le=100)]  # hidden layers
 MOST_EPOCHS = 100_000
 EpochCount = Annotated[int, Field(ge=0, le=MOST_EPOCHS)]
+Name = Annotated[str, Field(min_length=1, max_length=64)]  # of a data set
 Samples = Annotated[int, Field(ge=1, le=100_000_000)]
 Widths = Annotated[list[Width], Field(min_length=1, max_length=100)]  # of the hidden layers
 Several = Annotated[list[Item], Field(min_length=1, max_length=1000), AfterValidator(_different)]

@@ -81,7 +81,8 @@ def jobs(profile: Profile, name: str) -> list[Job]:
     """
     from pipeline.execution.checks import check  # which needs the runner, and that the jobs
 
-    settings, device = profile.settings(name), resolve(profile.execution.device).type
+    settings, file = profile.settings(name), paths.profile(profile.name)
+    device = resolve(profile.execution.device, f"{file}: ").type
     listed, missing = [], absent(profile, name)
     sizes: dict[str, Size] = {}
     for names in settings.datasets():

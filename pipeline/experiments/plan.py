@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pipeline import config
-from pipeline.config import Configuration, Several
+from pipeline.config import Configuration, Name, Several
 from pipeline.model.ensemble import Ensemble
 from pipeline.model.network import IsotropicMLP
 from pipeline.seeds import seed
@@ -79,7 +79,7 @@ class Plan(config.Training):
     # Settings that say which networks there are rather than how one is trained: more of them keep the others.
     spread: ClassVar[frozenset[str]] = frozenset({"data", "repeats", "configurations"})
 
-    data: Several[str]
+    data: Several[Name]
 
     def datasets(self) -> list[tuple[str, ...]]:
         """The data sets of each round of the experiment; all members are trained in each round."""

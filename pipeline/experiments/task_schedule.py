@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from pipeline import config
-from pipeline.config import MOST_EPOCHS, Columns, Configuration, Depth, Samples, Several, Width
+from pipeline.config import MOST_EPOCHS, Columns, Configuration, Depth, Name, Samples, Several, Width
 from pipeline.data.dataset import Dataset
 from pipeline.data.tasks import Tasks, cut
 from pipeline.experiments import plan
@@ -33,7 +33,7 @@ class Phase(config.Settings):
     """Some epochs in which the loss counts only some tasks."""
 
     epochs: int = Field(ge=1, le=MOST_EPOCHS)
-    active: Several[str]
+    active: Several[Name]
 
 
 class Member(plan.Member):

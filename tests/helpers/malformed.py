@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import io
 import json
+import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 TRIED: Counter[str] = Counter()  # what was malformed -> how often; tests/properties/conftest.py prints it
@@ -32,6 +35,11 @@ VALUES = st.one_of(
         max_leaves=10,
     ),
 )
+
+
+def tries(count: int) -> settings:
+    """So many examples; as many times as the environment variable TIMES says."""
+    return settings(max_examples=count * int(os.environ.get("TIMES", "1")))
 
 
 def plain(content: Any) -> Any:
@@ -100,12 +108,13 @@ def refusal(main: Callable[[list[str]], None], *arguments: str) -> str | None:
     """The line with which a stage refuses its input, leaving every file as it was; None if it accepts it."""
     before, said, errors = files(), io.StringIO(), io.StringIO()
     try:
-        with redirect_stdout(said), redirect_stderr(errors):
+        with redirect_stdout(said), redirect_stderr(errors), warnings.catch_warnings(record=True) as warned:
             main(list(arguments))
     except SystemExit as ended:
         line = errors.getvalue()
         assert ended.code == 1, line
         assert line.startswith("error: ") and line.endswith("\n") and len(line.splitlines()) == 1, line
+        assert not warned, "a warning would be a further line"
         assert files() == before, "no partial output"
         return line
     except Accepted:

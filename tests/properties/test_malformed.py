@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from malformed import ODD, TRIED, VALUES, Place, at, damaged, deleted, kind, places, plain, refusal, replaced
+from malformed import ODD, TRIED, VALUES, Place, at, damaged, deleted, kind, places, plain, refusal, replaced, tries
 
 from pipeline.errors import InputError
 from pipeline.profile import Profile, load_profile
@@ -80,7 +80,7 @@ def test_what_is_not_malformed_is_accepted(name: str) -> None:
         assert isinstance(read(content), Profile)
 
 
-@settings(max_examples=350)
+@tries(350)
 @given(PLACE, VALUES)
 def test_any_value_anywhere_is_accepted_or_refused_in_one_line(where: tuple[str, Place], value: Any) -> None:
     name, place = where
@@ -92,7 +92,7 @@ def test_any_value_anywhere_is_accepted_or_refused_in_one_line(where: tuple[str,
         assert all(str(part) in str(found) for part in place[:2] if place[0] == "experiments")
 
 
-@settings(max_examples=150)
+@tries(150)
 @given(PLACE)
 def test_a_required_key_cannot_be_left_out(where: tuple[str, Place]) -> None:
     name, place = where
@@ -104,7 +104,7 @@ def test_a_required_key_cannot_be_left_out(where: tuple[str, Place]) -> None:
         assert isinstance(found, InputError) and place[-1] in str(found)
 
 
-@settings(max_examples=100)
+@tries(100)
 @given(PLACE, st.sampled_from(["epoch", "a.b", "-", "", "x" * 65, "../x", "a\nb", 1, None, True]))
 def test_a_key_that_is_none_is_refused(where: tuple[str, Place], key: Any) -> None:
     name, place = where
@@ -119,7 +119,7 @@ def _is_mapping(name: str, place: Place) -> bool:
     return isinstance(at(PROFILES[name], place), dict)
 
 
-@settings(max_examples=60)
+@tries(60)
 @given(PLACE.filter(lambda where: isinstance(where[1][-1], str)))
 def test_a_key_that_is_there_twice_is_refused(where: tuple[str, Place]) -> None:
     name, place = where
@@ -137,13 +137,13 @@ def test_a_key_that_is_there_twice_is_refused(where: tuple[str, Place]) -> None:
 FRAGMENTS = st.text(st.sampled_from("[]{}:,&*!|>-\"'#%@? \n\tab1.<~=é"), max_size=40)
 
 
-@settings(max_examples=150)
+@tries(150)
 @given(st.binary(max_size=100) | FRAGMENTS.map(str.encode))
 def test_what_is_no_profile_is_refused(content: bytes) -> None:
     refused(content)
 
 
-@settings(max_examples=350)
+@tries(350)
 @given(st.sampled_from(list(TEXTS)).flatmap(lambda name: damaged(TEXTS[name])) | st.deferred(lambda: INSERTED))
 def test_a_damaged_profile_is_accepted_or_refused_in_one_line(content: bytes) -> None:
     read(content)
@@ -167,7 +167,7 @@ STAGES = {
 }
 
 
-@settings(max_examples=60)
+@tries(60)
 @given(st.sampled_from(list(STAGES)), st.sampled_from(PLACES["smoke"]), st.sampled_from(ODD))
 def test_every_stage_reads_it_first(stage: str, place: Place, value: Any) -> None:
     if place[-1] in NULLABLE or kind(value) == kind(at(PROFILES["smoke"], place)):
@@ -179,7 +179,7 @@ def test_every_stage_reads_it_first(stage: str, place: Place, value: Any) -> Non
     assert line is not None and line.startswith(f"error: {FILE}: {dotted(place)}: ")
 
 
-@settings(max_examples=60)
+@tries(60)
 @given(st.sampled_from(list(STAGES)), st.text(max_size=80) | st.sampled_from(["../x", "/etc/passwd", "x" * 300]))
 def test_any_name_of_a_profile_is_one_line(stage: str, name: str) -> None:
     TRIED["names refused by stages"] += 1

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from malformed import TRIED, VALUES, accept, damaged, deleted, files, places, put, refusal, replaced
+from malformed import TRIED, VALUES, accept, damaged, deleted, files, places, put, refusal, replaced, tries
 from PIL import Image
 
 from pipeline import paths
@@ -143,7 +143,7 @@ def test_code_in_a_pickle_is_not_run(content: bytes, whole: Whole) -> None:
     Path("executed").unlink()
 
 
-@settings(max_examples=150)
+@tries(150)
 @given(st.data())
 def test_a_damaged_data_set_is_refused(whole: Whole, data: st.DataObject) -> None:
     """Unless what is damaged is not what it holds: an archive has gaps."""
@@ -152,7 +152,7 @@ def test_a_damaged_data_set_is_refused(whole: Whole, data: st.DataObject) -> Non
         assert refused or dataset.load(DATA).provenance["checksum"].encode() in whole[RECORD]
 
 
-@settings(max_examples=200)
+@tries(200)
 @given(st.data())
 def test_damaged_rows_are_refused(whole: Whole, data: st.DataObject) -> None:
     """Unless they say the same as before."""
@@ -203,7 +203,7 @@ NO_RECORD = [b"", b"[" * 100_000, b"NaN", b'"\\ud800"', b"\xff", b"null", b"9" *
 JSON_TEXT = st.text(st.sampled_from('[]{},:"\\u018dE+-.truefalsN \n'), max_size=40).map(str.encode)
 
 
-@settings(max_examples=300)
+@tries(300)
 @given(st.data())
 def test_malformed_records_are_refused_or_make_a_whole_page(whole: Whole, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(list(READ_BY)))
@@ -225,7 +225,7 @@ def test_what_is_no_record_is_refused(path: Path, content: bytes, whole: Whole) 
     paths.report("mine").joinpath("index.html").unlink(missing_ok=True)
 
 
-@settings(max_examples=100)
+@tries(100)
 @given(st.data())
 def test_damaged_images_are_refused_or_read_whole(whole: Whole, data: st.DataObject) -> None:
     content, made = data.draw(damaged(whole[PICTURE]) | st.binary(max_size=200)), paths.dataset("mine", "pictures")
