@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import InputError
+from pipeline.paths import NAME
 
 IntrinsicLength = Literal["none", "constant", "trainable"]
 Compensation = Literal["none", "constant", "trainable", "trainable+decay", "expectation"]
@@ -41,7 +42,8 @@ Width = Annotated[int, Field(ge=1, le=WIDEST)]  # neurons of a layer
 Depth = Annotated[int, Field(ge=1, le=100)]  # hidden layers
 MOST_EPOCHS = 100_000
 EpochCount = Annotated[int, Field(ge=0, le=MOST_EPOCHS)]
-Name = Annotated[str, Field(min_length=1, max_length=64)]  # of a data set
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]  # of a data set
+Place = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]  # a path or an address
 Samples = Annotated[int, Field(ge=1, le=100_000_000)]
 Widths = Annotated[list[Width], Field(min_length=1, max_length=100)]  # of the hidden layers
 Several = Annotated[list[Item], Field(min_length=1, max_length=1000), AfterValidator(_different)]
@@ -60,7 +62,7 @@ class Data(Settings):
     """Where a data set comes from."""
 
     source: Source
-    root: str = Field(default="datasets", min_length=1)  # folder that the source reads, or downloads to
+    root: Place = "datasets"  # folder that the source reads, or downloads to
     download: bool = False
     optional: bool = False  # one that cannot be had is left out, with a note in the report, and is no error
 
@@ -68,9 +70,11 @@ class Data(Settings):
 class Execution(Settings):
     """How jobs are run. None of it changes a result beyond rounding."""
 
-    runner: Literal["serial", "processes"]
+    runner: Literal["serial", "processes", "ray"]
     workers: int = Field(ge=0, le=1024)  # 0: one per core
     device: Literal["auto", "cpu", "cuda"]
+    shards: Place = ".shards"  # of results and checkpoints: a folder, or an fsspec URL
+    checkpoint_seconds: float = Field(default=30.0, gt=0)  # between checkpoints: as much work is lost at the most
 
 
 class Training(Settings):

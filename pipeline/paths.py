@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SHARDS = Path(".shards")
+NAME = "[A-Za-z0-9][A-Za-z0-9._+-]{0,63}"  # as a pattern, and in words
 NAMES = "1 to 64 letters, digits, dots, + - and _, a letter or digit first"
 
 
 def is_name(text: str) -> bool:
     """Whether this can name a profile, a data set or a setting: it becomes part of file names."""
-    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", text) is not None
+    return re.fullmatch(NAME, text) is not None
 
 
 def profile(name: str) -> Path:
@@ -51,6 +51,11 @@ def run_record(profile: str, experiment: str) -> Path:
 def report(profile: str) -> Path:
     """The folder of a profile's report; each experiment has a subfolder of tables and figures in it."""
     return Path("reports") / profile
+
+
+def lock(profile: str, experiment: str) -> Path:
+    """A file that is locked while an experiment is run."""
+    return Path("results") / profile / experiment / ".lock"
 
 
 @contextmanager

@@ -17,17 +17,22 @@ from pipeline.results import headlines, rows
 from pipeline.results.provenance import describe, environment
 from pipeline.tracking import publish
 from stages import cli
+from stages.alone import alone, end_with_dvc
 
 _PUBLISH_EVERY = 60.0  # seconds; finished runs appear in MLflow while others go on
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the jobs that have no shard yet, and collect all shards into rows and headline numbers."""
+    """Run the jobs that have no result yet, and collect all results into rows and headline numbers."""
     parser = cli.parser("Run an experiment of a profile.")
     parser.add_argument("experiment", metavar="EXPERIMENT", help="an experiment of the profile")
     options = parser.parse_args(arguments)
+    end_with_dvc()
     with cli.clear_errors():
-        _run(load_profile(options.profile), options.experiment)
+        profile = load_profile(options.profile)
+        profile.settings(options.experiment)  # an experiment that is not there has no lock
+        with alone(paths.lock(profile.name, options.experiment)):
+            _run(profile, options.experiment)
 
 
 def _run(profile: Profile, name: str) -> None:
@@ -35,10 +40,14 @@ def _run(profile: Profile, name: str) -> None:
     from pipeline.device import resolve
     from pipeline.execution import jobs, planned, runner, throughput
     from pipeline.execution.sizes import sizes
+    from pipeline.execution.store import Store
 
     started, settings = time.monotonic(), profile.settings(name).model_dump()
     listed = jobs.jobs(profile, name)
-    tables = {job.key: rows.read(job.shard) for job in listed if job.shard.exists()}
+    store = Store(profile.execution.shards)
+    store.tidy(f"{job.key}.parquet" for job in listed)
+    found = {job.key: job.result(store) for job in listed}
+    tables = {key: table for key, table in found.items() if table is not None}
     missing = [job for job in listed if job.key not in tables]
     published = time.monotonic()
     with tqdm(total=len(listed), initial=len(tables), desc=name, unit="job", disable=None) as progress:

@@ -35,22 +35,19 @@ class Tasks:
         """The number of inputs of all tasks."""
         return self.inputs[-1].stop
 
-    def batches(self, orders: Sequence[Tensor | None], size: int) -> Iterator[tuple[list[Tensor], Tensor]]:
-        """Training batches of `size` samples of each task that has an order; a last, shorter one is dropped.
+    def gather(self, indices: Sequence[Tensor | None]) -> tuple[list[Tensor], Tensor]:
+        """Training images by number, of each task that is wanted.
 
         Args:
-            orders: for each task int64 [K, N], or None if it is not wanted. Rows that no loss sees change no
+            indices: for each task int64 [K, B], or None if it is not wanted. Rows that no loss sees change no
                 gradient, since the samples of a batch do not meet.
-            size: B.
 
-        Yields:
+        Returns:
             for each task that is wanted its inputs [K, B, D_t], overwritten by the next batch; and the labels of all
             of them, [K, T * B], one task after the other, which count from 0 within each task's block.
         """
-        wanted = [(part, order) for part, order in zip(self._parts, orders, strict=True) if order is not None]
-        for start in range(0, wanted[0][1].shape[1] - size + 1, size):
-            parts = [part.gather(order[:, start : start + size]) for part, order in wanted]
-            yield [x for x, _ in parts], torch.cat([y for _, y in parts], dim=1)
+        batches = [part.gather(own) for part, own in zip(self._parts, indices, strict=True) if own is not None]
+        return [x for x, _ in batches], torch.cat([y for _, y in batches], dim=1)
 
     def test(self, task: int) -> Iterator[Tensor]:
         """The test images of a task in their order, [n, D_t], each overwritten by the next."""

@@ -29,15 +29,32 @@ def check(profile: Profile, name: str, sizes: Mapping[str, Size], device: str) -
         device: "cpu" or "cuda".
 
     Raises:
-        InputError: a batch is larger than a training set, or the jobs that run at once do not fit into memory.
+        InputError: a batch is larger than a training set, the jobs that run at once do not fit into memory, or
+            results are to be kept in a kind of place that is not known.
     """
     settings, where = profile.settings(name), f"{paths.profile(profile.name)}: experiments.{name}"
     for data, size in sizes.items():
         if settings.batch_size > size.train:
             there = f"{data} has {size.train} training images; valid are 1 to {size.train}"
             raise InputError(f"{where}.batch_size: {settings.batch_size}, but {there}")
+    _check_address(f"{paths.profile(profile.name)}: execution.shards", profile.execution.shards)
+    if profile.execution.runner == "ray":
+        return  # whose machines are others
     needed = [_PROCESS + job.memory for job in plan(settings, sizes, device)]
     _check_memory(where, needed, workers(profile.execution, len(needed), device), memory(device))
+
+
+def _check_address(where: str, address: str) -> None:
+    """Raise InputError if results are to be kept somewhere that cannot be written from here."""
+    protocol, remote, _ = address.partition("://")
+    if remote:
+        from fsspec import get_filesystem_class
+
+        try:
+            get_filesystem_class(protocol)
+        except (ValueError, ImportError) as error:
+            valid = "valid is a folder, or an address such as s3://bucket/shards"
+            raise InputError(f"{where}: {address!r}: {' '.join(str(error).split())}; {valid}") from error
 
 
 def _check_memory(where: str, needed: Sequence[int], at_once: int, there: int) -> None:

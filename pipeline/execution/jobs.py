@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from pipeline import paths
 from pipeline.data import dataset
 from pipeline.device import resolve
 from pipeline.execution.packing import ensembles
+from pipeline.execution.store import Store
 from pipeline.experiments import experiment
 from pipeline.experiments.plan import Size
 from pipeline.profile import Profile
 from pipeline.results import rows
+from pipeline.training.checkpoint import Checkpoints
 
 # What a result depends on: the code below, not that which draws tables.
 _SOURCES = ("data", "model", "surgery", "training")
@@ -59,16 +62,30 @@ class Job:
         }
         return hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=16).hexdigest()
 
-    @property
-    def shard(self) -> Path:
-        """Where its rows are kept, whole or not at all."""
-        return paths.SHARDS / f"{self.key}.parquet"
+    def result(self, store: Store) -> pd.DataFrame | None:
+        """The rows that it has left in a store; None if it has not been run to its end."""
+        content = store.read(f"{self.key}.parquet")
+        return None if content is None else rows.from_bytes(content)
 
-    def run(self) -> pd.DataFrame:
-        """Train and measure; write the shard and give its rows."""
+    def run(self, store: Store, every: float) -> pd.DataFrame:
+        """Train and measure, from the last checkpoint on if there is one; leave the rows in the store, and give them.
+
+        Args:
+            store: of results and checkpoints.
+            every: seconds between checkpoints.
+
+        Raises:
+            InputError: a data set is gone or damaged.
+            OSError: the store cannot be written.
+        """
         data, device = [dataset.load(path) for path in self.data], torch.device(self.device)
-        table = experiment(self.experiment).run(self.settings, self.members, data, device)
-        rows.write(table, self.shard)
+        if (done := self.result(store)) is not None:
+            return done  # by a worker that was killed, or cut off, before it could say so
+        name = f"{self.key}.checkpoint"
+        checkpoints = Checkpoints(partial(store.write, name), store.read(name), every)
+        table = experiment(self.experiment).run(self.settings, self.members, data, device, checkpoints)
+        store.write(f"{self.key}.parquet", rows.to_bytes(table))
+        store.remove(name)
         return table
 
 
@@ -109,6 +126,7 @@ def absent(profile: Profile, name: str) -> dict[str, str]:
     return {each: reason for each, reason in reasons.items() if reason is not None}
 
 
+@cache
 def _code_version(name: str) -> str:
     root = Path(pipeline.__file__).parent
     files = [root / "seeds.py", *(root / "experiments" / f"{module}.py" for module in ("plan", name))]

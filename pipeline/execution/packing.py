@@ -6,9 +6,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-# Members of one ensemble on a CPU: no more than share the cost of a step's small operations. With two processes on two
-# cores a step of 3072-100-100-10 took 0.97, 0.95, 0.82 and 0.77 ms a network for 2, 4, 8 and 16 of them; larger jobs
-# leave workers idle at the end. All numbers here are fixed, so that the same profile makes the same jobs everywhere.
+# Members of one ensemble on a CPU: no more than share the cost of a step's small operations. With two processes on
+# two cores a step of 3072-100-100-10 took 0.97, 0.95, 0.82 and 0.77 ms a network for 2, 4, 8 and 16 of them; with
+# larger jobs workers are idle at the end. All numbers are fixed, so that a profile makes the same jobs everywhere.
 _PARAMETERS_TOGETHER = 4_000_000
 _MOST_TOGETHER = 32
 
@@ -38,7 +38,7 @@ def ensembles(settings: Any, features: int, classes: int, device: str) -> Iterat
         widths = [tuple(settings.widths(member, features, classes)) for member in group]
         for padded, members in _padded(group, widths):
             most = most_that_fit(padded) if device == "cuda" else most_together(padded)
-            yield from _evenly(members, most)
+            yield from (tuple(members[start : start + most]) for start in range(0, len(members), most))
 
 
 def most_together(widths: Sequence[int]) -> int:
@@ -53,13 +53,6 @@ def most_that_fit(widths: Sequence[int]) -> int:
     free, _ = torch.cuda.mem_get_info()
     own = _PARAMETER_BYTES * _parameters(widths) + _LAYER_BYTES * sum(widths)
     return max(1, int(_SHARE_OF_MEMORY * free / own))
-
-
-def _evenly(members: Sequence[Any], most: int) -> Iterator[tuple[Any, ...]]:
-    """As few parts as do, of sizes as equal as can be: workers that begin together then end together."""
-    parts = -(-len(members) // most)
-    bounds = [len(members) * number // parts for number in range(parts + 1)]
-    yield from (tuple(members[start:end]) for start, end in pairwise(bounds))
 
 
 def _padded(members: Sequence[Any], widths: Sequence[tuple[int, ...]]) -> Iterator[tuple[tuple[int, ...], list[Any]]]:

@@ -4,9 +4,11 @@ An experiment is a module with
 
     QUESTION                                       one sentence
     class Settings(Plan)                           what a profile decides, and the members that follow from it
-    run(settings, members, data, device) -> rows   train some members and observe them, on a round's data sets
+    run(settings, members, data, device, checkpoints) -> rows
+                                                   train some members and observe them, on a round's data sets
 
-and its name in EXPERIMENTS. Rows of a member must not depend on which others it is run with.
+and its name in EXPERIMENTS. Rows of a member must not depend on which others it is run with. An interrupted run is
+begun again with the same arguments, and goes on from what it has left in the phases of `checkpoints`.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.widths import resize
 from pipeline.training import engine, optimiser
+from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "Does the accuracy of a network depend on the width it started with, or only on the width it ends with?"
 
@@ -85,7 +86,13 @@ class Settings(Plan):
         return member.start, member.end
 
 
-def run(settings: Settings, members: Sequence[Pair], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
+def run(
+    settings: Settings,
+    members: Sequence[Pair],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
+) -> pd.DataFrame:
     """Train the members of one pair, changing their widths from the output to the input before each epoch."""
     (images,) = (each.to(device) for each in data)
     start, end = members[0].start, members[0].end
@@ -93,20 +100,20 @@ def run(settings: Settings, members: Sequence[Pair], data: Sequence[Dataset], de
     ensemble = stacked(settings, members, names, images.features, images.classes, device)
     observed = Observations("abundance", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
-    accuracies = []
+    phase = checkpoints.phase("training", observed)
     for epoch in engine.train(
-        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul
+        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
     ):
         place = {"epoch": epoch.number, "end": end, "precision": "float32"}
         observed.training(epoch, end=end)
         for layer in range(1, ensemble.depth):
             width = torch.full((len(members),), ensemble.widths[layer])
             observed.add({"phase": "training", "layer": layer, **place}, {"width": width})
-        accuracies.append(epoch.test_accuracy)
         target = settings.scheduled(start, end, epoch.number + 1)
         for layer in range(ensemble.depth - 1, 0, -1):
             columns = [generator(*name, "columns", layer, epoch.number + 1) for name in names]
             resize(ensemble, layer, target, settings.columns, descent, columns)
-    best = torch.stack(accuracies).amax(0)
-    observed.add({"phase": "final", **place}, {"accuracy": accuracies[-1], "best_accuracy": best})
+    accuracies = observed.history("test_accuracy")
+    place = {"epoch": settings.epochs, "end": end, "precision": "float32"}
+    observed.add({"phase": "final", **place}, {"accuracy": accuracies[:, -1], "best_accuracy": accuracies.amax(1)})
     return frame(observed.rows)

@@ -22,7 +22,9 @@ from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.carried import Carried
+from pipeline.surgery.restack import restack, unstack
 from pipeline.training import engine, measures, optimiser
+from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "Does training commute with a change of basis of the hidden layers?"
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
@@ -111,7 +113,11 @@ class Settings(Plan):
 
 
 def run(
-    settings: Settings, members: Sequence[Descending], data: Sequence[Dataset], device: torch.device
+    settings: Settings,
+    members: Sequence[Descending],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
 ) -> pd.DataFrame:
     """Train the members, turn copies of them with their moments, and train both on, in each precision."""
     (images,) = (each.to(device) for each in data)
@@ -119,46 +125,50 @@ def run(
     networks = [settings.widths(member, images.features, images.classes) for member in members]
     # The same in both precisions: a network that diverged in one is not observed in the other.
     observed = Observations("equivariance", images.name, members, networks)
-    chosen = members[0].descent
     for precision, dtype in PRECISIONS.items():
         ensemble = stacked(settings, members, names, images.features, images.classes, device).to(dtype)
-        descent = optimiser.make(ensemble, settings.trained_by(chosen), chosen.momentum)
-        _both_orders(settings, ensemble, descent, images, names, observed, precision)
+        _both_orders(settings, members[0].descent, ensemble, images, names, observed, precision, checkpoints)
     return frame(observed.rows)
 
 
 def _both_orders(
     settings: Settings,
+    chosen: Descent,
     ensemble: Ensemble,
-    descent: Optimizer,
     data: Dataset,
     names: Sequence[tuple[object, ...]],
     observed: Observations,
     precision: str,
+    checkpoints: Checkpoints,
 ) -> None:
     """Rotate-then-train beside train-then-rotate (METHOD section 2), from networks trained up to the change of basis.
 
     A rotation changes no output, so train-then-rotate has the logits of training alone. What is measured (METHOD
     section 10) is how far the networks that were turned are from those that never were; at the change itself, what
-    the rotation did.
+    the rotation did. Both are trained in one ensemble, the turned ones as its second half.
     """
-    size, before = settings.batch_size, settings.epochs_before
-    for epoch in engine.train(ensemble, descent, data, before, size, names):
+
+    def make(net: MLP) -> Optimizer:
+        return optimiser.make(net, settings.trained_by(chosen), chosen.momentum)
+
+    size, before, descent = settings.batch_size, settings.epochs_before, make(ensemble)
+    phase = checkpoints.phase(f"before in {precision}", observed)
+    for epoch in engine.train(ensemble, descent, data, before, size, names, phase=phase):
         observed.training(epoch, precision=precision)
     # Together, so that the copied optimiser holds the copied parameters.
     turned, turned_descent = copy.deepcopy((ensemble, descent))
     turn(turned, turned_descent, bases(settings.hidden, names))
-    orders, left = [(*name, "turned") for name in names], settings.epochs - before
-    both = (
-        engine.train(net, its, data, left, size, orders)
-        for net, its in ((ensemble, descent), (turned, turned_descent))
-    )
-    for plain, other in zip(*both, strict=True):
-        place: dict[str, object] = {"epoch": before + plain.number, "precision": precision}
+    parts = [*unstack(ensemble, descent, make), *unstack(turned, turned_descent, make)]
+    both, both_descent = restack(parts, make)
+    orders, left = 2 * [(*name, "turned") for name in names], settings.epochs - before
+    phase = checkpoints.phase(f"turned in {precision}", observed, needed=False)
+    for epoch in engine.train(both, both_descent, data, left, size, orders, phase=phase):
+        plain, other = epoch.halves()
+        place: dict[str, object] = {"epoch": before + epoch.number, "precision": precision}
         observed.stop(other.diverged, place)
-        if plain.number > 0:  # the epoch of the change was observed before it
+        if epoch.number > 0:  # the epoch of the change was observed before it
             observed.training(plain, **place)
-        z, changed = measures.logits(ensemble, data), measures.logits(turned, data)
+        z, changed = measures.logits(both, data).chunk(2)
         observed.add({"phase": "turned", **place}, measures.function_change(z, changed, data.test.labels))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -20,6 +20,7 @@ from pipeline.seeds import generator
 from pipeline.surgery.diagonalise import diagonalise
 from pipeline.surgery.widths import grow, prune
 from pipeline.training import engine, measures, optimiser
+from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "How far do the logits of a trained network move when a layer is diagonalised, grown or pruned?"
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
@@ -69,42 +70,61 @@ class Settings(Plan):
         return [*courses, replace(last, passes=last.passes + (1 + FLOAT64_PASS) * passes)]
 
 
-def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
+def run(
+    settings: Settings,
+    members: Sequence[Member],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
+) -> pd.DataFrame:
     """Train the members, then change the width of a fresh copy of each in every way, without retraining."""
     (images,) = (each.to(device) for each in data)
     names = streams("invariance", images.name, members)
     ensemble = stacked(settings, members, names, images.features, images.classes, device)
     observed = Observations("invariance", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
+    phase = checkpoints.phase("training", observed)
     for epoch in engine.train(
-        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul
+        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
     ):
         observed.training(epoch)
     for precision, dtype in PRECISIONS.items():
-        trained = copy.deepcopy(ensemble).to(dtype)
-        for place, values in _changes(settings, trained, images, names):
-            observed.add(place | {"epoch": settings.epochs, "precision": precision}, values)
+        changing = _Changing(settings, copy.deepcopy(ensemble).to(dtype), images, names)
+        place: dict[str, object] = {"epoch": settings.epochs, "precision": precision}
+        observed.add({"phase": "baseline", **place}, changing.baseline())
+        for change in checkpoints.phase(f"changes in {precision}", observed).each([0, *settings.changes]):
+            observed.add({"phase": "adapted", "change": change, **place}, changing.by(change))
     return frame(observed.rows)
 
 
-def _changes(
-    settings: Settings, trained: Ensemble, data: Dataset, names: Sequence[tuple[object, ...]]
-) -> Iterator[tuple[dict[str, object], dict[str, Tensor]]]:
-    """The baseline, and each change of width from a fresh copy of the trained networks."""
-    layer, labels = settings.layer, data.test.labels
-    before, sigma = measures.logits(trained, data), measures.sigma_sum(trained, layer)
-    yield {"phase": "baseline"}, {"accuracy": measures.accuracy(before, labels), "sigma_sum": sigma}
-    # Only where a member needs them: they are many.
-    inputs = measures.Sample(data, settings.expectation_samples, before.dtype) if trained.expects.any() else None
-    for change in [0, *settings.changes]:
-        changed = copy.deepcopy(trained)
+class _Changing:
+    """The trained networks in a precision, and each change of width from a fresh copy of them."""
+
+    def __init__(
+        self, settings: Settings, trained: Ensemble, data: Dataset, names: Sequence[tuple[object, ...]]
+    ) -> None:
+        self.settings, self.trained, self.data, self.names = settings, trained, data, names
+        self.z, self.sigma = measures.logits(trained, data), measures.sigma_sum(trained, settings.layer)
+        # Only where a member needs them: they are many.
+        some = settings.expectation_samples
+        self.inputs = measures.Sample(data, some, self.z.dtype) if trained.expects.any() else None
+
+    def baseline(self) -> dict[str, Tensor]:
+        return {"accuracy": measures.accuracy(self.z, self.data.test.labels), "sigma_sum": self.sigma}
+
+    def by(self, change: int) -> dict[str, Tensor]:
+        """What diagonalising, then adding (positive) or removing (negative) neurons does."""
+        layer, labels, changed = self.settings.layer, self.data.test.labels, copy.deepcopy(self.trained)
         diagonalise(changed, layer, "full")
         if change > 0:
-            columns = [generator(*name, "columns", change) for name in names]
-            grow(changed, layer, change, settings.columns, generator=columns)
+            columns = [generator(*name, "columns", change) for name in self.names]
+            grow(changed, layer, change, self.settings.columns, generator=columns)
         elif change < 0:
-            prune(changed, layer, -change, inputs=inputs)
-        after, left = measures.logits(changed, data), measures.sigma_sum(changed, layer)
-        values = measures.function_change(before, after, labels)
-        values |= {"delta_sigma": sigma - left, "sigma_sum": left, "accuracy": measures.accuracy(after, labels)}
-        yield {"phase": "adapted", "change": change}, values
+            prune(changed, layer, -change, inputs=self.inputs)
+        after, left = measures.logits(changed, self.data), measures.sigma_sum(changed, layer)
+        values = measures.function_change(self.z, after, labels)
+        return values | {
+            "delta_sigma": self.sigma - left,
+            "sigma_sum": left,
+            "accuracy": measures.accuracy(after, labels),
+        }

@@ -187,6 +187,15 @@ class Observations:
                 if going:
                     self.rows.append(who | place | {"measure": measure, "value": value})
 
+    def history(self, measure: str) -> Tensor:
+        """What was observed of a measure of one number an observation, [K, T]; NaN from where a member diverged."""
+        values = [
+            [row["value"] for row in self.rows if row["measure"] == measure and who.items() <= row.items()]
+            for who in self._who
+        ]
+        longest = max(map(len, values), default=0)
+        return torch.tensor([own + [float("nan")] * (longest - len(own)) for own in values], dtype=torch.float64)
+
     def training(self, epoch: Epoch, /, **more: object) -> None:
         """The losses and the accuracy of an epoch, and the end of those that diverged in it.
 

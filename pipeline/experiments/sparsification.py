@@ -24,6 +24,7 @@ from pipeline.model.sparse import SparseMLP, storage
 from pipeline.results.rows import frame
 from pipeline.surgery.sparsify import alternate_maps, diagonalise_alternate, parameter_count
 from pipeline.training import engine, measures, optimiser
+from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = (
     "How many parameters does full diagonalisation of every second map remove, and does the function stay the same?"
@@ -83,7 +84,11 @@ class Settings(Plan):
 
 
 def run(
-    settings: Settings, members: Sequence[Architecture], data: Sequence[Dataset], device: torch.device
+    settings: Settings,
+    members: Sequence[Architecture],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
 ) -> pd.DataFrame:
     """Train the members, then measure each before and after every second map was made diagonal."""
     (images,) = (each.to(device) for each in data)
@@ -91,8 +96,9 @@ def run(
     ensemble = stacked(settings, members, names, images.features, images.classes, device)
     observed = Observations("sparsification", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
+    phase = checkpoints.phase("training", observed)
     for epoch in engine.train(
-        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul
+        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
     ):
         observed.training(epoch)
     for precision, dtype in PRECISIONS.items():

@@ -16,6 +16,7 @@ from pipeline.experiments.plan import Member, Observations, Plan, stacked, strea
 from pipeline.model.base import MLP
 from pipeline.results.rows import frame
 from pipeline.training import engine, optimiser
+from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "How do the singular values and biases of each map evolve in isotropic and in standard tanh networks?"
 
@@ -42,15 +43,22 @@ class Settings(Plan):
         return member.configuration.activation
 
 
-def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
+def run(
+    settings: Settings,
+    members: Sequence[Member],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
+) -> pd.DataFrame:
     """Train the members, observing all singular values and biases at the start and after every epoch."""
     (images,) = (each.to(device) for each in data)
     names = streams("spectra", images.name, members)
     ensemble = stacked(settings, members, names, images.features, images.classes, device)
     observed = Observations("spectra", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
+    phase = checkpoints.phase("training", observed)
     for epoch in engine.train(
-        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul
+        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
     ):
         observed.training(epoch)
         for where, values in spectra(ensemble):

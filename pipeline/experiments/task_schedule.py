@@ -23,6 +23,7 @@ from pipeline.seeds import generator
 from pipeline.surgery.policy import adapt
 from pipeline.surgery.restack import restack, unstack
 from pipeline.training import optimiser
+from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.divergence import stop_diverged
 from pipeline.training.tasks import measured, one_epoch
 
@@ -128,7 +129,13 @@ def together(tasks: Sequence[str]) -> str:
     return " + ".join(tasks)
 
 
-def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
+def run(
+    settings: Settings,
+    members: Sequence[Member],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
+) -> pd.DataFrame:
     """Train the members through the schedule, adapting those that are adaptive after every epoch."""
     name, width = together([each.name for each in data]), f"{settings.narrowest}..{settings.widest}"
     cropped = cut(data, settings.train_samples, settings.test_samples, ("task_schedule",))
@@ -140,15 +147,20 @@ def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], 
     # Widths differ between repeats: the network is named by where they are drawn from.
     networks = [[tasks.features, *[width] * settings.layers, classes]] * len(members)
     observed = Observations("task_schedule", name, members, networks)
-    _observe(observed, 0, ensemble, tasks, settings.threshold)
-    for epoch in range(1, settings.epochs + 1):
+    phase = checkpoints.phase("training", observed)
+    phase.training(ensemble, descent)
+    for epoch in phase.each(range(settings.epochs + 1)):
+        if epoch == 0:
+            _observe(observed, 0, ensemble, tasks, settings.threshold)
+            continue
         active = settings.active(epoch)
-        loss = one_epoch(ensemble, descent, tasks, active, epoch, settings.batch_size, names, settings.matmul)
+        loss = one_epoch(ensemble, descent, tasks, active, epoch, settings.batch_size, names, settings.matmul, phase)
         place: dict[str, object] = {"epoch": epoch, "precision": "float32"}
         observed.stop(stop_diverged(ensemble, descent, [loss]), place)
         adapting = [member.adaptive and going for member, going in zip(members, observed.going, strict=True)]
         if any(adapting):
             ensemble, descent = _adapted(settings, adapting, ensemble, descent, names, epoch)
+            phase.training(ensemble, descent)
         observed.add({"phase": "training", **place}, {"train_loss": loss})
         _observe(observed, epoch, ensemble, tasks, settings.threshold)
     return frame(observed.rows)

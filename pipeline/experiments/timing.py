@@ -23,6 +23,7 @@ from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.widths import grow, prune
 from pipeline.training import engine, measures, optimiser
+from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.divergence import stop_diverged
 from pipeline.training.epochs import Epochs
 
@@ -94,7 +95,13 @@ class Settings(Plan):
         return [Course(widths, epochs, steps, self.batch_size, size.features, passes) for passes in tests]
 
 
-def run(settings: Settings, members: Sequence[Member], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
+def run(
+    settings: Settings,
+    members: Sequence[Member],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
+) -> pd.DataFrame:
     """Train all cases from the same initialisation on the same batches, and time the parts of each epoch."""
     (images,) = (each.to(device) for each in data)
     networks = [_Network(settings, case, images, device) for case in settings.cases()]

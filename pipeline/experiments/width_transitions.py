@@ -17,6 +17,7 @@ from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.widths import resize
 from pipeline.training import engine, measures, optimiser
+from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "How accurate does a trained network become as its hidden width moves to another, one neuron an epoch?"
 CONTROL = Configuration(activation="tanh", intrinsic_length="none", compensation="none")
@@ -86,15 +87,22 @@ class Settings(Plan):
         return member.start, member.configuration.label
 
 
-def run(settings: Settings, members: Sequence[Start], data: Sequence[Dataset], device: torch.device) -> pd.DataFrame:
+def run(
+    settings: Settings,
+    members: Sequence[Start],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
+) -> pd.DataFrame:
     """Train the members at their width, then take copies of them to each end; a control stays at its width."""
     (images,) = (each.to(device) for each in data)
     names = streams("width_transitions", images.name, members)
     ensemble = stacked(settings, members, names, images.features, images.classes, device)
     observed = Observations("width_transitions", images.name, members, ensemble.member_widths)
     descent = optimiser.make(ensemble, settings)
+    phase = checkpoints.phase("before", observed)
     for epoch in engine.train(
-        ensemble, descent, images, settings.epochs_before, settings.batch_size, names, settings.matmul
+        ensemble, descent, images, settings.epochs_before, settings.batch_size, names, settings.matmul, phase
     ):
         observed.training(epoch)
     dtype = ensemble.affine[0].weight.dtype
@@ -105,7 +113,10 @@ def run(settings: Settings, members: Sequence[Start], data: Sequence[Dataset], d
         # Together, so that the copied optimiser holds the copied parameters.
         branch, branch_descent = copy.deepcopy((ensemble, descent))
         of_branch = observed.branch()
-        for epoch in engine.train(branch, branch_descent, images, left, settings.batch_size, orders, settings.matmul):
+        phase = checkpoints.phase(f"to {end}", of_branch, needed=False)
+        for epoch in engine.train(
+            branch, branch_descent, images, left, settings.batch_size, orders, settings.matmul, phase
+        ):
             number = settings.epochs_before + epoch.number
             of_branch.training(epoch, epoch=number, end=end)
             width = torch.full((len(members),), branch.widths[1])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.model.activation import IsotropicTanh, Tanh
+from pipeline.model.axes import Tensors
 from pipeline.model.base import MLP, AffineMap
 from pipeline.model.network import IsotropicMLP
 
@@ -100,6 +101,11 @@ class Ensemble(MLP):
             own[name] = stacked[name][k][tuple(slice(n) for n in shape)].clone()
         net.assign(own)
         return net
+
+    def become(self, tensors: Tensors, member_widths: Sequence[Sequence[int]]) -> None:
+        """Put `tensors` in place of all of its own, as those of members that have these widths without padding."""
+        self.assign(tensors)
+        self._padding = [[w - n for w, n in zip(self.widths, own, strict=True)] for own in member_widths]
 
     @contextmanager
     def held(self) -> Iterator[None]:

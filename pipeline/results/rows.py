@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def write(table: pd.DataFrame, path: Path) -> None:
     """Write rows to a parquet file, beside it first and then renamed; its pages have checksums."""
     with written(path) as beside:
         table.to_parquet(beside, index=False, write_page_checksum=True)
+
+
+def to_bytes(table: pd.DataFrame) -> bytes:
+    """Rows as the content of a parquet file."""
+    return bytes(table.to_parquet(index=False))
+
+
+def from_bytes(content: bytes) -> pd.DataFrame:
+    """Rows from the content of a parquet file that `to_bytes` made."""
+    return pd.read_parquet(io.BytesIO(content)).astype(COLUMNS)
 
 
 def read(path: Path, experiment: str | None = None) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
 from pipeline.model.ensemble import Ensemble
 from pipeline.seeds import generator
+from pipeline.training.checkpoint import Phase, unkept
 from pipeline.training.divergence import stop_diverged
 from pipeline.training.epochs import Epochs
 from pipeline.training.measures import accuracy, cross_entropy, logits
@@ -36,6 +37,13 @@ class Epoch:
     test_accuracy: Tensor
     diverged: Tensor
 
+    def halves(self) -> tuple[Epoch, Epoch]:
+        """The same of the first and of the second half of the members."""
+        train_loss = (None, None) if self.train_loss is None else self.train_loss.chunk(2)
+        rest = (t.chunk(2) for t in (self.test_loss, self.test_accuracy, self.diverged))
+        first, second = zip(train_loss, *rest, strict=True)
+        return Epoch(self.number, *first), Epoch(self.number, *second)
+
     def measures(self) -> dict[str, Tensor]:
         """What there is, by the names used in rows."""
         known = {"test_loss": self.test_loss, "test_accuracy": self.test_accuracy}
@@ -50,6 +58,7 @@ def train(
     batch_size: int,
     streams: Sequence[tuple[object, ...]],
     matmul: str = "float32",
+    phase: Phase | None = None,
 ) -> Iterator[Epoch]:
     """Train, yielding at the initialisation and after every epoch; between yields the ensemble may be changed.
 
@@ -62,13 +71,15 @@ def train(
         streams: one name per member; member k's order in an epoch is drawn from seed(*streams[k], "order",
             epoch), so it depends neither on the other members nor on what ran before.
         matmul: how matrices are multiplied in training, "float32", "tf32" or "bf16" (`products.py`).
+        phase: of a job, whose checkpoints this training goes on from; what was yielded before is not yielded again.
     """
+    phase = phase or unkept()
+    phase.training(ensemble, optimiser)
     weight = ensemble.affine[0].weight
     batches = Standardiser(data, weight.device, weight.dtype, rows=len(ensemble) * batch_size)
     one_epoch = Epochs(ensemble, optimiser, batches, batch_size, matmul)
-    yield _measured(ensemble, optimiser, data, 0, None)
-    for number in range(1, epochs + 1):
-        loss = one_epoch(shuffled(data, streams, number))
+    for number in phase.each(range(epochs + 1)):
+        loss = one_epoch(shuffled(data, streams, number), phase) if number > 0 else None
         yield _measured(ensemble, optimiser, data, number, loss)
 
 

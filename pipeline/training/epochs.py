@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from pipeline.data.batches import Standardiser
 from pipeline.model.ensemble import Ensemble
+from pipeline.training.checkpoint import Phase, unkept
 from pipeline.training.descent import Descent
 from pipeline.training.products import multiplying
 
@@ -38,11 +39,14 @@ class Epochs:
         self._steps: DeviceSteps | None = None
         self._bound: tuple[int, ...] = ()
 
-    def __call__(self, order: Tensor) -> Tensor:
-        """Train on every sample once, in the order [K, N]; the mean cross-entropy of each as it went, [K]."""
+    def __call__(self, order: Tensor, phase: Phase | None = None) -> Tensor:
+        """Train on every sample once, in the order [K, N]; the mean cross-entropy of each as it went, [K].
+
+        On a CPU the epoch is gone through in the parts of a `phase`, one a step; on a GPU it is one part.
+        """
         with multiplying(self._matmul):
             if not order.is_cuda:
-                return self._one_by_one(order)
+                return self._one_by_one(order, phase or unkept())
             if self._steps is None or self._bound != self._addresses():
                 self._steps = DeviceSteps(self._descent(), self._batches, order, self._size, captured)
             total = self._steps(order)
@@ -52,9 +56,9 @@ class Epochs:
     def _descent(self) -> Descent:
         return Descent(self._ensemble, self._optimiser, matmul=self._matmul)
 
-    def _one_by_one(self, order: Tensor) -> Tensor:
+    def _one_by_one(self, order: Tensor, phase: Phase) -> Tensor:
         descend, total = self._descent(), torch.zeros(len(order), dtype=torch.float64)
-        for chosen in order.split(self._size, dim=1):
+        for chosen in phase.parts(order.split(self._size, dim=1), total):
             x, y = self._batches.gather(chosen)  # [K, B, D], [K, B]
             total.add_(descend(x, y), alpha=chosen.shape[1])
         return total / order.shape[1]

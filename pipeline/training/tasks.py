@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from pipeline.data.tasks import Tasks
 from pipeline.model.base import MLP
 from pipeline.model.ensemble import Ensemble
+from pipeline.training.checkpoint import Phase, unkept
 from pipeline.training.descent import Descent
 from pipeline.training.engine import shuffled
 from pipeline.training.gradient import block_cross_entropy
@@ -27,6 +28,7 @@ def one_epoch(
     batch_size: int,
     streams: Sequence[tuple[object, ...]],
     matmul: str = "float32",
+    phase: Phase | None = None,
 ) -> Tensor:
     """Train on every sample of the active tasks once; the loss is the mean of their cross-entropies.
 
@@ -39,6 +41,7 @@ def one_epoch(
         streams: one name per member; its order of a task's samples is drawn from seed(*name, task, "order",
             number).
         matmul: how matrices are multiplied, "float32", "tf32" or "bf16" (`products.py`).
+        phase: of a job; each step is a part of it.
 
     Returns:
         The mean loss over the epoch's steps as it went, [K], in nats.
@@ -52,9 +55,14 @@ def one_epoch(
         for blocks in (tasks.inputs, tasks.labels)
     )
     descend = Descent(ensemble, optimiser, block_cross_entropy(labels), inputs, matmul)
+    steps = len(tasks.data[0].train) // batch_size
+    total = torch.zeros(len(ensemble), dtype=torch.float64, device=ensemble.affine[0].weight.device)
     with multiplying(matmul):
-        losses = [descend(x, y) for x, y in tasks.batches(orders, batch_size)]
-    return torch.stack(losses).double().mean(0)
+        for step in (phase or unkept()).parts(range(steps), total):
+            here = slice(step * batch_size, (step + 1) * batch_size)
+            x, y = tasks.gather([None if order is None else order[:, here] for order in orders])
+            total.add_(descend(x, y))
+    return total / steps
 
 
 @torch.no_grad()

@@ -124,8 +124,8 @@ def refusal(main: Callable[[list[str]], None], *arguments: str) -> str | None:
 
 
 def files() -> dict[Path, int]:
-    """Every file in the working folder, with its size."""
-    return {path: path.stat().st_size for path in Path().rglob("*") if path.is_file()}
+    """Every file in the working folder but locks, with its size."""
+    return {path: path.stat().st_size for path in Path().rglob("*") if path.is_file() and path.name != ".lock"}
 
 
 def put(path: Path, content: bytes) -> None:

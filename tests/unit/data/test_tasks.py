@@ -39,10 +39,9 @@ def test_blocks_lie_one_after_the_other(data: list[Dataset]) -> None:
 @pytest.mark.parametrize("active", [[0], [0, 2], [0, 1, 2]])
 def test_a_batch_has_rows_of_every_task_in_its_block(data: list[Dataset], active: list[int]) -> None:
     tasks = Tasks(data, "cpu", torch.float64, rows=8)
-    orders = [torch.stack([torch.arange(k, k + 10) for k in range(2)]) if t in active else None for t in range(3)]
-    batches = [([each.clone() for each in x], y) for x, y in tasks.batches(orders, 4)]
-    assert len(batches) == 2, "10 samples: two batches of 4, the last 2 dropped"
-    x, y = batches[1]
+    x, y = tasks.gather(
+        [torch.stack([torch.arange(k + 4, k + 8) for k in range(2)]) if t in active else None for t in range(3)]
+    )
     assert len(x) == len(active) and y.shape == (2, 4 * len(active))
     for place, task in enumerate(active):
         for k in range(2):

@@ -100,3 +100,16 @@ def test_memory_is_this_machine_s_or_that_of_its_container(tmp_path: Path, monke
     assert checks.memory("cpu") == physical
     (tmp_path / "limit").write_text("1000000\n")
     assert checks.memory("cpu") == 1_000_000
+
+
+def test_results_are_kept_in_a_place_that_is_known(smoke: Profile) -> None:
+    for address in ("elsewhere/shards", "memory://shards"):
+        checks.check(changed(smoke, "spectra", {"shards": address}), "spectra", DIGITS, "cpu")
+    elsewhere = changed(smoke, "spectra", {"shards": "s4://a/b"})
+    with pytest.raises(InputError, match=r"profiles/smoke.yaml: execution.shards: 's4://a/b': .*; valid is a folder"):
+        checks.check(elsewhere, "spectra", DIGITS, "cpu")
+
+
+def test_the_memory_of_a_cluster_is_not_this_machine_s(smoke: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "memory", lambda device: 100)
+    checks.check(changed(smoke, "spectra", {"runner": "ray"}), "spectra", DIGITS, "cpu")

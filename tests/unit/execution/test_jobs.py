@@ -13,6 +13,7 @@ from pipeline.data.dataset import save, save_absence
 from pipeline.data.sources import fetch
 from pipeline.errors import InputError
 from pipeline.execution import jobs, packing, runner
+from pipeline.execution.store import Store
 from pipeline.profile import Profile, load_profile
 from pipeline.results import rows
 
@@ -80,13 +81,16 @@ def test_grouping_and_processes_do_not_change_results(smoke, monkeypatch):
     """One ensemble in this process against four in two processes: the same rows, up to rounding."""
     smoke = with_settings(smoke, repeats=1)
     (whole,) = jobs.jobs(smoke, "invariance")
-    together = _sorted(whole.run())
+    together = _sorted(whole.run(Store("shards"), every=30))
     monkeypatch.setattr(packing, "_MOST_TOGETHER", 2)
     execution = smoke.execution.model_copy(update={"runner": "processes", "workers": 2})
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    pieces = [table for _, table in runner.run(jobs.jobs(smoke, "invariance"), execution)]
+    listed = jobs.jobs(smoke, "invariance")
+    pieces = [table for _, table in runner.run(listed, execution)]
     assert len(pieces) == 4
     apart = _sorted(pd.concat(pieces))
+    backwards = [job.run(Store("other"), every=30) for job in reversed(listed)]
+    pd.testing.assert_frame_equal(_sorted(pd.concat(backwards)), apart, check_exact=True)  # to the last bit
     pd.testing.assert_frame_equal(together.drop(columns="value"), apart.drop(columns="value"))
     exact = (together["measure"] == "epsilon") & (together["change"] >= 0)  # these are rounding itself
     a, b = (t.loc[~exact.fillna(False), "value"].to_numpy(dtype=float) for t in (together, apart))
@@ -96,6 +100,10 @@ def test_grouping_and_processes_do_not_change_results(smoke, monkeypatch):
 
 def test_a_shard_is_reused_whole(smoke):
     (job,) = jobs.jobs(with_settings(smoke, repeats=1), "invariance")
-    table = job.run()
-    pd.testing.assert_frame_equal(rows.read(job.shard), table)
-    assert list(paths.SHARDS.iterdir()) == [job.shard], "nothing but the shard is left"
+    store = Store("shards")
+    assert job.result(store) is None
+    table = job.run(store, every=0.01)
+    found = job.result(store)
+    assert found is not None
+    pd.testing.assert_frame_equal(found, table)
+    assert [path.name for path in Path("shards").iterdir()] == [f"{job.key}.parquet"], "no checkpoint is left"

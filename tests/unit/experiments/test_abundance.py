@@ -16,6 +16,7 @@ from pipeline.experiments.plan import stacked, streams
 from pipeline.results.statistics import select
 from pipeline.surgery.widths import grow, prune
 from pipeline.training import engine, optimiser
+from pipeline.training.checkpoint import Checkpoints
 
 CPU = torch.device("cpu")
 PSI = Configuration(intrinsic_length="trainable", compensation="trainable+decay")
@@ -79,7 +80,7 @@ def test_members_are_all_pairs_and_a_pair_stays_together() -> None:
 @pytest.mark.parametrize(("start", "end"), [(3, 6), (6, 3)])
 def test_rows_say_every_width_and_the_end(data: Dataset, start: int, end: int) -> None:
     plan = settings()
-    rows = run(plan, pair(plan, start, end), [data], CPU)
+    rows = run(plan, pair(plan, start, end), [data], CPU, Checkpoints())
     step = 1 if end > start else -1
     expected = [start, start, start + step, start + 2 * step, end, end, end]  # epochs 0 to 6
     for layer in (1, 2):
@@ -93,8 +94,8 @@ def test_rows_say_every_width_and_the_end(data: Dataset, start: int, end: int) -
 def test_members_change_as_if_alone(data: Dataset) -> None:
     plan = settings()
     members = pair(plan, 6, 3)
-    together = run(plan, members, [data], CPU)
-    alone = run(plan, members[1:], [data], CPU)
+    together = run(plan, members, [data], CPU, Checkpoints())
+    alone = run(plan, members[1:], [data], CPU, Checkpoints())
     own = values(alone, "test_loss")
     assert values(together, "test_loss", repeat=1) == pytest.approx(own, rel=1e-4)
     assert values(together, "test_loss", repeat=0) != pytest.approx(own, rel=1e-2)
@@ -116,8 +117,10 @@ def trained_by_hand(plan: Settings, data: Dataset, change: Any) -> list[float]:
 def test_a_static_pair_is_plain_training(data: Dataset) -> None:
     plan = settings(repeats=1)
     plain = trained_by_hand(plan, data, lambda *_: None)
-    assert values(run(plan, pair(plan, 3, 3), [data], CPU), "test_loss") == plain
-    assert values(run(plan, pair(plan, 3, 6), [data], CPU), "test_loss")[-1] != pytest.approx(plain[-1], rel=1e-4)
+    assert values(run(plan, pair(plan, 3, 3), [data], CPU, Checkpoints()), "test_loss") == plain
+    assert values(run(plan, pair(plan, 3, 6), [data], CPU, Checkpoints()), "test_loss")[-1] != pytest.approx(
+        plain[-1], rel=1e-4
+    )
 
 
 def test_the_engine_takes_up_every_changed_tensor(data: Dataset) -> None:

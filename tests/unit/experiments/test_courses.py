@@ -14,7 +14,9 @@ from pipeline.data.sources import fetch
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.model.base import MLP
+from pipeline.model.ensemble import Ensemble
 from pipeline.profile import Profile, load_profile
+from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.descent import Descent
 
 ROOT = Path(__file__).parents[3]
@@ -161,15 +163,16 @@ def _taken(
         if rows % settings.batch_size:  # a last batch is shorter; those of several tasks are whole multiples
             rows = largest[widths]
         largest[widths] = rows
-        taken[widths, rows] += 1
+        taken[widths, rows] += len(self._ensemble)
         return step(self, x, y)
 
     def followed(self: MLP, x: torch.Tensor, *block: slice) -> Any:
-        passed.append(x.shape[-2] * (FLOAT64_PASS if x.dtype == torch.float64 else 1))
+        networks = len(self) if isinstance(self, Ensemble) else 1
+        passed.append(networks * x.shape[-2] * (FLOAT64_PASS if x.dtype == torch.float64 else 1))
         return trace(self, x, *block)
 
     with monkeypatch.context() as patch:
         patch.setattr(Descent, "__call__", counted)
         patch.setattr(MLP, "trace", followed)
-        experiment(name).run(settings, [member], data, torch.device("cpu"))
+        experiment(name).run(settings, [member], data, torch.device("cpu"), Checkpoints())
     return taken, sum(passed)

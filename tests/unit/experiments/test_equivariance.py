@@ -21,6 +21,7 @@ from pipeline.model.base import MLP
 from pipeline.results.claims.equivariance import COMMUTES, DEPENDS
 from pipeline.results.statistics import select
 from pipeline.training import engine, optimiser
+from pipeline.training.checkpoint import Checkpoints
 
 CPU = torch.device("cpu")
 DESCENTS: list[dict[str, Any]] = [
@@ -75,7 +76,7 @@ def turned(rows: pd.DataFrame, precision: str = "float64") -> pd.Series:
 @pytest.fixture(scope="module")
 def rows(data: Dataset) -> dict[str, pd.DataFrame]:
     plan = settings()
-    return {each["name"]: run(plan, group(plan, each["name"]), [data], CPU) for each in DESCENTS}
+    return {each["name"]: run(plan, group(plan, each["name"]), [data], CPU, Checkpoints()) for each in DESCENTS}
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -108,7 +109,7 @@ def test_momentum_must_turn_with_the_network(
 
     monkeypatch.setattr(equivariance, "turn", forgetful)
     plan = settings()
-    epsilon = turned(run(plan, group(plan, name), [data], CPU))
+    epsilon = turned(run(plan, group(plan, name), [data], CPU, Checkpoints()))
     assert epsilon[2] <= 1e-4 * COMMUTES
     assert (epsilon[[3, 4, 5]] <= 1e-4 * COMMUTES).all() if kept else (epsilon[[3, 4, 5]] >= 10 * DEPENDS).all()
 
@@ -161,7 +162,7 @@ def test_bases_are_orthogonal_and_each_repeat_and_layer_has_its_own() -> None:
 def test_a_network_that_diverges_is_said_to_once(data: Dataset) -> None:
     wild = [{"name": "wild", "optimiser": "sgd", "learning_rate": 1e300}]
     plan = settings(descents=wild)
-    own = run(plan, plan.members(), [data], CPU)
+    own = run(plan, plan.members(), [data], CPU, Checkpoints())
     said = own[own["phase"] == "diverged"]
     assert said["repeat"].tolist() == [0, 1] and set(said["epoch"]) == {1} and set(own["precision"]) == {"float32"}
 

@@ -13,6 +13,7 @@ from pipeline.data.sources import fetch
 from pipeline.errors import InputError
 from pipeline.experiments import task_schedule
 from pipeline.experiments.task_schedule import Settings
+from pipeline.training.checkpoint import Checkpoints
 
 TASKS = ["digits", "digits-permuted", "digits-turned"]
 
@@ -90,7 +91,7 @@ def data() -> list[Dataset]:
 
 def rows_of(some: Settings, data: list[Dataset], adaptive: bool, repeats: set[int]) -> pd.DataFrame:
     members = [m for m in some.members() if m.adaptive == adaptive and m.repeat in repeats]
-    return task_schedule.run(some, members, data, torch.device("cpu"))
+    return task_schedule.run(some, members, data, torch.device("cpu"), Checkpoints())
 
 
 @pytest.fixture(scope="module")

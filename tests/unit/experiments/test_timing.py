@@ -12,6 +12,7 @@ from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import timing
 from pipeline.experiments.timing import Settings, run
+from pipeline.training.checkpoint import Checkpoints
 
 CPU = torch.device("cpu")
 PARTS = {"training_seconds", "testing_seconds", "adapting_seconds"}
@@ -51,7 +52,7 @@ def data() -> Dataset:
 
 
 def test_each_case_has_its_parts_at_every_timed_epoch(data: Dataset) -> None:
-    rows = run(settings(), settings().members(), [data], CPU)
+    rows = run(settings(), settings().members(), [data], CPU, Checkpoints())
     seconds = rows[rows["measure"].isin(PARTS)]
     assert (seconds["value"] > 0).all() and set(seconds["epoch"]) == {3, 4, 5}
     found = {case: set(some["measure"]) for case, some in seconds.groupby("configuration")}
@@ -80,7 +81,7 @@ def test_seconds_are_those_of_the_part_that_took_them(data: Dataset, monkeypatch
     clock = iter(range(10**6))  # a second passes with every look
     monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(timing, "prune", lambda *a, **k: [next(clock) for _ in range(100)])
-    rows = run(settings(testing=[True], adaptations=["prune"]), settings().members(), [data], CPU)
+    rows = run(settings(testing=[True], adaptations=["prune"]), settings().members(), [data], CPU, Checkpoints())
     means = rows.groupby("measure")["value"].mean()
     assert (means["training_seconds"], means["testing_seconds"], means["adapting_seconds"]) == (1, 1, 101)
 

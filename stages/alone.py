@@ -1,0 +1,64 @@
+"""What a stage of hours owes its surroundings: to be the only one at its work, and to end with DVC."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+
+_EVERY = 0.5  # seconds between looks at whether DVC is there
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold the lock of a piece of work; it is released however this process ends.
+
+    Args:
+        path: the file that is locked.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        raise InputError(
+            f"{path}: locked, so another process is running this experiment; wait for it, or stop it"
+        ) from None
+
+
+def end_with_dvc() -> None:
+    """End this process soon after the `dvc` that started it, if one did, has ended.
+
+    A killed DVC cannot end its stages; they would train on unseen, beside those of the next `dvc repro`.
+    """
+    if "DVC_ROOT" in os.environ:  # which DVC sets for its stages
+        threading.Thread(target=_wait_for_dvc, daemon=True).start()
+
+
+def _wait_for_dvc() -> None:
+    import psutil
+
+    # Between DVC and this process there may be a shell. Its own wait would not return for a process that has ended
+    # but that nobody has reaped, as in a container without an init.
+    dvc = next((parent for parent in psutil.Process().parents() if _is_dvc(parent)), None)
+    while dvc is not None:
+        time.sleep(_EVERY)
+        if not dvc.is_running() or dvc.status() == psutil.STATUS_ZOMBIE:
+            os.kill(os.getpid(), signal.SIGTERM)  # the workers end with this process
+
+
+def _is_dvc(process: Any) -> bool:
+    command = " ".join(process.cmdline()[:3])
+    return "dvc" in command and "stages." not in command

@@ -1,0 +1,97 @@
+"""A job that is interrupted anywhere, and goes on from its last checkpoint, leaves the same rows to the last bit."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from pipeline.config import read_yaml, validate
+from pipeline.data.dataset import Dataset, Split, build
+from pipeline.experiments import EXPERIMENTS, experiment
+from pipeline.training.checkpoint import Checkpoints
+
+CPU = torch.device("cpu")
+SMOKE = read_yaml(Path(__file__).parents[2] / "profiles/smoke.yaml")["experiments"]
+# Of the others every row follows from names and numbers; `timing` is a measurement, and begins again.
+REPEATABLE = [name for name in EXPERIMENTS if name != "timing"]
+MEASURED = ("latency_dense", "latency_sparse", "latency_ratio")
+
+
+class Killed(BaseException):
+    """What ends a job in these tests: not even `except Exception` stops it."""
+
+
+class Job:
+    """An experiment's first ensemble on noise, which can be ended at any checkpoint."""
+
+    def __init__(self, name: str) -> None:
+        self.module = experiment(name)
+        self.settings = validate(self.module.Settings, SMOKE[name] | {"repeats": 1 + (name != "timing")}, "smoke")
+        (names, *_) = self.settings.datasets()
+        self.data = [noise(each, seed) for seed, each in enumerate(names)]
+        first, *rest = self.settings.members()
+        key = self.settings.together(first)
+        self.members = [first, *(member for member in rest if self.settings.together(member) == key)]
+        self.last: bytes | None = None
+        self.written = 0
+
+    def run(self, survives: float = float("inf"), every: float = 0.0) -> pd.DataFrame:
+        """The rows; killed once it has written this many checkpoints."""
+        left = survives
+
+        def write(content: bytes) -> None:
+            nonlocal left
+            self.last, self.written = content, self.written + 1
+            left -= 1
+            if left <= 0:
+                raise Killed
+
+        checkpoints = Checkpoints(write, self.last, every)
+        rows = self.module.run(self.settings, self.members, self.data, CPU, checkpoints)
+        return rows[~rows["measure"].isin(MEASURED)].reset_index(drop=True)
+
+
+def noise(name: str, seed: int) -> Dataset:
+    draw = torch.Generator().manual_seed(seed)
+
+    def split(count: int) -> Split:
+        images = torch.randint(0, 256, (count, 12), dtype=torch.uint8, generator=draw)
+        return Split(images, torch.randint(0, 4, (count,), generator=draw))
+
+    return build(name, split(150), split(40), (1, 3, 4), 4, {"source": "noise", "description": "noise"})
+
+
+@pytest.mark.parametrize("name", REPEATABLE)
+def test_interrupted_anywhere_the_rows_are_the_same(name: str) -> None:
+    job = Job(name)
+    whole = job.run(every=float("inf"))
+    job.run()
+    assert job.written > 4, "there are places to be interrupted at"
+    draw = random.Random(name)
+    for longest in (2, max(3, job.written // 3)):  # killed again and again, and now and then
+        job.last, kills = None, 0
+        while True:
+            try:
+                rows = job.run(survives=draw.randint(1, longest))
+                break
+            except Killed:
+                kills += 1
+        assert kills > 1
+        pd.testing.assert_frame_equal(rows, whole, check_exact=True)
+
+
+def test_the_moments_are_needed_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: a resume that forgets what the optimiser knew gives other rows."""
+    job = Job("spectra")
+    whole = job.run(every=float("inf"))
+    restored = "pipeline.training.checkpoint._restore"
+    original = __import__("pipeline.training.checkpoint", fromlist=["_restore"])._restore
+    monkeypatch.setattr(restored, lambda net, optimiser, state: original(net, optimiser, state | {"moments": {}}))
+    with pytest.raises(Killed):
+        job.run(survives=6)
+    rows = job.run()
+    assert not rows["value"].equals(whole["value"])
