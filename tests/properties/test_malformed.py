@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,17 @@ def test_any_value_anywhere_is_accepted_or_refused_in_one_line(where: tuple[str,
     if kind(value) != kind(at(PROFILES[name], place)) and place[-1] not in NULLABLE:
         assert isinstance(found, InputError), f"{dotted(place)}: {value!r} is of another type"
         assert str(found).startswith((f"{FILE}: {dotted(place)}: ", f"{FILE}: {dotted(place)}."))
+    elif _never(value, at(PROFILES[name], place)):
+        assert isinstance(found, InputError), f"{dotted(place)}: {value!r}"
     elif isinstance(found, InputError):  # perhaps of a key that it is at odds with
         assert all(str(part) in str(found) for part in place[:2] if place[0] == "experiments")
+
+
+def _never(value: Any, usual: Any) -> bool:
+    """Whether a number is out of all bounds: infinite, or far beyond what is counted here."""
+    if type(value) is float:
+        return not math.isfinite(value)
+    return type(value) is type(usual) is int and abs(value) >= 10**30
 
 
 @tries(150)
@@ -134,7 +144,9 @@ def test_a_key_that_is_there_twice_is_refused(where: tuple[str, Place]) -> None:
     assert said == f"{dotted(place)}: is there twice, in lines {line + 1} and {line + 2}; leave one"
 
 
-FRAGMENTS = st.text(st.sampled_from("[]{}:,&*!|>-\"'#%@? \n\tab1.<~=é"), max_size=40)
+TAGS = ["!!int", "!!float ", "!!bool x", "!!null", "!!timestamp", "&a ", "*a", "<<: "]
+TOKENS = [*"[]{}:,&*!|>-\"'#%@? \n\tab1.<~=é", *TAGS]
+FRAGMENTS = st.lists(st.sampled_from(TOKENS), max_size=40).map("".join)
 
 
 @tries(150)
