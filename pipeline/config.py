@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import InputError
+from pipeline.paths import NAME
 
 IntrinsicLength = Literal["none", "constant", "trainable"]
 Compensation = Literal["none", "constant", "trainable", "trainable+decay", "expectation"]
@@ -26,18 +26,43 @@ Source = Literal[
     "image-folder",
 ]
 
+Item = TypeVar("Item")
+
+
+def _different(values: list[Item]) -> list[Item]:
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            raise ValueError(f"{getattr(value, 'label', value)!r} is there twice; once is enough")
+    return values
+
+
+# Bounds are far beyond what any machine does with it: they keep a slip of the keyboard from being tried.
+WIDEST = 100_000
+Width = Annotated[int, Field(ge=1, le=WIDEST)]  # neurons of a layer
+Depth = Annotated[int, Field(ge=1, le=100)]  # hidden layers
+MOST_EPOCHS = 100_000
+EpochCount = Annotated[int, Field(ge=0, le=MOST_EPOCHS)]
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]  # of a data set
+Place = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]  # a path or an address
+Samples = Annotated[int, Field(ge=1, le=100_000_000)]
+Widths = Annotated[list[Width], Field(min_length=1, max_length=100)]  # of the hidden layers
+Several = Annotated[list[Item], Field(min_length=1, max_length=1000), AfterValidator(_different)]
+
 
 class Settings(BaseModel):
-    """Base of all settings: unknown keys are refused, and 3.0 is no integer."""
+    """Base of all settings: unknown keys are refused, 3.0 is no integer, and infinity no number.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    A check of several settings together raises a ValueError whose message begins with the key that is refused.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Data(Settings):
     """Where a data set comes from."""
 
     source: Source
-    root: str = "datasets"  # folder that the source reads, or downloads to
+    root: Place = "datasets"  # folder that the source reads, or downloads to
     download: bool = False
     optional: bool = False  # one that cannot be had is left out, with a note in the report, and is no error
 
@@ -46,18 +71,18 @@ class Execution(Settings):
     """How jobs are run. None of it changes a result beyond rounding."""
 
     runner: Literal["serial", "processes", "ray"]
-    workers: int = Field(ge=0)  # 0: one per core
+    workers: int = Field(ge=0, le=1024)  # 0: one per core
     device: Literal["auto", "cpu", "cuda"]
-    shards: str = Field(default=".shards", min_length=1)  # of results and checkpoints: a folder, or an fsspec URL
+    shards: Place = ".shards"  # of results and checkpoints: a folder, or an fsspec URL
     checkpoint_seconds: float = Field(default=30.0, gt=0)  # between checkpoints: as much work is lost at the most
 
 
 class Training(Settings):
     """What every experiment that trains must say (EXPERIMENTS, "Common to all")."""
 
-    repeats: int = Field(ge=1)
-    epochs: int = Field(ge=0)
-    batch_size: int = Field(ge=1)
+    repeats: int = Field(ge=1, le=1000)
+    epochs: EpochCount
+    batch_size: Samples
     optimiser: Literal["adamw", "adam", "sgd"]
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
@@ -75,7 +100,7 @@ class Configuration(Settings):
     @model_validator(mode="after")
     def _possible(self) -> Configuration:
         if self.activation == "tanh" and (self.intrinsic_length, self.compensation) != ("none", "none"):
-            raise ValueError("activation tanh has no intrinsic length and no compensation; both must be none")
+            raise ValueError("activation: tanh has no intrinsic length and no compensation; both must be none")
         return self
 
     @property
@@ -87,25 +112,14 @@ class Configuration(Settings):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
-
-    Raises:
-        InputError: no such file, not YAML, or not a mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a mapping of settings, found {type(content).__name__}")
-    return content
-
-
-def validate(model: type[Model], content: object, origin: str) -> Model:
+def validate(model: type[Model], content: object, origin: str, *under: str) -> Model:
     """`content` as an instance of `model`.
+
+    Args:
+        model: what it is to be.
+        content: plain values.
+        origin: the file that they come from.
+        under: the keys that lead to them there.
 
     Raises:
         InputError: one line for the first wrong value: where it is, what it is and what would be valid.
@@ -113,23 +127,71 @@ def validate(model: type[Model], content: object, origin: str) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{origin}: {where}: {_explain(first)}") from None
+        raise _refusal(model, error.errors(include_url=False)[0], origin, under) from None
 
 
-def _explain(error: Any) -> str:
+def validate_some(model: type[BaseModel], content: object, origin: str, *under: str) -> None:
+    """Check `content` as `validate` does, but for what is missing.
+
+    Raises:
+        InputError: as there.
+    """
+    try:
+        model.model_validate(content)
+    except ValidationError as error:
+        wrong = [each for each in error.errors(include_url=False) if each["type"] != "missing"]
+        if wrong:
+            raise _refusal(model, wrong[0], origin, under) from None
+
+
+def _refusal(model: type[BaseModel], error: Any, origin: str, under: Sequence[str]) -> InputError:
+    where = ".".join([*under, *map(str, error["loc"])])
+    if error["type"] == "value_error" and isinstance(error["input"], dict):  # of several settings together:
+        # its message begins with the one that it refuses
+        return InputError(f"{origin}: {where}{'.' if where else ''}{error['ctx']['error']}")
+    return InputError(f"{origin}: {where}: {_explain(model, error)}")
+
+
+def _explain(model: type[BaseModel], error: Any) -> str:
     """One pydantic error in the words of this project."""
-    value, context = error["input"], error.get("ctx", {})
+    value, context = _shown(error["input"]), error.get("ctx", {})
     match error["type"]:
         case "missing":
             return "is missing"
         case "extra_forbidden":
-            return "is not a setting; check its spelling and its place"
+            there = ", ".join(_place(model, error["loc"]).model_fields)
+            return f"is not a setting; there are: {there}"
         case "literal_error":
             allowed = context["expected"].replace(" or ", ", ").replace("'", "")
-            return f"{value!r} is not one of {allowed}"
-        case "float_type" if isinstance(value, str):
-            return f"{value!r} is text, not a number (YAML wants 1.0e-3, not 1e-3)"
+            return f"{value} is not one of {allowed}"
+        case "model_type" | "dict_type":
+            return f"{value} is not a mapping of settings"
+        case "list_type":
+            return f"{value} is not a list"
+        case "float_type" if isinstance(error["input"], str):
+            return f"{value} is text, not a number (YAML wants 1.0e-3, not 1e-3)"
+        case "value_error":
+            return f"{value}: {context['error']}"
         case _:
-            return f"{value!r}: {error['msg'][0].lower()}{error['msg'][1:]}".replace("value error, ", "")
+            return f"{value}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _shown(value: object) -> str:
+    """A value as Python writes it, cut short: a line is for reading."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def _place(model: type[BaseModel], loc: Sequence[int | str]) -> type[BaseModel]:
+    """The settings that the last key of `loc` was looked for in."""
+    for key in loc[:-1]:
+        field = model.model_fields.get(str(key))
+        if field is not None:  # otherwise a number or name in a list or mapping, of which all are alike
+            model = _settings(field.annotation)
+    return model
+
+
+def _settings(annotation: Any) -> Any:
+    """The class of settings that a type is, or is a list or mapping of."""
+    inner = get_args(annotation)
+    return annotation if not inner else _settings(next(each for each in reversed(inner) if each is not type(None)))

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+NAME = "[A-Za-z0-9][A-Za-z0-9._+-]{0,63}"  # as a pattern, and in words
+NAMES = "1 to 64 letters, digits, dots, + - and _, a letter or digit first"
+
+
+def is_name(text: str) -> bool:
+    """Whether this can name a profile, a data set or a setting: it becomes part of file names."""
+    return re.fullmatch(NAME, text) is not None
 
 
 def profile(name: str) -> Path:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import Field
+
 from pipeline import paths
-from pipeline.config import Data, Execution, Settings, read_yaml, validate
+from pipeline.config import Data, Execution, Settings, validate, validate_some
 from pipeline.errors import InputError
 from pipeline.experiments import EXPERIMENTS, experiment
+from pipeline.experiments.plan import Plan
+from pipeline.yaml_file import read_yaml
 
 
 class _File(Settings):
@@ -16,7 +20,7 @@ class _File(Settings):
 
     execution: Execution
     data: dict[str, Data]
-    experiments: dict[str, dict[str, Any]]
+    experiments: dict[str, dict[str, Any]] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
@@ -47,21 +51,32 @@ def load_profile(name: str) -> Profile:
         InputError: the file cannot be read, or a setting is missing, unknown or wrong.
     """
     path = paths.profile(name)
+    if not paths.is_name(name):
+        raise InputError(f"profile: {name[:60]!r} is no name of a profile; there are {_known()}")
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml"))) or "none"
-        raise InputError(f"profile: {name!r} has no file {path}; there are {known}")
-    content = read_yaml(path)
-    content.pop("common", None)  # an anchor that the experiments merge from
-    file = validate(_File, content, str(path))
-    checked: dict[str, Any] = {}
-    for key, settings in file.experiments.items():
-        if key not in EXPERIMENTS:
-            raise InputError(f"{path}: experiments: {key!r} is not one of {', '.join(EXPERIMENTS)}")
-        checked[key] = validate(experiment(key).Settings, settings, f"{path}: experiments.{key}")
-        for data in checked[key].data:
-            if data not in file.data:
-                raise InputError(
-                    f"{path}: experiments.{key}.data: {data!r} is not one of the profile's data sets, "
-                    f"{', '.join(file.data)}"
-                )
+        raise InputError(f"profile: {name!r} has no file {path}; there are {_known()}")
+    content, origin = read_yaml(path), str(path)
+    if "common" in content:  # an anchor that the experiments merge from
+        validate_some(Plan, content.pop("common"), origin, "common")
+    file = validate(_File, content, origin)
+    checked = {key: _experiment(key, settings, file, origin) for key, settings in file.experiments.items()}
     return Profile(name, file.execution, file.data, checked)
+
+
+def _known() -> str:
+    files = paths.profile("any").parent.glob("*.yaml")
+    return ", ".join(sorted(file.stem for file in files if file.is_file())) or "none"
+
+
+def _experiment(name: str, settings: dict[str, Any], file: _File, origin: str) -> Any:
+    """The checked settings of one experiment."""
+    if name not in EXPERIMENTS:
+        raise InputError(f"{origin}: experiments: {name!r} is not one of {', '.join(EXPERIMENTS)}")
+    checked = validate(experiment(name).Settings, settings, origin, "experiments", name)
+    for data in checked.data:
+        if data not in file.data:
+            known = ", ".join(file.data) or "none"
+            raise InputError(
+                f"{origin}: experiments.{name}.data: {data[:60]!r} is not one of the profile's data sets, {known}"
+            )
+    return checked

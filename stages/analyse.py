@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from pipeline import paths
-from pipeline.errors import InputError
 from pipeline.experiments import experiment
 from pipeline.profile import load_profile
 from pipeline.results import rows
+from pipeline.results.provenance import check_record
+from pipeline.results.records import read_json
 from pipeline.tracking import publish
 from stages import cli
 
@@ -29,20 +28,15 @@ def _analyse(profile: str, name: str) -> None:
     from pipeline.reporting.render import render
 
     settings = load_profile(profile).settings(name)
-    table = rows.read(paths.rows(profile, name))
-    record = _read_json(paths.run_record(profile, name))
+    table = rows.read(paths.rows(profile, name), name)
+    path = paths.run_record(profile, name)
+    record = read_json(path, dict, "dvc repro")
+    check_record(record, path)
     folder = paths.report(profile) / name
     render(name, experiment(name).QUESTION, table, settings, record, folder)
     for claim in json.loads((folder / "claims.json").read_text(encoding="utf-8")):
         print(f"{claim['id']}: {claim['verdict']}")
     publish(table, profile=profile, settings=settings.model_dump(), report=folder)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); `dvc repro` makes it") from error
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def _fetch(name: str, profile: str) -> str:
         dataset = fetch(name, known[name])
     except InputError as error:
         if not known[name].optional:
-            raise
+            raise InputError(f"{paths.profile(profile)}: {error}") from error
         save_absence(str(error), path)
         again = f"dvc repro --force --single-item {paths.pipeline(profile)}:fetch@{name}"
         return f"{name} is left out: {error}. Once it is there, `{again}` fetches it."

@@ -26,7 +26,7 @@ def _track(profile: Profile, name: str) -> str:
     path = paths.rows(profile.name, name)
     if not path.is_file():
         return f"no {path} yet, `dvc repro` makes it"
-    table, settings = rows.read(path), profile.experiments[name].model_dump()
+    table, settings = rows.read(path, name), profile.experiments[name].model_dump()
     if table.empty:
         return "nothing to publish: its data sets are absent"
     try:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -163,10 +165,10 @@ def save_absence(reason: str, path: Path) -> None:
 def absence(path: Path) -> str | None:
     """Why a data set could not be had, if that is what its file says; otherwise None."""
     try:
-        reason = torch.load(path, mmap=True, weights_only=True).get("absent")
+        reason = _content(path).get("absent")
     except Exception:  # not there or damaged, which `load` says better
         return None
-    return None if reason is None else str(reason)
+    return " ".join(reason.split()) if isinstance(reason, str) else None
 
 
 def load(path: Path) -> Dataset:
@@ -197,8 +199,18 @@ def _load(whole: Path, path: Path, changed: int, size: int) -> Dataset:
     return dataset
 
 
+def _content(path: Path) -> dict[str, Any]:
+    """What is in a file; of a pickle nothing is executed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of what is odd in a damaged file, and then fails
+        content = torch.load(path, mmap=True, weights_only=True)
+    if not isinstance(content, dict):
+        raise TypeError(f"{type(content).__name__}, no dict")
+    return content
+
+
 def _read(path: Path) -> Dataset:
-    content = torch.load(path, mmap=True, weights_only=True)
+    content = _content(path)
     return Dataset(
         name=content["name"],
         shape=tuple(content["shape"]),

@@ -19,6 +19,7 @@ from pipeline.device import resolve
 from pipeline.execution.packing import ensembles
 from pipeline.execution.store import Store
 from pipeline.experiments import experiment
+from pipeline.experiments.plan import Size
 from pipeline.profile import Profile
 from pipeline.results import rows
 from pipeline.training.checkpoint import Checkpoints
@@ -92,20 +93,31 @@ def jobs(profile: Profile, name: str) -> list[Job]:
     """All jobs of an experiment in a profile, but for rounds on data sets that are absent.
 
     Raises:
-        InputError: a data set is absent or damaged, or the device is not there.
+        InputError: a data set is absent, damaged or smaller than a batch, the device is not there, or has too little
+            memory.
     """
-    settings, device = profile.settings(name), resolve(profile.execution.device).type
+    from pipeline.execution.checks import check  # which needs the runner, and that the jobs
+
+    settings, file = profile.settings(name), paths.profile(profile.name)
+    device = resolve(profile.execution.device, f"{file}: ").type
     listed, missing = [], absent(profile, name)
+    sizes: dict[str, Size] = {}
     for names in settings.datasets():
         if missing.keys() & set(names):
             continue
         files = tuple(paths.dataset(profile.name, data_name) for data_name in names)
         data = [dataset.load(path) for path in files]
+        sizes |= {own: _size(each) for own, each in zip(names, data, strict=True)}
         checksums = tuple(str(each.provenance["checksum"]) for each in data)
         features, classes = sum(each.features for each in data), sum(each.classes for each in data)
         for some in ensembles(settings, features, classes, device):
             listed.append(Job(name, settings, some, files, checksums, device))
+    check(profile, name, sizes, device)
     return listed
+
+
+def _size(data: dataset.Dataset) -> Size:
+    return Size(data.features, data.classes, len(data.train), len(data.test))
 
 
 def absent(profile: Profile, name: str) -> dict[str, str]:

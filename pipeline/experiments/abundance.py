@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import pandas as pd
 import torch
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from pipeline.config import Columns, Configuration
+from pipeline.config import Columns, Configuration, Depth, EpochCount, Several, Width
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import Course, Member, Observations, Plan, Size, stacked, streams
 from pipeline.results.rows import frame
@@ -34,18 +34,16 @@ class Settings(Plan):
     spread: ClassVar[frozenset[str]] = frozenset({"data", "repeats", "hidden_widths"})
 
     configuration: Configuration
-    hidden_widths: list[int] = Field(min_length=1)  # to start from, and to end at: every pair of them
-    hidden_layers: int = Field(ge=1)  # all of the same width
-    epochs_at_start: int = Field(ge=0)  # of `epochs`, before the width moves
-    epochs_at_end: int = Field(ge=0)  # of `epochs`, after it has arrived
+    hidden_widths: Several[Width]  # to start from, and to end at: every pair of them
+    hidden_layers: Depth  # all of the same width
+    epochs_at_start: EpochCount  # of `epochs`, before the width moves
+    epochs_at_end: EpochCount  # of `epochs`, after it has arrived
     columns: Columns
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         if self.moving_epochs < 1:
             raise ValueError(f"epochs: {self.epochs} leave none for the width to move between its start and end")
-        if min(self.hidden_widths) < 1 or len(set(self.hidden_widths)) < len(self.hidden_widths):
-            raise ValueError(f"hidden_widths: {self.hidden_widths} are not different widths of at least 1")
         if self.configuration.activation == "tanh" or self.configuration.compensation == "expectation":
             raise ValueError(f"configuration: widths do not move here under ({self.configuration.label})")
         return self

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from pipeline import config
-from pipeline.config import Configuration
+from pipeline.config import MOST_EPOCHS, Configuration, Widths
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, stacked, streams
 from pipeline.model.base import MLP
@@ -33,7 +33,7 @@ PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 class Descent(config.Settings):
     """A way to descend, by the name that it has in rows; what it leaves open is as in the experiment's settings."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(pattern=r"^[\w][\w .+-]{0,59}$")  # of words: it stands in tables
     optimiser: Literal["adamw", "adam", "sgd"] | None = None
     learning_rate: float | None = Field(default=None, gt=0)
     momentum: float = Field(default=0.0, ge=0, lt=1)
@@ -55,9 +55,9 @@ class Settings(Plan):
 
     spread: ClassVar[frozenset[str]] = frozenset({"data", "repeats", "descents"})
 
-    hidden: list[int] = Field(min_length=1)
-    epochs_before: int = Field(ge=1)  # of `epochs`, before the change of basis: so there are moments to carry
-    descents: list[Descent] = Field(min_length=1)
+    hidden: Widths
+    epochs_before: int = Field(ge=1, le=MOST_EPOCHS)  # of `epochs`, before the change: so there are moments to carry
+    descents: list[Descent] = Field(min_length=1, max_length=100)
     configuration: Configuration
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from pipeline.config import Columns, Configuration
+from pipeline.config import WIDEST, Columns, Configuration, Samples, Several, Width
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, stacked, streams
 from pipeline.model.ensemble import Ensemble
@@ -29,21 +29,24 @@ PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 class Settings(Plan):
     """The protocol's row `invariance`."""
 
-    hidden: list[int] = Field(min_length=2)
+    hidden: list[Width] = Field(min_length=2, max_length=100)
     layer: int = Field(ge=2)  # l, the map that is diagonalised on both sides and whose width is changed
-    configurations: list[Configuration] = Field(min_length=1)
-    changes: list[int]  # neurons added (positive) or removed (negative); diagonalisation alone, 0, is always done
+    configurations: Several[Configuration]
+    changes: Several[int]  # neurons added (positive) or removed (negative); diagonalisation alone, 0, is always done
     columns: Columns
-    expectation_samples: int = Field(ge=1)  # training samples over which "expectation" takes the mean gain
+    expectation_samples: Samples  # training samples over which "expectation" takes the mean gain
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         if self.layer > len(self.hidden):
-            raise ValueError(f"layer {self.layer} is no hidden layer; hidden has {len(self.hidden)}")
+            raise ValueError(f"layer: layer {self.layer} is no hidden layer; hidden has {len(self.hidden)}")
         width = self.hidden[self.layer - 1]
         for change in self.changes:
-            if change == 0 or width + change < 1:
-                raise ValueError(f"changes: {change} of {width} neurons; valid are {1 - width} or more, but not 0")
+            if change == 0 or not 1 <= width + change <= WIDEST:
+                valid = f"{1 - width} to {WIDEST - width}, but not 0"
+                raise ValueError(f"changes: {change} of {width} neurons; valid are {valid}")
+        if any(configuration.activation == "tanh" for configuration in self.configurations):
+            raise ValueError("configurations: standard tanh cannot be diagonalised; valid is isotropic-tanh alone")
         return self
 
     def members(self) -> list[Member]:

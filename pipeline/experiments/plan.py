@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from pipeline import config
-from pipeline.config import Configuration
+from pipeline.config import Configuration, Name, Several
 from pipeline.model.ensemble import Ensemble
 from pipeline.model.network import IsotropicMLP
 from pipeline.seeds import seed
@@ -80,7 +79,7 @@ class Plan(config.Training):
     # Settings that say which networks there are rather than how one is trained: more of them keep the others.
     spread: ClassVar[frozenset[str]] = frozenset({"data", "repeats", "configurations"})
 
-    data: list[str] = Field(min_length=1)
+    data: Several[Name]
 
     def datasets(self) -> list[tuple[str, ...]]:
         """The data sets of each round of the experiment; all members are trained in each round."""

@@ -7,14 +7,14 @@ import statistics
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import pandas as pd
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from pipeline.config import Configuration
+from pipeline.config import Configuration, Several, Width
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, stacked, streams
@@ -44,12 +44,18 @@ class Settings(Plan):
 
     spread: ClassVar[frozenset[str]] = Plan.spread | {"hidden_widths", "hidden_layers"}
 
-    hidden_widths: list[int] = Field(min_length=1)
-    hidden_layers: list[int] = Field(min_length=1)
+    hidden_widths: Several[Width]
+    hidden_layers: Several[Annotated[int, Field(ge=2, le=100)]]  # one alone leaves no map to make diagonal
     configurations: list[Configuration] = Field(min_length=1, max_length=1)
     present_above: float = Field(ge=0)  # a parameter counts as present if its absolute value is larger
-    latency_batches: list[int]  # samples at once
-    latency_passes: int = Field(ge=1)  # of which the median is taken
+    latency_batches: Several[Annotated[int, Field(ge=1, le=100_000)]]  # samples at once
+    latency_passes: int = Field(ge=1, le=100_000)  # of which the median is taken
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.configurations[0].activation == "tanh":
+            raise ValueError("configurations: standard tanh cannot be diagonalised; valid is isotropic-tanh")
+        return self
 
     def members(self) -> list[Architecture]:
         """Every architecture of every repeat."""

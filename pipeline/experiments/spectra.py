@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from pipeline.config import Configuration
+from pipeline.config import Configuration, Several, Widths
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
 from pipeline.model.base import MLP
@@ -26,8 +26,8 @@ class Settings(Plan):
 
     spread: ClassVar[frozenset[str]] = Plan.spread | {"threshold"}  # used on the rows, not in training
 
-    hidden: list[int] = Field(min_length=1)
-    configurations: list[Configuration] = Field(min_length=1)
+    hidden: Widths
+    configurations: Several[Configuration]
     threshold: float = Field(gt=0)  # theta of METHOD section 5: the share of singular values under it is reported
 
     def members(self) -> list[Member]:

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import pandas as pd
 import torch
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from pipeline.config import Configuration
+from pipeline.config import Configuration, Depth, Several, Width
 from pipeline.data.dataset import Dataset
 from pipeline.experiments import plan
 from pipeline.experiments.plan import Observations, Plan, stacked, streams
@@ -31,16 +31,12 @@ class Settings(Plan):
 
     spread: ClassVar[frozenset[str]] = Plan.spread | {"hidden_widths", "hidden_layers"}
 
-    hidden_widths: list[int] = Field(min_length=1)
-    hidden_layers: list[int] = Field(min_length=1)  # h
+    hidden_widths: Several[Width]
+    hidden_layers: Several[Depth]  # h
     configurations: list[Configuration]  # the two that are compared
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
-        for name in ("hidden_widths", "hidden_layers"):
-            values = getattr(self, name)
-            if min(values) < 1 or len(set(values)) < len(values):
-                raise ValueError(f"{name}: {values} is not a list of different integers >= 1")
         activations = [configuration.activation for configuration in self.configurations]
         if activations != ["isotropic-tanh", "tanh"]:
             found = ", ".join(activations) or "none"

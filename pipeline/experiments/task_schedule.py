@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from pipeline import config
-from pipeline.config import Columns, Configuration
+from pipeline.config import MOST_EPOCHS, Columns, Configuration, Depth, Name, Samples, Several, Width
 from pipeline.data.dataset import Dataset
 from pipeline.data.tasks import Tasks, cut
 from pipeline.experiments import plan
@@ -33,8 +33,8 @@ QUESTION = "Do the widths of a network follow the tasks that it is trained on, a
 class Phase(config.Settings):
     """Some epochs in which the loss counts only some tasks."""
 
-    epochs: int = Field(ge=1)
-    active: list[str] = Field(min_length=1)
+    epochs: int = Field(ge=1, le=MOST_EPOCHS)
+    active: Several[Name]
 
 
 class Member(plan.Member):
@@ -52,20 +52,18 @@ class Settings(Plan):
     """The protocol's row `task_schedule`; `data` are the tasks, in the order of their blocks."""
 
     configuration: Configuration
-    layers: int = Field(ge=1)  # hidden layers
-    narrowest: int = Field(ge=1)  # hidden widths are drawn uniformly from narrowest to widest, for each repeat
-    widest: int
-    schedule: list[Phase] = Field(min_length=1)
-    train_samples: int | None = Field(ge=1)  # the most of each task that are used; none: as many as the shortest has
-    test_samples: int | None = Field(ge=1)
+    layers: Depth  # hidden layers
+    narrowest: Width  # hidden widths are drawn uniformly from narrowest to widest, for each repeat
+    widest: Width
+    schedule: list[Phase] = Field(min_length=1, max_length=1000)
+    train_samples: Samples | None  # the most of each task that are used; none: as many as the shortest has
+    test_samples: Samples | None
     threshold: float = Field(gt=0)  # theta
-    scaffold: int = Field(ge=1)  # Xi
+    scaffold: Width  # Xi
     columns: Columns
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
-        if len(set(self.data)) < len(self.data):
-            raise ValueError(f"data: {', '.join(self.data)} has a task twice")
         if self.widest < self.narrowest:
             raise ValueError(f"widest: {self.widest} is less than narrowest, {self.narrowest}")
         if self.epochs != sum(phase.epochs for phase in self.schedule):
@@ -77,6 +75,10 @@ class Settings(Plan):
         for task in self.data:
             if task not in active:
                 raise ValueError(f"schedule: task {task!r} is never active; activate it or leave it out of data")
+        if self.train_samples is not None and self.train_samples < self.batch_size:
+            raise ValueError(f"train_samples: {self.train_samples} are less than a batch, {self.batch_size}")
+        if self.configuration.activation == "tanh" or self.configuration.compensation == "expectation":
+            raise ValueError(f"configuration: {self.configuration.label} cannot be adapted without further data")
         return self
 
     def datasets(self) -> list[tuple[str, ...]]:

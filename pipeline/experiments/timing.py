@@ -15,7 +15,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from pipeline.config import Columns, Configuration
+from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, EpochCount, Several, Width, Widths
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import Course, Member, Observations, Plan, Size, stacked, streams
@@ -47,22 +47,25 @@ class Settings(Plan):
     """The protocol's row `timing`; `epochs` are those timed."""
 
     repeats: int = Field(ge=1, le=1)  # epochs are the repetitions; another network would only run beside them
-    hidden: list[int] = Field(min_length=1)
+    epochs: int = Field(ge=1, le=MOST_EPOCHS)
+    hidden: Widths
     layer: int = Field(ge=1)  # l, the width that is adapted
-    warm_up: int = Field(ge=0)  # epochs before those timed, with everything that is done in them
-    testing: list[bool] = Field(min_length=1)
-    adaptations: list[Adaptation] = Field(min_length=1)
-    neurons: int = Field(ge=1)  # added or removed after every epoch
+    warm_up: EpochCount  # epochs before those timed, with everything that is done in them
+    testing: Several[bool]
+    adaptations: Several[Adaptation]
+    neurons: Width  # added or removed after every epoch
     columns: Columns
     configuration: Configuration
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         if self.layer > len(self.hidden):
-            raise ValueError(f"layer {self.layer} is no hidden layer; hidden has {len(self.hidden)}")
-        width, removed = self.hidden[self.layer - 1], (self.warm_up + self.epochs) * self.neurons
-        if "prune" in self.adaptations and removed >= width:
-            raise ValueError(f"hidden: width {width} of layer {self.layer} is to lose {removed}; needs more")
+            raise ValueError(f"layer: layer {self.layer} is no hidden layer; hidden has {len(self.hidden)}")
+        width, moved = self.hidden[self.layer - 1], (self.warm_up + self.epochs) * self.neurons
+        if "prune" in self.adaptations and moved >= width:
+            raise ValueError(f"hidden: width {width} of layer {self.layer} is to lose {moved}; needs more")
+        if "grow" in self.adaptations and width + moved > WIDEST:
+            raise ValueError(f"neurons: width {width} of layer {self.layer} is to gain {moved}; at most {WIDEST}")
         if self.configuration.activation == "tanh" or self.configuration.compensation == "expectation":
             raise ValueError(f"configuration: {self.configuration.label} cannot be adapted without further data")
         return self

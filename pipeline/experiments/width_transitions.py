@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pandas as pd
 import torch
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from pipeline.config import Columns, Configuration
+from pipeline.config import Columns, Configuration, EpochCount, Samples, Several, Width
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import Course, Member, Observations, Plan, Size, stacked, streams
 from pipeline.results.rows import frame
@@ -33,16 +33,14 @@ class Settings(Plan):
     """The protocol's row `width_transitions`."""
 
     configuration: Configuration
-    hidden_widths: list[int] = Field(min_length=1)  # to start from, and to end at: every pair of them
-    epochs_before: int = Field(ge=0)  # of `epochs`, before the width moves
-    neurons_per_epoch: int = Field(ge=1)  # by which the width moves
+    hidden_widths: Several[Width]  # to start from, and to end at: every pair of them
+    epochs_before: EpochCount  # of `epochs`, before the width moves
+    neurons_per_epoch: Width  # by which the width moves
     columns: Columns
-    expectation_samples: int = Field(ge=1)  # training samples over which "expectation" takes the mean gain
+    expectation_samples: Samples  # training samples over which "expectation" takes the mean gain
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
-        if min(self.hidden_widths) < 1 or len(set(self.hidden_widths)) < len(self.hidden_widths):
-            raise ValueError(f"hidden_widths: {self.hidden_widths} are not different widths of at least 1")
         moves = self.neurons_per_epoch * (self.epochs - self.epochs_before)
         if max(self.hidden_widths) - min(self.hidden_widths) > moves:
             raise ValueError(f"epochs: {self.epochs} end before every width of {self.hidden_widths} has arrived")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -14,8 +13,11 @@ from pipeline.reporting.style import COLOURS
 from pipeline.reporting.templates import template
 from pipeline.results.claims import CLAIMS as CLAIMED
 from pipeline.results.claims.base import Outcome
-from pipeline.results.provenance import absent, data_sets
+from pipeline.results.provenance import absent, check_record, data_sets
+from pipeline.results.records import need, read_json
 from pipeline.results.words import counted
+
+_MAKER = "python -m stages.analyse"
 
 
 def page(profile: str, experiments: Sequence[str], folder: Path) -> Path:
@@ -27,10 +29,10 @@ def page(profile: str, experiments: Sequence[str], folder: Path) -> Path:
         folder: the report's folder, with a subfolder per experiment.
 
     Raises:
-        InputError: an experiment has no results in the folder.
+        InputError: an experiment has no results in the folder, or a file of them is damaged.
     """
-    judged = {experiment: json.loads(_text(folder / experiment / CLAIMS)) for experiment in experiments}
-    records = {experiment: json.loads(_text(folder / experiment / PROVENANCE)) for experiment in experiments}
+    judged = {experiment: _claims(folder / experiment / CLAIMS) for experiment in experiments}
+    records = {experiment: _record(folder / experiment / PROVENANCE) for experiment in experiments}
     claims = [claim for own in judged.values() for claim in own]
     html = template("report.html").render(
         profile=profile,
@@ -54,7 +56,28 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); `python -m stages.analyse` makes it") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); `{_MAKER}` makes it") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: cannot be read (not UTF-8); `{_MAKER}` makes it") from error
+
+
+def _claims(path: Path) -> list[dict[str, Any]]:
+    """The verdicts in a file of them."""
+    claims = read_json(path, list, _MAKER)
+    for claim in claims:
+        need(path, claim, id=str, statement=str, verdict=str, anchor=str, scale=str, basis=dict)
+        need(path, claim["basis"], data=str, same_as_paper=bool)
+    return claims
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """Where the results of an experiment came from."""
+    record = read_json(path, dict, _MAKER)
+    need(path, record, title=str, run=dict, seeds=list, report=dict)
+    check_record(record["run"], path)
+    for entry in record["seeds"]:
+        need(path, entry, data=str, repeat=int, seed=int)
+    return record
 
 
 def _summary(claims: Sequence[Mapping[str, Any]]) -> list[str]:

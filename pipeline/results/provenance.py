@@ -7,12 +7,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
+from pipeline.paths import is_name
 
 if TYPE_CHECKING:
     from pipeline.data.dataset import Dataset
@@ -77,10 +78,20 @@ def data_sets(record: Mapping[str, Any]) -> dict[str, DataSet]:
         InputError: the record has no such entry.
     """
     try:
-        return {name: DataSet(**fields) for name, fields in record["datasets"].items()}
+        return {name: _checked(DataSet(**own)) for name, own in record["datasets"].items()}
     except (KeyError, TypeError, AttributeError) as error:
-        found = f"{record.get('datasets')!r} does not describe data sets"
+        found = f"{str(record.get('datasets'))[:200]!r} does not describe data sets"
         raise InputError(f"record of the run: datasets: {found}; `python -m stages.run` writes it") from error
+
+
+def _checked(data: DataSet) -> DataSet:
+    """Raise a TypeError if a value has another type than it should, or the name is none."""
+    kinds = {"str": str, "int": int}
+    if not all(isinstance(getattr(data, field.name), kinds[str(field.type)]) for field in fields(DataSet)):
+        raise TypeError
+    if not is_name(data.name):
+        raise TypeError
+    return data
 
 
 def absent(record: Mapping[str, Any]) -> dict[str, str]:
@@ -94,6 +105,19 @@ def absent(record: Mapping[str, Any]) -> dict[str, str]:
         said = f"{found!r} is not a table of names and reasons"
         raise InputError(f"record of the run: absent: {said}; `python -m stages.run` writes it")
     return {str(name): str(reason) for name, reason in found.items()}
+
+
+def check_record(record: Mapping[str, Any], path: Path) -> None:
+    """Check that the record of a run says what data sets it had, and which were absent.
+
+    Raises:
+        InputError: it does not; the line names `path`, the file that holds it.
+    """
+    try:
+        data_sets(record)
+        absent(record)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def environment() -> dict[str, str]:

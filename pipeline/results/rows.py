@@ -46,9 +46,9 @@ def frame(observations: Iterable[dict[str, object]]) -> pd.DataFrame:
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
-    """Write rows to a parquet file, beside it first and then renamed."""
+    """Write rows to a parquet file, beside it first and then renamed; its pages have checksums."""
     with written(path) as beside:
-        table.to_parquet(beside, index=False)
+        table.to_parquet(beside, index=False, write_page_checksum=True)
 
 
 def to_bytes(table: pd.DataFrame) -> bytes:
@@ -61,18 +61,30 @@ def from_bytes(content: bytes) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(content)).astype(COLUMNS)
 
 
-def read(path: Path) -> pd.DataFrame:
-    """Rows from a parquet file.
+def read(path: Path, experiment: str | None = None) -> pd.DataFrame:
+    """Rows from a parquet file; of this experiment, if one is given.
 
     Raises:
-        InputError: there is no such file, or it is not a file of rows.
+        InputError: there is no such file, or it is not a file of such rows.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; `dvc repro` makes it")
+    remedy = "delete it, and `dvc repro` makes it again"
     try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a readable parquet file ({error})") from error
+        table = pd.read_parquet(path, page_checksum_verification=True)
+    except Exception as error:  # a damaged file can raise any of Arrow's errors, and pandas' own about its metadata
+        raise InputError(f"{path}: not a readable parquet file ({_reason(error)}); {remedy}") from error
     if list(table.columns) != list(COLUMNS):
-        raise InputError(f"{path}: columns {list(table.columns)} instead of {list(COLUMNS)}")
-    return table.astype(COLUMNS)
+        raise InputError(f"{path}: columns {list(table.columns)} instead of {list(COLUMNS)}; {remedy}")
+    try:
+        table = table.astype(COLUMNS)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: a column has values of another type ({_reason(error)}); {remedy}") from error
+    if experiment is not None and not (table["experiment"] == experiment).fillna(False).all():
+        raise InputError(f"{path}: rows of another experiment than {experiment}; {remedy}")
+    return table
+
+
+def _reason(error: Exception) -> str:
+    """An error in at most 200 characters on one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

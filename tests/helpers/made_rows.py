@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config import read_yaml, validate
+from pipeline.config import validate
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.results.divergence import NETWORK
 from pipeline.results.provenance import DataSet
 from pipeline.results.rows import frame
+from pipeline.yaml_file import read_yaml
 
 Row = dict[str, object]
 _SMOKE = read_yaml(Path(__file__).parents[2] / "profiles/smoke.yaml")["experiments"]

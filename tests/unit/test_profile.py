@@ -165,50 +165,6 @@ def test_scaled_profiles_keep_all_configurations_and_proportions(name):
     assert turned[0].descents == turned[1].descents and turned[0].configuration == turned[1].configuration
 
 
-def changed(**changes):
-    content = yaml.safe_load((ROOT / "profiles/smoke.yaml").read_text())
-    settings = content["experiments"]["invariance"]
-    for key, value in changes.items():
-        if value is None:
-            del settings[key]
-        else:
-            settings[key] = value
-    return yaml.safe_dump(content)
-
-
-BROKEN = {
-    "unknown key": (changed(epoch=3), "experiments.invariance: epoch: is not a setting"),
-    "missing key": (changed(epochs=None), "experiments.invariance: epochs: is missing"),
-    "wrong type": (changed(epochs="ten"), "experiments.invariance: epochs: 'ten'"),
-    "YAML's 1e-3": (changed(learning_rate="1e-3"), "experiments.invariance: learning_rate: '1e-3' is text"),
-    "out of range": (changed(batch_size=0), "experiments.invariance: batch_size: 0"),
-    "not one of": (changed(columns="random"), "'random' is not one of normal, semi-orthogonal, combination, zero"),
-    "prunes a layer away": (changed(changes=[-8]), "-8 of 8 neurons"),
-    "layer beyond": (changed(layer=3), "layer 3 is no hidden layer"),
-    "unknown data": (changed(data=["mnist"]), "'mnist' is not one of the profile's data sets, digits"),
-    "not a mapping": ("- 1\n", "expected a mapping"),
-    "not YAML": ("a: [1\n", "not valid YAML"),
-    "unknown experiment": (
-        "execution: {runner: serial, workers: 1, device: cpu}\ndata: {}\nexperiments: {x: {}}\n",
-        "'x'",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", BROKEN)
-def test_broken_profiles_give_one_line(case, tmp_path, monkeypatch):
-    content, expected = BROKEN[case]
-    (tmp_path / "profiles").mkdir()
-    (tmp_path / "profiles/broken.yaml").write_text(content)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError) as caught:
-        load_profile("broken")
-    message = str(caught.value)
-    assert expected in message
-    assert "profiles/broken.yaml" in message
-    assert "\n" not in message
-
-
 def test_unknown_profile_lists_those_there_are():
     with pytest.raises(InputError, match="desk, digits, paper, smoke"):
         load_profile("dgits")

@@ -145,8 +145,8 @@ def test_the_engine_takes_up_every_changed_tensor(data: Dataset) -> None:
     ("changes", "said"),
     [
         ({"epochs": 3}, "leave none for the width to move"),
-        ({"hidden_widths": [3, 3]}, "not different widths"),
-        ({"hidden_widths": [0, 3]}, "not different widths"),
+        ({"hidden_widths": [3, 3]}, "3 is there twice"),
+        ({"hidden_widths": [0, 3]}, "greater than or equal to 1"),
         ({"configuration": PSI.model_copy(update={"compensation": "expectation"})}, "widths do not move"),
     ],
 )

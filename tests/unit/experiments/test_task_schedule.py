@@ -51,7 +51,10 @@ WRONG = {
     "unknown task": ({"schedule": [{"epochs": 3, "active": [*TASKS, "mnist"]}]}, "'mnist' is not one of the tasks"),
     "epochs": ({"epochs": 4}, "epochs: 4, but those of the schedule are 3"),
     "widths": ({"widest": 5}, "widest: 5 is less than narrowest, 6"),
-    "twice": ({"data": [*TASKS, "digits"]}, "has a task twice"),
+    "twice": (
+        {"data": [*TASKS, "digits"]},
+        "data: ['digits', 'digits-permuted', 'digits-turned', 'digits']: 'digits' is there twice",
+    ),
     "no task": ({"schedule": [{"epochs": 3, "active": []}]}, "schedule.0.active"),
 }
 

@@ -136,7 +136,7 @@ def test_members_change_as_if_alone(data: Dataset) -> None:
     ("changes", "said"),
     [
         ({"epochs": 4}, "before every width"),
-        ({"hidden_widths": [3, 3]}, "not different widths"),
+        ({"hidden_widths": [3, 3]}, "3 is there twice"),
         ({"configuration": CONTROL}, "standard tanh is the control"),
     ],
 )

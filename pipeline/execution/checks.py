@@ -1,0 +1,85 @@
+"""What settings ask of the data and of the machine, compared with what is there before anything runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from heapq import nlargest
+from pathlib import Path
+
+from pipeline import paths
+from pipeline.errors import InputError
+from pipeline.execution.planned import plan
+from pipeline.execution.runner import workers
+from pipeline.experiments.plan import Size
+from pipeline.profile import Profile
+
+_PROCESS = 250_000_000  # bytes of a process with torch, before it trains
+# Where Linux says how much memory a container may use; elsewhere there are no such files.
+_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def check(profile: Profile, name: str, sizes: Mapping[str, Size], device: str) -> None:
+    """Check an experiment against the sizes of its data sets and the memory of this machine.
+
+    Args:
+        profile: the profile.
+        name: of the experiment.
+        sizes: of the data sets that are there.
+        device: "cpu" or "cuda".
+
+    Raises:
+        InputError: a batch is larger than a training set, the jobs that run at once do not fit into memory, or
+            results are to be kept in a kind of place that is not known.
+    """
+    settings, where = profile.settings(name), f"{paths.profile(profile.name)}: experiments.{name}"
+    for data, size in sizes.items():
+        if settings.batch_size > size.train:
+            there = f"{data} has {size.train} training images; valid are 1 to {size.train}"
+            raise InputError(f"{where}.batch_size: {settings.batch_size}, but {there}")
+    _check_address(f"{paths.profile(profile.name)}: execution.shards", profile.execution.shards)
+    if profile.execution.runner == "ray":
+        return  # whose machines are others
+    needed = [_PROCESS + job.memory for job in plan(settings, sizes, device)]
+    _check_memory(where, needed, workers(profile.execution, len(needed), device), memory(device))
+
+
+def _check_address(where: str, address: str) -> None:
+    """Raise InputError if results are to be kept somewhere that cannot be written from here."""
+    protocol, remote, _ = address.partition("://")
+    if remote:
+        from fsspec import get_filesystem_class
+
+        try:
+            get_filesystem_class(protocol)
+        except (ValueError, ImportError) as error:
+            valid = "valid is a folder, or an address such as s3://bucket/shards"
+            raise InputError(f"{where}: {address!r}: {' '.join(str(error).split())}; {valid}") from error
+
+
+def _check_memory(where: str, needed: Sequence[int], at_once: int, there: int) -> None:
+    """Raise InputError unless the largest jobs fit beside each other."""
+    if (together := sum(nlargest(at_once, needed))) <= there:
+        return
+    fit = next((count for count in range(at_once - 1, 0, -1) if sum(nlargest(count, needed)) <= there), 0)
+    remedy = f"set execution.workers to {fit} or less" if fit else "lower its widths, batch_size or repeats"
+    jobs = f"{at_once} jobs at once need" if at_once > 1 else "one job needs"
+    raise InputError(f"{where}: {jobs} {together} bytes of memory, there are {there}; {remedy}")
+
+
+def memory(device: str) -> int:
+    """Bytes of memory that this machine has: of the GPU, or the main memory that a process may use."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info()[1])
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min([physical, *filter(None, map(_limit, _LIMITS))])
+
+
+def _limit(path: Path) -> int | None:
+    """The number in a file; None if there is no such file, or it says "max"."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None

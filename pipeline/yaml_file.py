@@ -1,0 +1,128 @@
+"""YAML files of settings, read strictly: what a person cannot have meant is refused, not interpreted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from pipeline.errors import InputError
+from pipeline.paths import NAMES, is_name
+
+_LARGEST = 1_000_000  # bytes of a file
+_LONGEST = 1_000  # characters of a value
+_MOST = 100_000  # values, with every alias written out
+_TAG = "tag:yaml.org,2002:"
+_KINDS = {_TAG + kind for kind in ("str", "int", "float", "bool", "null", "seq", "map")}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        InputError: no such file, not YAML, not a mapping, a key that is there twice or is no name, an anchor that
+            contains itself, or far more than settings are.
+    """
+    try:
+        content = _parsed(_text(path), path)
+    except InputError:
+        raise
+    except RecursionError:
+        raise InputError(f"{path}: not valid settings (nested too deeply)") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML ({_problem(error)})") from None
+    except Exception as error:  # PyYAML's constructors raise whatever they trip over, e.g. KeyError for `!!bool x`
+        raise InputError(f"{path}: not valid YAML ({type(error).__name__} in one of its values)") from error
+    if not isinstance(content, dict):
+        found = "nothing" if content is None else type(content).__name__
+        raise InputError(f"{path}: expected a mapping of settings, found {found}")
+    return content
+
+
+def _text(path: Path) -> str:
+    try:
+        if (size := path.stat().st_size) > _LARGEST:
+            raise InputError(f"{path}: {size} bytes; settings have at most {_LARGEST}")
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not valid YAML (byte {error.start} is not UTF-8)") from None
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """A YAML error in a few words on one line."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    where = f"line {mark.line + 1}: " if mark is not None else ""
+    return where + " ".join(str(problem or error).split())[:200]
+
+
+def _parsed(text: str, path: Path) -> Any:
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _Check(path).values(node, "")
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+class _Check:
+    """Goes through the nodes of a file before they become values: an alias is a node met again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[int, int] = {}  # by identity of a node: its values
+        self._open: set[int] = set()  # the nodes that the one at hand is in
+
+    def values(self, node: Node, where: str) -> int:
+        """How many values a node has, with every alias written out; `where` is its path of keys."""
+        if id(node) in self._open:
+            self._refuse(where, node, "an anchor contains itself")
+        if id(node) not in self._known:
+            self._open.add(id(node))
+            self._known[id(node)] = count = 1 + self._inside(node, where)
+            self._open.remove(id(node))
+            if count > _MOST:
+                self._refuse(where, node, f"more than {_MOST} values, with aliases written out")
+        return self._known[id(node)]
+
+    def _inside(self, node: Node, where: str) -> int:
+        if node.tag not in _KINDS:
+            found = repr(node.value[:60]) if isinstance(node, ScalarNode) else "a list or mapping"
+            self._refuse(where, node, f"{found} is of kind {node.tag.removeprefix(_TAG)!r}; put text into quotes")
+        if isinstance(node, MappingNode):
+            self._keys(node, where)
+            return sum(self.values(value, _under(where, key.value)) for key, value in node.value)
+        if isinstance(node, SequenceNode):
+            return sum(self.values(value, _under(where, number)) for number, value in enumerate(node.value))
+        if isinstance(node, ScalarNode) and len(node.value) > _LONGEST:
+            self._refuse(where, node, f"a value of {len(node.value)} characters; at most {_LONGEST} are valid")
+        return 0
+
+    def _keys(self, node: MappingNode, where: str) -> None:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            merges = key.tag == f"{_TAG}merge"
+            if not merges and (key.tag != f"{_TAG}str" or not is_name(key.value)):
+                found = repr(key.value[:60]) if isinstance(key, ScalarNode) else "a list or mapping"
+                self._refuse(where, key, f"{found} is no key; a key is text of {NAMES}")
+            if key.value in lines:
+                twice = f"is there twice, in lines {lines[key.value]} and {_line(key)}; leave one"
+                raise InputError(f"{self._path}: {_under(where, key.value)}: {twice}")
+            lines[key.value] = _line(key)
+
+    def _refuse(self, where: str, node: Node, reason: str) -> None:
+        raise InputError(f"{self._path}: {where + ': ' if where else ''}line {_line(node)}: {reason}")
+
+
+def _under(where: str, part: object) -> str:
+    return f"{where}.{part}" if where else str(part)
+
+
+def _line(node: Node) -> int:
+    return int(node.start_mark.line) + 1

@@ -1,0 +1,115 @@
+"""What a run asks of its data and of the machine is compared with what is there before anything runs."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import paths
+from pipeline.data.dataset import save
+from pipeline.data.sources import fetch
+from pipeline.errors import InputError
+from pipeline.execution import checks, jobs
+from pipeline.execution.planned import plan
+from pipeline.execution.sizes import KNOWN
+from pipeline.profile import Profile, load_profile
+
+ROOT = Path(__file__).parents[3]
+DIGITS = {"digits": KNOWN["digits"]}
+
+
+@pytest.fixture
+def smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
+    """The smoke profile in an empty folder."""
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    monkeypatch.chdir(tmp_path)
+    return load_profile("smoke")
+
+
+def changed(profile: Profile, name: str, execution: dict[str, Any] | None = None, **changes: Any) -> Profile:
+    settings = profile.experiments[name].model_copy(update=changes)
+    used = profile.execution.model_copy(update=execution or {})
+    return Profile(profile.name, used, profile.data, {name: settings})
+
+
+def test_a_batch_is_no_larger_than_the_training_set(smoke: Profile) -> None:
+    checks.check(changed(smoke, "spectra", batch_size=1437), "spectra", DIGITS, "cpu")
+    with pytest.raises(InputError) as caught:
+        checks.check(changed(smoke, "spectra", batch_size=1438), "spectra", DIGITS, "cpu")
+    where, said = str(caught.value).split(": ")[0::2]
+    assert where == "profiles/smoke.yaml"
+    assert said == "1438, but digits has 1437 training images; valid are 1 to 1437"
+    assert "experiments.spectra.batch_size" in str(caught.value)
+
+
+def test_the_shortest_task_has_a_batch(smoke: Profile) -> None:
+    """A last, shorter batch is dropped there: with none there would be no step."""
+    few = dict.fromkeys(smoke.settings("task_schedule").data, KNOWN["digits"])
+    checks.check(smoke, "task_schedule", few, "cpu")
+    few["digits-turned"] = replace(KNOWN["digits"], train=47)
+    with pytest.raises(InputError, match=r"task_schedule\.batch_size: 48, but digits-turned has 47"):
+        checks.check(smoke, "task_schedule", few, "cpu")
+
+
+def test_jobs_that_do_not_fit_are_refused_when_they_are_listed(
+    smoke: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(fetch("digits", smoke.data["digits"]), paths.dataset("smoke", "digits"))
+    assert len(jobs.jobs(smoke, "spectra")) == 2
+    with pytest.raises(InputError, match=r"spectra\.batch_size: 1438"):
+        jobs.jobs(changed(smoke, "spectra", batch_size=1438), "spectra")
+    monkeypatch.setattr(checks, "memory", lambda device: 100)
+    with pytest.raises(InputError, match="one job needs"):
+        jobs.jobs(smoke, "spectra")
+
+
+def test_memory_is_that_of_the_jobs_that_run_at_once(smoke: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = changed(smoke, "sparsification", hidden_widths=[1000], repeats=1)
+    together = changed(alone, "sparsification", {"runner": "processes", "workers": 2})
+    needed = sorted(job.memory + checks._PROCESS for job in plan(alone.settings("sparsification"), DIGITS, "cpu"))
+    assert len(needed) == 2 and needed[0] < needed[1]
+    for profile, least, said in (
+        (together, sum(needed), "2 jobs at once need {} bytes of memory, there are {}; set execution.workers to 1"),
+        (alone, needed[1], "one job needs {} bytes of memory, there are {}; lower its widths, batch_size or repeats"),
+    ):
+        monkeypatch.setattr(checks, "memory", lambda device, there=least: there)
+        checks.check(profile, "sparsification", DIGITS, "cpu")
+        monkeypatch.setattr(checks, "memory", lambda device, there=least: there - 1)
+        with pytest.raises(InputError) as caught:
+            checks.check(profile, "sparsification", DIGITS, "cpu")
+        assert str(caught.value).startswith("profiles/smoke.yaml: experiments.sparsification: ")
+        assert said.format(least, least - 1) in str(caught.value)
+
+
+def test_what_no_machine_holds_is_refused_at_once(smoke: Profile) -> None:
+    """The widest networks that settings may ask for, on this machine: 100 layers of 100,000 neurons."""
+    huge = changed(smoke, "tanh_comparison", hidden_widths=[100_000], hidden_layers=[100])
+    with pytest.raises(InputError, match=r"one job needs \d{14} bytes of memory"):
+        checks.check(huge, "tanh_comparison", DIGITS, "cpu")
+
+
+def test_memory_is_this_machine_s_or_that_of_its_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_LIMITS", (tmp_path / "none", tmp_path / "max", tmp_path / "limit"))
+    physical = checks.memory("cpu")
+    assert 10**8 < physical < 10**14
+    (tmp_path / "max").write_text("max\n")
+    assert checks.memory("cpu") == physical
+    (tmp_path / "limit").write_text("1000000\n")
+    assert checks.memory("cpu") == 1_000_000
+
+
+def test_results_are_kept_in_a_place_that_is_known(smoke: Profile) -> None:
+    for address in ("elsewhere/shards", "memory://shards"):
+        checks.check(changed(smoke, "spectra", {"shards": address}), "spectra", DIGITS, "cpu")
+    elsewhere = changed(smoke, "spectra", {"shards": "s4://a/b"})
+    with pytest.raises(InputError, match=r"profiles/smoke.yaml: execution.shards: 's4://a/b': .*; valid is a folder"):
+        checks.check(elsewhere, "spectra", DIGITS, "cpu")
+
+
+def test_the_memory_of_a_cluster_is_not_this_machine_s(smoke: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "memory", lambda device: 100)
+    checks.check(changed(smoke, "spectra", {"runner": "ray"}), "spectra", DIGITS, "cpu")
