@@ -70,8 +70,9 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 def _notes(found: Estimate) -> list[str]:
     place = "the GPU's memory" if found.device == "cuda" else "memory"
     notes = [
-        f"Time: from {found.measured} ensembles trained for a moment on {found.device}; the model is off by at most "
-        f"{found.step_error:.0%} in a step of one of these, and by {found.pass_error:.0%} in a test.",
+        f"Time: from {found.measured} ensembles trained for a moment on {found.device}, and for others from a model "
+        f"that is off by at most {found.step_error:.0%} in a step of one of these, and by {found.pass_error:.0%} in "
+        "a test.",
         "Steps: network-steps in millions, the steps of each network added up.",
         f"Memory: each worker's own, and the images, which they share; at most {_megabytes(found.memory)} MB of "
         f"{place} in all.",

@@ -3,13 +3,15 @@
     seconds of a step = a + b L + c K L + d K P + e K P B + ...
 
 for K networks of L maps with P parameters each, on B samples: small operations cost by their number, the optimiser
-by parameters, products by parameters and samples. All coefficients are at least 0.
+by parameters, products by parameters and samples. All coefficients are at least 0. What the model is wrong by at the
+nearest shape that was measured, it is corrected by.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -41,6 +43,11 @@ class Shape:
         return sum(m * n + n for m, n in pairwise(self.widths))
 
     @property
+    def work(self) -> int:
+        """Multiplications of a step, roughly."""
+        return self.members * self.parameters * self.rows
+
+    @property
     def neurons(self) -> int:
         """Hidden neurons of one member."""
         return sum(self.widths[1:-1])
@@ -69,15 +76,25 @@ class Model:
 
     Attributes:
         coefficients: of `Shape.terms`, seconds.
-        error: the largest relative error over the shapes that it was fitted to.
+        shapes: that it was fitted to.
+        ratios: for each of these, what it took over what the coefficients say.
     """
 
     coefficients: tuple[float, ...]
-    error: float
+    shapes: tuple[Shape, ...] = ()
+    ratios: tuple[float, ...] = ()
+
+    @property
+    def error(self) -> float:
+        """The largest relative error of the coefficients over the shapes that they were fitted to."""
+        return max((abs(1 / ratio - 1) for ratio in self.ratios), default=0.0)
 
     def seconds(self, shape: Shape) -> float:
-        """What a step, or a pass, of this shape takes."""
-        return float(np.dot(self.coefficients, shape.terms()))
+        """What a step, or a pass, of this shape takes: exactly what was measured for the shapes that were."""
+        modelled = float(np.dot(self.coefficients, shape.terms()))
+        here = np.array(_place(shape))
+        distances = [float(np.linalg.norm(here - _place(measured))) for measured in self.shapes]
+        return modelled * self.ratios[int(np.argmin(distances))]
 
 
 def fit(shapes: Sequence[Shape], seconds: Sequence[float]) -> Model:
@@ -90,29 +107,35 @@ def fit(shapes: Sequence[Shape], seconds: Sequence[float]) -> Model:
     from scipy.optimize import nnls
 
     if not shapes:
-        return Model((), 0.0)
+        return Model(())
     relative = np.array([shape.terms() for shape in shapes]) / np.array(seconds)[:, None]
     scale = relative.max(axis=0)
     scale[scale == 0] = 1.0  # a term that no shape has
     solution, _ = nnls(relative / scale, np.ones(len(shapes)))
     coefficients = solution / scale
-    return Model(tuple(coefficients.tolist()), float(np.abs(relative @ coefficients - 1).max()))
+    ratios = 1 / (relative @ coefficients)
+    return Model(tuple(coefficients.tolist()), tuple(shapes), tuple(ratios.tolist()))
 
 
-def spanning(shapes: Sequence[Shape], count: int) -> list[Shape]:
-    """At most `count` of the shapes, each as different as can be from those before it; the first is the largest."""
-    distinct = sorted(set(shapes), key=lambda s: (s.members * s.parameters * s.rows, s.terms()), reverse=True)
-    if not distinct:
-        return []
+def spanning(work: Mapping[Shape, float], count: int) -> list[Shape]:
+    """At most `count` of the shapes: a third of those with the most work, the others as different as can be.
+
+    Args:
+        work: shape -> how much of it there is, in any unit.
+        count: how many are wanted.
+    """
+    distinct = sorted(work, key=lambda shape: (work[shape], shape.terms()), reverse=True)
+    if len(distinct) <= count:
+        return distinct
     places = np.array([_place(shape) for shape in distinct])
-    chosen = [0]
-    distance = np.full(len(distinct), np.inf)
-    while len(chosen) < min(count, len(distinct)):
-        distance = np.minimum(distance, np.linalg.norm(places - places[chosen[-1]], axis=1))
-        chosen.append(int(distance.argmax()))
+    chosen = list(range(-(-count // 3)))
+    while len(chosen) < count:
+        nearest = np.linalg.norm(places[:, None] - places[None, chosen], axis=-1).min(axis=1)
+        chosen.append(int(nearest.argmax()))
     return [distinct[number] for number in chosen]
 
 
+@cache
 def _place(shape: Shape) -> list[float]:
     """Where a shape stands, so that shapes at a distance of 1 differ by a factor of e in something."""
     sizes = (shape.members, shape.parameters, shape.neurons + 1, shape.rows, shape.inputs, len(shape.widths))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ from pipeline.execution.trial import PASSED, Trial
 from pipeline.experiments.plan import Size
 from pipeline.profile import Profile
 
-TRIALS = 14  # ensembles that are measured: a few more than the model has coefficients
+TRIALS = 18  # ensembles that are measured: those with the most work, and as many as the model needs
 
 
 @dataclass(frozen=True)
@@ -122,15 +123,18 @@ def _measured(
 ) -> tuple[list[Shape], list[trial.Timing], int]:
     """Shapes that span those of the jobs, with their timings; and the main memory of a process before it trains."""
     candidates: dict[Shape, Trial] = {}
+    work: Counter[Shape] = Counter()
     for job in planned:
         for course in job.courses:
             # On noise with all inputs, which costs a step of few inputs what it costs, but for the optimiser.
             whole = replace(course, widths=(course.inputs, *course.widths[1:]))
             there = Trial(job.settings, job.members, whole.widths, whole.rows, max(size.train for size in job.data))
-            candidates.setdefault(job.shape(whole, whole.rows), there)
+            shape = job.shape(whole, whole.rows)
+            candidates.setdefault(shape, there)
+            work[shape] += course.epochs * course.steps * shape.work
     if not candidates:
         return [], [], 0
-    shapes = cost.spanning(list(candidates), TRIALS)
+    shapes = cost.spanning(work, TRIALS)
     timings, process = trial.measure([candidates[shape] for shape in shapes], device, workers)
     return shapes, timings, 0 if device.type == "cuda" else process  # there, it is the GPU's memory that counts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pipeline.data.divide import divide
 from pipeline.data.sources import fetch
 from pipeline.errors import InputError
 from pipeline.execution import estimate, jobs, trial
-from pipeline.execution.cost import Shape, fit, spanning
+from pipeline.execution.cost import Model, Shape, fit, spanning
 from pipeline.execution.planned import makespan, plan
 from pipeline.execution.sizes import KNOWN, sizes
 from pipeline.execution.trial import Timing, Trial
@@ -71,8 +72,11 @@ SHAPES = [
 ]
 
 
+WORK = {shape: shape.work for shape in SHAPES}
+
+
 def test_the_model_finds_the_costs_of_a_known_machine() -> None:
-    chosen = spanning(SHAPES, 14)
+    chosen = spanning(WORK, 18)
     model = fit(chosen, [seconds(shape) for shape in chosen])
     assert model.error < 1e-6
     assert max(abs(model.seconds(shape) / seconds(shape) - 1) for shape in SHAPES) < 1e-3, "of shapes not measured"
@@ -81,19 +85,28 @@ def test_the_model_finds_the_costs_of_a_known_machine() -> None:
 def test_the_error_of_the_model_is_that_of_its_worst_shape() -> None:
     shape = SHAPES[0]
     model = fit([shape, shape], [1.0, 2.0])
-    # Least squares of (m / 1 - 1) and (m / 2 - 1): m = 1.5 / 1.25.
-    assert model.seconds(shape) == pytest.approx(1.2)
+    # Least squares of (m / 1 - 1) and (m / 2 - 1): m = 1.5 / 1.25 = 1.2.
     assert model.error == pytest.approx(0.4)
 
 
+def test_a_measured_shape_takes_what_was_measured_and_one_near_it_is_corrected_likewise() -> None:
+    near, far = Shape(1, (64, 8, 10), 24, 64, True), Shape(32, (3072, 500, 500, 10), 144, 3072, True)
+    model = fit([near, far], [1.0, 5.0])
+    assert model.seconds(near) == pytest.approx(1.0) and model.seconds(far) == pytest.approx(5.0)
+    wider = replace(near, widths=(64, 9, 10))
+    plain = Model(model.coefficients, model.shapes, (1.0, 1.0))
+    assert model.seconds(wider) / plain.seconds(wider) == pytest.approx(model.ratios[0])
+
+
 def test_chosen_shapes_span_all() -> None:
-    chosen = spanning(SHAPES, 14)
-    assert len(set(chosen)) == 14
+    chosen = spanning(WORK, 18)
+    assert len(set(chosen)) == 18
     assert chosen[0] == Shape(32, (3072, *[500] * 5, 10), 144, 3072, True), "the largest"
     assert {s.isotropic for s in chosen} == {True, False} and {s.rows for s in chosen} == {24, 144}
     assert {s.members for s in chosen} >= {1, 32} and {s.widths[1] for s in chosen} >= {8, 500}
-    assert spanning(SHAPES[:2] * 3, 14) == spanning(SHAPES[:2], 14)
-    assert spanning([], 14) == []
+    few = dict(list(WORK.items())[:2])
+    assert set(spanning(few, 14)) == set(few)
+    assert spanning({}, 14) == []
 
 
 def test_the_next_job_goes_to_the_worker_that_is_free() -> None:
