@@ -15,10 +15,8 @@ from pipeline import paths
 from pipeline.profile import Profile, load_profile
 from pipeline.results import headlines, rows
 from pipeline.results.provenance import describe, environment
-from pipeline.tracking import publish
+from pipeline.tracking.publisher import Publisher
 from stages import cli
-
-_PUBLISH_EVERY = 60.0  # seconds; finished runs appear in MLflow while others go on
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,14 +38,12 @@ def _run(profile: Profile, name: str) -> None:
     listed = jobs.jobs(profile, name)
     tables = {job.key: rows.read(job.shard) for job in listed if job.shard.exists()}
     missing = [job for job in listed if job.key not in tables]
-    published = time.monotonic()
+    publisher = Publisher(profile.name, settings)
     with tqdm(total=len(listed), initial=len(tables), desc=name, unit="job", disable=None) as progress:
         for job, table in runner.run(missing, profile.execution):
             tables[job.key] = table
             progress.update()
-            if time.monotonic() - published > _PUBLISH_EVERY:
-                publish(pd.concat(tables.values(), ignore_index=True), profile=profile.name, settings=settings)
-                published = time.monotonic()
+            publisher.offer(each.shard for each in listed)  # finished runs appear in MLflow while others go on
     # In the order of the jobs, not in that of their ending, so that the same rows make the same file.
     everything = pd.concat([rows.frame([]), *(tables[job.key] for job in listed)], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
@@ -69,7 +65,7 @@ def _run(profile: Profile, name: str) -> None:
     }
     _write_json(paths.run_record(profile.name, name), how)
     if len(everything):
-        publish(everything, profile=profile.name, settings=settings)
+        publisher.finish([paths.rows(profile.name, name)])
 
 
 def _write_json(path: paths.Path, content: dict[str, Any]) -> None:
