@@ -11,7 +11,7 @@ from pipeline.profile import load_profile
 from pipeline.results import rows
 from pipeline.results.provenance import check_record
 from pipeline.results.records import read_json
-from pipeline.tracking import publish
+from pipeline.tracking.publisher import Publisher
 from stages import cli
 
 
@@ -36,7 +36,7 @@ def _analyse(profile: str, name: str) -> None:
     render(name, experiment(name).QUESTION, table, settings, record, folder)
     for claim in json.loads((folder / "claims.json").read_text(encoding="utf-8")):
         print(f"{claim['id']}: {claim['verdict']}")
-    publish(table, profile=profile, settings=settings.model_dump(), report=folder)
+    Publisher(profile, settings.model_dump()).finish([paths.rows(profile, name)], report=folder)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,9 @@ from pipeline import paths
 from pipeline.profile import Profile, load_profile
 from pipeline.results import headlines, rows
 from pipeline.results.provenance import describe, environment
-from pipeline.tracking import publish
+from pipeline.tracking.publisher import Publisher
 from stages import cli
 from stages.alone import alone, end_with_dvc
-
-_PUBLISH_EVERY = 60.0  # seconds; finished runs appear in MLflow while others go on
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -49,14 +47,12 @@ def _run(profile: Profile, name: str) -> None:
     found = {job.key: job.result(store) for job in listed}
     tables = {key: table for key, table in found.items() if table is not None}
     missing = [job for job in listed if job.key not in tables]
-    published = time.monotonic()
+    publisher = Publisher(profile.name, settings)
     with tqdm(total=len(listed), initial=len(tables), desc=name, unit="job", disable=None) as progress:
         for job, table in runner.run(missing, profile.execution):
             tables[job.key] = table
             progress.update()
-            if time.monotonic() - published > _PUBLISH_EVERY:
-                publish(pd.concat(tables.values(), ignore_index=True), profile=profile.name, settings=settings)
-                published = time.monotonic()
+            publisher.offer(each.shard for each in listed)  # finished runs appear in MLflow while others go on
     # In the order of the jobs, not in that of their ending, so that the same rows make the same file.
     everything = pd.concat([rows.frame([]), *(tables[job.key] for job in listed)], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
@@ -78,7 +74,7 @@ def _run(profile: Profile, name: str) -> None:
     }
     _write_json(paths.run_record(profile.name, name), how)
     if len(everything):
-        publish(everything, profile=profile.name, settings=settings)
+        publisher.finish([paths.rows(profile.name, name)])
 
 
 def _write_json(path: paths.Path, content: dict[str, Any]) -> None:

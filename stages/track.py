@@ -9,7 +9,8 @@ from pipeline import paths
 from pipeline.errors import InputError
 from pipeline.profile import Profile, load_profile
 from pipeline.results import rows
-from pipeline.tracking import address, reason, synchronise
+from pipeline.tracking import reason, synchronise
+from pipeline.tracking.connection import address
 from stages import cli
 
 

@@ -16,8 +16,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from pipeline.errors import InputError
-from pipeline.tracking import address, pages, reason
-from pipeline.tracking.connection import ENVIRONMENT, artifacts
+from pipeline.tracking import pages, reason
+from pipeline.tracking.connection import ENVIRONMENT, address, artifacts
 from stages import cli
 
 _START = 120.0  # seconds that the server may take to answer

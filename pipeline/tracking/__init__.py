@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,43 +10,25 @@ import pandas as pd
 
 from pipeline.experiments import experiment
 from pipeline.results.provenance import code_version
-from pipeline.tracking.connection import address, opened
+from pipeline.tracking.connection import load, opened
 from pipeline.tracking.notes import guide
-from pipeline.tracking.runs import plan
+from pipeline.tracking.runs import Run, plan
 from pipeline.tracking.store import NOTE, Counts, describe, experiment_of, mirror
 from pipeline.tracking.views import TAG, link, view
 
-_given_up: set[str] = set()  # addresses of stores that failed
-
-
-def publish(rows: pd.DataFrame, *, profile: str, settings: Mapping[str, Any], report: Path | None = None) -> bool:
-    """`synchronise`, but never raises: a failure is one line of warning, and False.
-
-    Training calls this, now and then. A missing, unreachable or read-only store must neither stop it nor hold
-    it up again and again: after a failure this process does not try that store any more.
-    """
-    store = address()
-    if store in _given_up:
-        return False
-    try:
-        synchronise(rows, profile=profile, settings=settings, report=report)
-    except Exception as error:  # whatever MLflow, its database or the network may raise
-        _given_up.add(store)
-        logging.getLogger(__name__).warning(
-            "warning: not published to MLflow, `python -m stages.track --profile %s` does it later: %s",
-            profile,
-            reason(error),
-        )
-        return False
-    return True
-
 
 def synchronise(
-    rows: pd.DataFrame, *, profile: str, settings: Mapping[str, Any], report: Path | None = None
+    rows: pd.DataFrame,
+    *,
+    profile: str,
+    settings: Mapping[str, Any],
+    report: Path | None = None,
+    progress: Callable[[], object] = lambda: None,
 ) -> Counts:
     """Make MLflow show exactly these rows, all of one experiment, and the files in the folder `report`.
 
     No rows, as of an experiment whose data is not there, do not say of which experiment they are: nothing is done.
+    `progress` is called before the store is used, and before each run that is looked at or written.
 
     Raises:
         Exception: whatever MLflow, its database or the network raise.
@@ -55,22 +36,31 @@ def synchronise(
     if rows.empty:
         return Counts()
     name = str(rows["experiment"].iloc[0])
-    wanted = plan(rows, profile, settings, report)
+    wanted, question = plan(rows, profile, settings, report), experiment(name).QUESTION
+    load()
+    progress()  # only what comes now may be held up by the store
     with opened() as client:
         found = experiment_of(client, f"{name} ({profile})", f"{profile}/{name}")
-        counts = mirror(client, found, wanted, code_version())
-        describe(
-            client,
-            found,
-            {
-                NOTE: guide(name, experiment(name).QUESTION, profile),
-                TAG: view(name, wanted, found.creation_time),
-                "mlflow.experimentKind": "custom_model_development",
-                "experiment": name,
-                "profile": profile,
-            },
-        )
+        counts = mirror(client, found, _announced(wanted, progress), code_version())
+        if counts.added or counts.replaced:
+            # Once more, which removes copies: MLflow's client repeats a call that a server answers too late, and one
+            # server may have several clients.
+            mirror(client, found, _announced(wanted, progress), code_version())
+        tags = {
+            NOTE: guide(name, question, profile),
+            TAG: view(name, wanted, found.creation_time),
+            "mlflow.experimentKind": "custom_model_development",
+            "experiment": name,
+            "profile": profile,
+        }
+        describe(client, found, tags)
     return counts
+
+
+def _announced(runs: Iterable[Run], progress: Callable[[], object]) -> Iterator[Run]:
+    for run in runs:
+        progress()
+        yield run
 
 
 def pages(server: str) -> dict[str, str]:

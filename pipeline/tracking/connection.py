@@ -21,11 +21,12 @@ ENVIRONMENT = {  # unless set by the user
 }
 _NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool")  # each table made, each try
 _WAIT = 60.0  # seconds for another process to finish publishing
+_DEFAULT = "mlflow.db"  # in the working directory
 
 
 def address() -> str:
     """The tracking URI: MLFLOW_TRACKING_URI, by default mlflow.db in the working directory; a file is absolute."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_DEFAULT}"
     path = _database(uri)
     return uri if path is None else f"sqlite:///{path}"
 
@@ -36,25 +37,30 @@ def artifacts(uri: str) -> Path | None:
     return None if path is None else path.parent / "mlartifacts"
 
 
-@contextmanager
-def opened() -> Iterator[MlflowClient]:
-    """A client of the store; if that is a file, no other process is in this block meanwhile.
-
-    Processes that make the tables of a fresh database together destroy it, and two that publish the same rows
-    together would publish them twice: hence the lock, a file beside the database.
-
-    Raises:
-        OSError, sqlite3.Error, filelock.Timeout, mlflow.exceptions.MlflowException: the store cannot be used.
-    """
+def load() -> type[MlflowClient]:
+    """MLflow's client, imported as it is wanted here: quiet, and telling nobody. Takes seconds the first time."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
-    uri = address()
-    with _alone(_database(uri)):
-        from mlflow import MlflowClient
+    from mlflow import MlflowClient
 
-        yield MlflowClient(uri)
+    return MlflowClient
+
+
+@contextmanager
+def opened() -> Iterator[MlflowClient]:
+    """A client of the store; no other process of this project is in this block meanwhile, nor any with its file.
+
+    Processes that make the tables of a fresh database together destroy it, and two that publish the same rows
+    together would remove what the other is writing: hence the lock, a file beside the database.
+
+    Raises:
+        OSError, sqlite3.Error, filelock.Timeout, mlflow.exceptions.MlflowException: the store cannot be used.
+    """
+    client, uri = load(), address()
+    with _alone(_database(uri)):
+        yield client(uri)
 
 
 def _database(uri: str) -> Path | None:
@@ -64,19 +70,23 @@ def _database(uri: str) -> Path | None:
 
 @contextmanager
 def _alone(path: Path | None) -> Iterator[None]:
-    """Hold the lock of a SQLite file. One that cannot be written fails at once; MLflow would try for a minute."""
-    if path is None:
-        yield
-        return
+    """Hold the lock of a SQLite file, or for any other store the one of the project: that of its default store."""
     from filelock import FileLock
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(f"{path.name}.lock")
+    beside = path or Path(_DEFAULT).absolute()
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    lock = beside.with_name(f"{beside.name}.lock")
     lock.touch()  # where no file can be made, this fails at once; FileLock would try until the timeout
     with FileLock(lock, timeout=_WAIT):
-        connection = sqlite3.connect(path, isolation_level=None)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        finally:
-            connection.close()
+        if path is not None:
+            _check_writable(path)
         yield
+
+
+def _check_writable(path: Path) -> None:
+    """Fail at once where a SQLite file cannot be written; MLflow would try for a minute."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    finally:
+        connection.close()

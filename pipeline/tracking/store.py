@@ -89,6 +89,8 @@ def _stored(client: MlflowClient, experiment_id: str) -> dict[str, list[Stored]]
         for run in page:
             found.setdefault(run.data.tags[KEY], []).append(run)
         token = page.token or ""
+    for copies in found.values():
+        copies.sort(key=lambda copy: copy.info.run_id)  # whoever finds copies keeps the same one
     return found
 
 

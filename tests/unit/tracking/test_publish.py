@@ -8,9 +8,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from mlflow_testing import assert_shown
 
 from pipeline import tracking
+from pipeline.results.rows import write
 from pipeline.tracking import connection
+from pipeline.tracking.publisher import Publisher
 from pipeline.tracking.store import NOTE, PARENT, Counts
 from pipeline.tracking.views import TAG, link
 
@@ -157,7 +160,14 @@ def test_the_view_shows_metrics_that_are_there(rows: pd.DataFrame, settings: dic
 
 
 def test_a_good_store_gives_no_warning(
-    rows: pd.DataFrame, settings: dict[str, Any], profile: str, caplog: pytest.LogCaptureFixture
+    rows: pd.DataFrame,
+    settings: dict[str, Any],
+    profile: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert tracking.publish(rows, profile=profile, settings=settings) is True
-    assert not caplog.records
+    write(rows, tmp_path / "rows.parquet")
+    assert Publisher(profile, settings).finish([tmp_path / "rows.parquet"]) is True
+    assert not caplog.records and capfd.readouterr() == ("", "")
+    assert_shown(rows, settings, profile)
