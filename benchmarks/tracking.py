@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -18,7 +19,7 @@ from benchmarks.bench import Bench, bench
 from benchmarks.plan import full
 from benchmarks.table import Table, signed
 from benchmarks.workers import together
-from pipeline.results.rows import frame, write
+from pipeline.results.rows import frame, read, write
 from pipeline.tracking import publisher
 
 ROUNDS, SECONDS, REPEATS, EPOCHS = 7, 10.0, 100, 50
@@ -48,10 +49,10 @@ def _table(means: Bench, folder: Path, stores: dict[str, str | None]) -> Table:
     together(means.workers, "steps", 200)  # warm
     speeds: dict[str, list[float]] = {name: [] for name in stores}
     for number in range(ROUNDS):
-        files = [folder / f"{number}.parquet"]
-        write(_rows(number), files[0])  # others each time, so that a healthy store has all to write
+        file = folder / f"{number}.parquet"
+        write(_rows(number), file)  # others each time, so that a healthy store has all to write
         for name, store in stores.items():
-            speeds[name].append(_speed(means, store, files))
+            speeds[name].append(_speed(means, store, file))
     note = (
         f"Steps per second of all workers, medians over {ROUNDS} rounds of {SECONDS:g} s each, in which all stores "
         "took turns, and the change to no publishing in percent. One publication follows the other here without a "
@@ -64,7 +65,7 @@ def _table(means: Bench, folder: Path, stores: dict[str, str | None]) -> Table:
     return Table("Training beside publishing", note, ["store", "steps a second", "change, %", "range"], rows)
 
 
-def _speed(means: Bench, store: str | None, files: list[Path]) -> float:
+def _speed(means: Bench, store: str | None, file: Path) -> float:
     """Steps per second of the workers while the store is published to again and again."""
     beside = None
     if store is not None:
@@ -74,7 +75,7 @@ def _speed(means: Bench, store: str | None, files: list[Path]) -> float:
     steps, start = 0, time.perf_counter()
     while (now := time.perf_counter()) - start < SECONDS:
         if beside is not None:
-            beside.offer(files)
+            beside.offer(partial(read, file))
         together(means.workers, "steps", 500)
         steps += 500
     if beside is not None and beside._current is not None:

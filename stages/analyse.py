@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 from pipeline import paths
 from pipeline.experiments import experiment
@@ -36,7 +37,7 @@ def _analyse(profile: str, name: str) -> None:
     render(name, experiment(name).QUESTION, table, settings, record, folder)
     for claim in json.loads((folder / "claims.json").read_text(encoding="utf-8")):
         print(f"{claim['id']}: {claim['verdict']}")
-    Publisher(profile, settings.model_dump()).finish([paths.rows(profile, name)], report=folder)
+    Publisher(profile, settings.model_dump()).finish(partial(rows.read, paths.rows(profile, name)), report=folder)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -52,7 +53,7 @@ def _run(profile: Profile, name: str) -> None:
         for job, table in runner.run(missing, profile.execution):
             tables[job.key] = table
             progress.update()
-            publisher.offer(each.shard for each in listed)  # finished runs appear in MLflow while others go on
+            publisher.offer(partial(jobs.results, listed, store))  # they appear in MLflow while others go on
     # In the order of the jobs, not in that of their ending, so that the same rows make the same file.
     everything = pd.concat([rows.frame([]), *(tables[job.key] for job in listed)], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
@@ -74,7 +75,7 @@ def _run(profile: Profile, name: str) -> None:
     }
     _write_json(paths.run_record(profile.name, name), how)
     if len(everything):
-        publisher.finish([paths.rows(profile.name, name)])
+        publisher.finish(partial(rows.read, paths.rows(profile.name, name)))
 
 
 def _write_json(path: paths.Path, content: dict[str, Any]) -> None:

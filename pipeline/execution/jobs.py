@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -118,6 +119,12 @@ def jobs(profile: Profile, name: str) -> list[Job]:
 
 def _size(data: dataset.Dataset) -> Size:
     return Size(data.features, data.classes, len(data.train), len(data.test))
+
+
+def results(listed: Sequence[Job], store: Store) -> pd.DataFrame:
+    """The rows of those of the jobs that have been run to their end."""
+    found = (job.result(store) for job in listed)
+    return pd.concat([rows.frame([]), *(table for table in found if table is not None)], ignore_index=True)
 
 
 def absent(profile: Profile, name: str) -> dict[str, str]:

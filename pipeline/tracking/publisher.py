@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -19,9 +19,10 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.results.rows import frame, read
 from pipeline.tracking import reason, synchronise
 from pipeline.tracking.connection import address
+
+Source = Callable[[], pd.DataFrame]  # of rows; called in the process that publishes, hence to be pickled
 
 _EVERY = 60.0  # seconds between publications while others make rows
 _BEGIN = 60.0  # seconds to import MLflow, or for a database to be made, after which one is given up
@@ -33,8 +34,8 @@ class Publisher:
 
         publisher = Publisher(profile, settings)
         for ...:
-            publisher.offer(files)
-        publisher.finish(files)
+            publisher.offer(partial(some_rows, ...))
+        publisher.finish(partial(read, path))
 
     Nothing is raised. An outage is one warning, however long it lasts; after it the next publication writes what is
     missing, and so does `python -m stages.track`.
@@ -50,25 +51,25 @@ class Publisher:
         self._due = time.monotonic() + _EVERY
         self._out = False  # whether the last one failed
 
-    def offer(self, files: Iterable[Path]) -> None:
-        """Publish the rows in those of the files that exist, unless this is going on or was done a minute ago.
+    def offer(self, source: Source) -> None:
+        """Publish the rows that `source` gives, unless this is going on or was done a minute ago.
 
         Returns at once. The publication has the lowest priority, so that it gets what time training leaves over.
         """
         if self._current is not None and (failure := self._current.outcome(patience=0)) is not None:
             self._end(failure)
         if self._current is None and time.monotonic() >= self._due:
-            self._current = _Publication(self._profile, self._settings, files)
+            self._current = _Publication(self._profile, self._settings, source)
             self._current.give_way()
 
-    def finish(self, files: Iterable[Path], report: Path | None = None) -> bool:
-        """Publish the rows in the files, and the folder `report`; False, after a warning, if that fails.
+    def finish(self, source: Source, report: Path | None = None) -> bool:
+        """Publish the rows that `source` gives, and the folder `report`; False, after a warning, if that fails.
 
         Waits until it is done, but no longer than `_PATIENCE` for a server that does not answer.
         """
         if self._current is not None:
             self._current.stop()  # what it has not written, the last one writes
-        self._current = _Publication(self._profile, self._settings, files, report)
+        self._current = _Publication(self._profile, self._settings, source, report)
         return self._end(self._current.wait())
 
     def _end(self, failure: str) -> bool:
@@ -86,13 +87,11 @@ class Publisher:
 class _Publication:
     """A process that publishes once. Killed, it leaves a run unfinished, which the next one replaces."""
 
-    def __init__(
-        self, profile: str, settings: Mapping[str, Any], files: Iterable[Path], report: Path | None = None
-    ) -> None:
+    def __init__(self, profile: str, settings: Mapping[str, Any], source: Source, report: Path | None = None) -> None:
         context = get_context("spawn")  # a fork would copy torch's thread pools in an unusable state
         self._messages, theirs = context.Pipe(duplex=False)
         # A daemon is ended with this process; any other would be waited for.
-        arguments = (theirs, profile, settings, list(files), report)
+        arguments = (theirs, profile, settings, source, report)
         self._process = context.Process(target=_publish, args=arguments, daemon=True)
         self._process.start()
         theirs.close()  # so that messages end when the process does
@@ -133,13 +132,12 @@ class _Publication:
 
 
 def _publish(
-    messages: Connection, profile: str, settings: Mapping[str, Any], files: list[Path], report: Path | None
+    messages: Connection, profile: str, settings: Mapping[str, Any], source: Source, report: Path | None
 ) -> None:
     """What the process does. It says None whenever it gets on, and at last why it failed, or "" if it did not."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one, and ends it
     try:
-        rows = pd.concat([frame([]), *(read(path) for path in files if path.exists())], ignore_index=True)
-        synchronise(rows, profile=profile, settings=settings, report=report, progress=lambda: messages.send(None))
+        synchronise(source(), profile=profile, settings=settings, report=report, progress=lambda: messages.send(None))
         said = ""
     except Exception as error:  # whatever MLflow, its database or the network may raise
         said = reason(error)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 
-def silent(messages: Connection, profile: str, settings: object, files: list[Path], report: None) -> None:
+def silent(messages: Connection, profile: str, settings: object, source: partial[object], report: None) -> None:
     """Begins, notes that in the file given, and is held up for ever."""
-    files[0].write_text(files[0].read_text() + "begun\n")
+    source.args[0].write_text(source.args[0].read_text() + "begun\n")
     messages.send(None)
     time.sleep(1000)
 
@@ -21,7 +21,7 @@ def dying(messages: Connection, *what: object) -> None:
     os._exit(1)
 
 
-def reading(messages: Connection, profile: str, settings: object, files: list[Path], report: None) -> None:
+def reading(messages: Connection, profile: str, settings: object, source: partial[object], report: None) -> None:
     """Fails for the reason in the file given, or succeeds if it is empty."""
     messages.send(None)
-    messages.send(files[0].read_text())
+    messages.send(source.args[0].read_text())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import zlib
 from base64 import b64decode
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from mlflow_testing import assert_shown
 
 from pipeline import tracking
-from pipeline.results.rows import write
+from pipeline.results.rows import read, write
 from pipeline.tracking import connection
 from pipeline.tracking.publisher import Publisher
 from pipeline.tracking.store import NOTE, PARENT, Counts
@@ -168,6 +169,6 @@ def test_a_good_store_gives_no_warning(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     write(rows, tmp_path / "rows.parquet")
-    assert Publisher(profile, settings).finish([tmp_path / "rows.parquet"]) is True
+    assert Publisher(profile, settings).finish(partial(read, tmp_path / "rows.parquet")) is True
     assert not caplog.records and capfd.readouterr() == ("", "")
     assert_shown(rows, settings, profile)

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pandas as pd
 import pytest
 from mlflow_testing import assert_shown
 
-from pipeline.results.rows import write
+from pipeline.results.rows import read, write
 from pipeline.tracking import publisher
 from pipeline.tracking.publisher import Publisher
 
@@ -70,15 +71,15 @@ def test_a_store_that_hangs_holds_nothing_up(
 ) -> None:
     monkeypatch.setattr(publisher, "_PATIENCE", 0.3)
     beside = fake(fake_publications.silent)
-    beside.offer([file])
+    beside.offer(partial(read, file))
     until(file.read_text)
     start = time.monotonic()
     for _ in range(100):
-        beside.offer([file])
+        beside.offer(partial(read, file))
     assert time.monotonic() - start < 0.1
     assert file.read_text() == "begun\n", "one at a time"
     assert [os.getpriority(os.PRIO_PROCESS, child.pid or 0) for child in active_children()] == [19]
-    assert beside.finish([file]) is False
+    assert beside.finish(partial(read, file)) is False
     assert not active_children()
     assert file.read_text() == "begun\n" * 2, "the end is tried whatever was before"
     (line,) = warnings(caplog)
@@ -86,7 +87,7 @@ def test_a_store_that_hangs_holds_nothing_up(
 
 
 def test_a_publication_that_dies_is_a_failure(fake: Fake, file: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert fake(fake_publications.dying).finish([file]) is False
+    assert fake(fake_publications.dying).finish(partial(read, file)) is False
     assert warnings(caplog)[0].endswith("the process that publishes died")
 
 
@@ -95,7 +96,7 @@ def test_an_outage_is_one_warning(fake: Fake, file: Path, caplog: pytest.LogCapt
     ends = []
     for reason in ("first", "second", "", "third", "fourth"):
         file.write_text(reason)
-        ends.append(beside.finish([file]))
+        ends.append(beside.finish(partial(read, file)))
     assert ends == [False, False, True, False, False]
     assert [line.rpartition(": ")[2] for line in warnings(caplog)] == ["first", "third"]
 
@@ -103,9 +104,9 @@ def test_an_outage_is_one_warning(fake: Fake, file: Path, caplog: pytest.LogCapt
 def test_nothing_is_published_before_it_is_due(fake: Fake, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     due = fake(fake_publications.silent)
     monkeypatch.setattr(publisher, "_EVERY", 1000.0)
-    Publisher("smoke", {}).offer([file])
+    Publisher("smoke", {}).offer(partial(read, file))
     assert not active_children()
-    due.offer([file])
+    due.offer(partial(read, file))
     assert len(active_children()) == 1
     del due
     for child in active_children():
@@ -120,30 +121,28 @@ def test_a_run_during_which_the_store_is_locked_and_deleted(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """With real processes, as a stage has them: a file for each job, then one of everything."""
+    """With real processes, as a stage has them: some of the rows, then all."""
     store, everything = tmp_path / "mlflow.db", tmp_path / "rows.parquet"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}")
     monkeypatch.setattr(publisher, "_EVERY", 0.0)
-    shards = [tmp_path / f"{repeat}.parquet" for repeat in range(2)]
     beside = Publisher("p", settings)
 
-    write(rows[rows["repeat"] == 0], shards[0])
-    beside.offer(shards)
+    write(rows[rows["repeat"] == 0], everything)
+    beside.offer(partial(read, everything))
     wait_for_children()
     assert finished(store) == 4
 
-    write(rows[rows["repeat"] == 1], shards[1])
+    write(rows, everything)
     with closing(sqlite3.connect(store, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        beside.offer(shards)
+        beside.offer(partial(read, everything))
         wait_for_children()
 
     assert finished(store) == 4
-    beside.offer(shards)
+    beside.offer(partial(read, everything))
     assert "database is locked" in warnings(caplog)[0]
     until(lambda: finished(store) > 4)
     store.unlink()  # in the middle of a publication
-    write(rows, everything)
-    assert beside.finish([everything]) is True
+    assert beside.finish(partial(read, everything)) is True
     assert_shown(rows, settings, "p")
     assert len(warnings(caplog)) == 1

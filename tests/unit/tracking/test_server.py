@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from mlflow_server import Process
 from mlflow_testing import assert_shown
 
 from pipeline import tracking
-from pipeline.results.rows import write
+from pipeline.results.rows import read, write
 from pipeline.tracking import publisher
 from pipeline.tracking.publisher import Publisher
 from pipeline.tracking.store import Counts
@@ -141,7 +142,7 @@ def test_a_server_that_hangs_is_given_up_and_completed(
     publishing = Publisher(profile, settings)
     server.signal(signal.SIGSTOP)
     try:
-        assert publishing.finish([file]) is False
+        assert publishing.finish(partial(read, file)) is False
     finally:
         server.signal(signal.SIGCONT)
     process, begun = beside(rows, settings, profile)
@@ -151,7 +152,7 @@ def test_a_server_that_hangs_is_given_up_and_completed(
     time.sleep(4)  # longer than a call's time-out
     server.signal(signal.SIGCONT)
     process.join(60)
-    assert publishing.finish([file]) is True
+    assert publishing.finish(partial(read, file)) is True
     assert_shown(rows, settings, profile)
 
 
@@ -173,9 +174,9 @@ def test_a_server_that_dies_in_the_middle_and_comes_back(
     publishing = Publisher(profile, settings)  # down at its start
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            assert publishing.finish([file]) is False
+            assert publishing.finish(partial(read, file)) is False
         server.start()
-        assert publishing.finish([file]) is True
+        assert publishing.finish(partial(read, file)) is True
     assert len([each for each in caplog.records if each.name.startswith("pipeline")]) == 1
     assert_shown(rows, settings, profile)
 
