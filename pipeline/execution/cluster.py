@@ -35,6 +35,7 @@ from pipeline.execution.store import Store
 from pipeline.paths import written
 
 _RETRIES = 5  # of a job whose worker or machine died
+_ANSWER = 10.0  # seconds that a cluster is given to answer
 
 
 def run(jobs: Sequence[Job], execution: Execution) -> Iterator[tuple[Job, pd.DataFrame]]:
@@ -139,10 +140,18 @@ def _connect(ray: Any, workers: int) -> int:
     else:
         how = {"runtime_env": {"py_modules": [str(Path(pipeline.__file__).parent)]}}
     try:
+        _reach(address)
         ray.init(address=address, logging_level=logging.ERROR, **how)
     except (OSError, RuntimeError, ValueError) as error:
         raise InputError(f"execution: no Ray cluster at {address}: {' '.join(str(error).split())}") from error
     return 0 if address == "local" else workers
+
+
+def _reach(address: str) -> None:
+    """Raise OSError if nothing answers at host:port, for which Ray itself would wait for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER).close()
 
 
 @contextmanager

@@ -45,6 +45,14 @@ def test_without_ray_it_says_how_to_install_it(job, monkeypatch):
     assert list(runner.run([], Execution(runner="ray", workers=1, device="cpu"))) == [], "nothing to do needs no Ray"
 
 
+def test_a_cluster_that_does_not_answer_is_named(job, monkeypatch):
+    """At once; and by itself Ray would wait for minutes."""
+    pytest.importorskip("ray", reason="needs the extra `ray`")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(InputError, match=r"no Ray cluster at 127.0.0.1:1: .*refused"):
+        list(runner.run([job], Execution(runner="ray", workers=1, device="cpu")))
+
+
 def test_a_worker_with_other_code_refuses(job):
     with pytest.raises(InputError, match="has other code, or another torch"):
         cluster.work(job, "of other code", [None], "shards", "mark", every=30)
