@@ -71,7 +71,7 @@ class Execution(Settings):
     """How jobs are run. None of it changes a result beyond rounding."""
 
     runner: Literal["serial", "processes", "ray"]
-    workers: int = Field(ge=0, le=1024)  # 0: one per core
+    workers: int = Field(ge=0, le=1024)  # 0: one per core; with Ray, as many as the cluster has room for
     device: Literal["auto", "cpu", "cuda"]
     shards: Place = ".shards"  # of results and checkpoints: a folder, or an fsspec URL
     checkpoint_seconds: float = Field(default=30.0, gt=0)  # between checkpoints: as much work is lost at the most

@@ -16,7 +16,9 @@ import torch
 import pipeline
 from pipeline import paths
 from pipeline.data import dataset
+from pipeline.data.dataset import Dataset
 from pipeline.device import resolve
+from pipeline.errors import InputError
 from pipeline.execution.packing import ensembles
 from pipeline.execution.store import Store
 from pipeline.experiments import experiment
@@ -79,7 +81,7 @@ class Job:
             InputError: a data set is gone or damaged.
             OSError: the store cannot be written.
         """
-        data, device = [dataset.load(path) for path in self.data], torch.device(self.device)
+        data, device = [self._load(number) for number in range(len(self.data))], torch.device(self.device)
         if (done := self.result(store)) is not None:
             return done  # by a worker that was killed, or cut off, before it could say so
         name = f"{self.key}.checkpoint"
@@ -88,6 +90,13 @@ class Job:
         store.write(f"{self.key}.parquet", rows.to_bytes(table))
         store.remove(name)
         return table
+
+    def _load(self, number: int) -> Dataset:
+        """A data set, which must be the one that was there when the jobs were listed."""
+        path, data = self.data[number], dataset.load(self.data[number])
+        if data.provenance["checksum"] != self.checksums[number]:
+            raise InputError(f"{path}: another data set than at the beginning of this run; run it again")
+        return data
 
 
 def jobs(profile: Profile, name: str) -> list[Job]:

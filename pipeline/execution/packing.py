@@ -47,12 +47,15 @@ def most_together(widths: Sequence[int]) -> int:
 
 
 def most_that_fit(widths: Sequence[int]) -> int:
-    """How many networks of these widths have room on the GPU."""
+    """How many networks of these widths have room on the GPU.
+
+    By the memory that it has, not by what is free now: a run that goes on must be divided into the same jobs.
+    """
     import torch
 
-    free, _ = torch.cuda.mem_get_info()
+    _, there = torch.cuda.mem_get_info()
     own = _PARAMETER_BYTES * _parameters(widths) + _LAYER_BYTES * sum(widths)
-    return max(1, int(_SHARE_OF_MEMORY * free / own))
+    return max(1, int(_SHARE_OF_MEMORY * there / own))
 
 
 def _padded(members: Sequence[Any], widths: Sequence[tuple[int, ...]]) -> Iterator[tuple[tuple[int, ...], list[Any]]]:

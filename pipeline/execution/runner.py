@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline.config import Execution
 from pipeline.errors import InputError
+from pipeline.execution import cluster
 from pipeline.execution.jobs import Job
 from pipeline.execution.store import Store
 
@@ -24,9 +25,12 @@ def run(jobs: list[Job], execution: Execution) -> Iterator[tuple[Job, pd.DataFra
     """Each job with its rows, in the order in which they finish.
 
     Raises:
-        InputError: workers die again and again, or a data set is gone or damaged.
+        InputError: workers die again and again, a data set is gone or damaged, or Ray has not what the jobs need.
         OSError: results or checkpoints cannot be written.
     """
+    if execution.runner == "ray":
+        yield from cluster.run(jobs, execution)
+        return
     device = "cuda" if any(job.device == "cuda" for job in jobs) else "cpu"
     store, every = Store(execution.shards), execution.checkpoint_seconds
     if (count := workers(execution, len(jobs), device)) == 1:

@@ -23,7 +23,8 @@ class Store:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self._folder = None if "://" in address else Path(address)
+        path = address.removeprefix("file://")
+        self._folder = None if "://" in path else Path(path)
 
     def write(self, name: str, content: bytes) -> None:
         """Keep the content under a name, whole or not at all.

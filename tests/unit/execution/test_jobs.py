@@ -107,3 +107,12 @@ def test_a_shard_is_reused_whole(smoke):
     assert found is not None
     pd.testing.assert_frame_equal(found, table)
     assert [path.name for path in Path("shards").iterdir()] == [f"{job.key}.parquet"], "no checkpoint is left"
+
+
+def test_a_data_set_that_was_replaced_meanwhile_is_not_trained_on(smoke):
+    (job,) = jobs.jobs(with_settings(smoke, repeats=1), "invariance")
+    other = fetch("digits-turned", smoke.data["digits-turned"])
+    save(other, paths.dataset("smoke", "digits"))
+    with pytest.raises(InputError, match="another data set than at the beginning"):
+        job.run(Store("shards"), every=30)
+    assert not Path("shards").exists()

@@ -66,9 +66,9 @@ def test_no_more_than_pay(monkeypatch):
 
 def test_on_a_gpu_as_many_as_have_room(monkeypatch):
     settings = Settings([(100, 100)], repeats=50)
-    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (80 * 10**9, 80 * 10**9))
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (10**9, 80 * 10**9))
     assert [len(some) for some in packed(settings, 3072, "cuda")] == [50]
-    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (10**9, 10**9))
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (10**9 // 2, 10**9))
     counts = [len(some) for some in packed(settings, 3072, "cuda")]
     assert sum(counts) == 50 and counts[0] == 13, "24 bytes of each of 318,410 parameters, and the layers' values"
 

@@ -17,9 +17,14 @@ from pipeline.execution.store import Store
 CONTENT = bytes(range(256)) * 8
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "file", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "kept") if request.param == "folder" else f"memory://{tmp_path.name}")
+    places = {
+        "folder": str(tmp_path / "kept"),
+        "file": f"file://{tmp_path}/kept",
+        "memory": f"memory://{tmp_path.name}",
+    }
+    return Store(places[request.param])
 
 
 def altered(store: Store, name: str, change: str, draw: random.Random) -> None:
