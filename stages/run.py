@@ -48,6 +48,7 @@ def _run(profile: Profile, name: str) -> None:
     found = {job.key: job.result(store) for job in listed}
     tables = {key: table for key, table in found.items() if table is not None}
     missing = [job for job in listed if job.key not in tables]
+    resumed = [job for job in missing if store.holds(f"{job.key}.checkpoint")]
     publisher = Publisher(profile.name, settings)
     with tqdm(total=len(listed), initial=len(tables), desc=name, unit="job", disable=None) as progress:
         for job, table in runner.run(missing, profile.execution):
@@ -61,12 +62,13 @@ def _run(profile: Profile, name: str) -> None:
     files = dict.fromkeys(path for job in listed for path in job.data)
     device, seconds = resolve(profile.execution.device).type, time.monotonic() - started
     work = planned.plan(profile.settings(name), sizes(profile)[0], device)
-    if len(missing) == len(listed) > 0:
+    if len(missing) == len(listed) > 0 and not resumed:
         print(f"{name}: {throughput.summary(work, seconds, device)}")
     how = {
         "seconds": round(seconds, 1),
         "jobs": len(listed),
-        "jobs_run": len(missing),
+        "jobs_run": len(missing),  # in these seconds, of which
+        "jobs_resumed": len(resumed),  # some had been begun before
         "network_steps": sum(job.steps for job in work),  # of all jobs
         "device": device,
         **environment(),

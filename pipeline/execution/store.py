@@ -60,9 +60,13 @@ class Store:
         )
         return None
 
+    def holds(self, name: str) -> bool:
+        """Whether something is kept under a name, believed or not."""
+        return bool(self._files.exists(self._place(name)))
+
     def remove(self, name: str) -> None:
         """Forget what is kept under a name, if anything is."""
-        if self._files.exists(self._place(name)):
+        if self.holds(name):
             self._files.rm_file(self._place(name))
 
     def tidy(self, names: Iterable[str]) -> None:
