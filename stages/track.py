@@ -10,7 +10,7 @@ from pipeline.errors import InputError
 from pipeline.profile import Profile, load_profile
 from pipeline.results import rows
 from pipeline.tracking import reason, synchronise
-from pipeline.tracking.connection import address
+from pipeline.tracking.connection import address, shown
 from stages import cli
 
 
@@ -33,7 +33,7 @@ def _track(profile: Profile, name: str) -> str:
     try:
         counts = synchronise(table, profile=profile.name, settings=settings, report=paths.report(profile.name) / name)
     except Exception as error:  # whatever MLflow, its database or the network may raise
-        raise InputError(f"MLFLOW_TRACKING_URI: cannot publish to {address()} ({reason(error)})") from error
+        raise InputError(f"MLFLOW_TRACKING_URI: cannot publish to {shown(address())} ({reason(error)})") from error
     return "runs " + ", ".join(f"{action} {count}" for action, count in asdict(counts).items())
 
 

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 from pipeline.errors import InputError
 from pipeline.tracking import pages, reason
-from pipeline.tracking.connection import ENVIRONMENT, address, artifacts
+from pipeline.tracking.connection import ENVIRONMENT, address, artifacts, shown
 from stages import cli
 
 _START = 120.0  # seconds that the server may take to answer
@@ -56,7 +56,7 @@ def _pages(server: str) -> str:
     try:
         found = pages(server)
     except Exception as error:  # whatever MLflow, its database or the network may raise
-        raise InputError(f"MLFLOW_TRACKING_URI: cannot read {address()} ({reason(error)})") from error
+        raise InputError(f"MLFLOW_TRACKING_URI: cannot read {shown(address())} ({reason(error)})") from error
     if not found:
         return f"{server}: nothing published yet; `python -m stages.track --profile PROFILE` publishes"
     return "\n".join(f"{name}: {page}" for name, page in found.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,11 @@ def address() -> str:
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_DEFAULT}"
     path = _database(uri)
     return uri if path is None else f"sqlite:///{path}"
+
+
+def shown(uri: str) -> str:
+    """A tracking URI as it may be printed: without a user's name and password."""
+    return re.sub(r"//[^/@]*@", "//", uri)
 
 
 def artifacts(uri: str) -> Path | None:

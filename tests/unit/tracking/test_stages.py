@@ -11,6 +11,7 @@ import pytest
 from pipeline import paths
 from pipeline.results.rows import write
 from pipeline.tracking import synchronise
+from pipeline.tracking.connection import shown
 from pipeline.tracking.store import Counts
 from stages import track, ui
 
@@ -74,3 +75,8 @@ def _free_port() -> int:
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
         return int(trial.getsockname()[1])
+
+
+def test_an_address_is_printed_without_its_password() -> None:
+    assert shown("postgresql://me:secret@host:5432/db") == "postgresql://host:5432/db"
+    assert shown("sqlite:////home/me/mlflow.db") == "sqlite:////home/me/mlflow.db"
