@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -77,12 +78,11 @@ class Carried:
             power = basis if family.power == 1 else basis.square()
             family.tensors = axes.rotate(family.tensors, layer or self.layer, power)
 
-    def append(self, columns: Tensor) -> None:
-        """Widen by the columns [*K, n_{l+1}, k] of W_{l+1}; all else, and every moment, gains zeros."""
-        blocks = {f"maps.{self.layer}.weight": columns}
+    def append(self, count: int, blocks: Mapping[str, Tensor]) -> None:
+        """Widen by `count`: a parameter with `blocks[name]` where given; all else, and every moment, gains zeros."""
         for family in self.families:
             given = blocks if family is self.own else {}
-            family.tensors = axes.append(family.tensors, self.layer, columns.shape[-1], given)
+            family.tensors = axes.append(family.tensors, self.layer, count, given)
 
     def delete(self, count: int) -> None:
         """Narrow by the last `count` entries of every axis."""

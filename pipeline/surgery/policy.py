@@ -10,7 +10,9 @@ from torch.optim import Optimizer
 from pipeline.model.network import IsotropicMLP
 from pipeline.surgery.carried import Carried
 from pipeline.surgery.diagonalise import left_vectors
-from pipeline.surgery.widths import Inputs, check_inputs, new_columns, remove_last
+from pipeline.surgery.over_data import Inputs, check_inputs
+from pipeline.surgery.removal import remove_last
+from pipeline.surgery.widths import new_columns
 
 IMPORTANCES = ("singular-value", "gradient")
 
@@ -74,7 +76,7 @@ def adapt(
         drawn = new_columns(carried, columns, change, generator) if change > 0 else None
         carried.rotate(basis[:, order])  # an order of neurons is a rotation too: the least important come last
         if drawn is not None:
-            carried.append(drawn)
+            carried.append(change, drawn)
         elif change < 0:
             remove_last(carried, -change, inputs)
         carried.commit()

@@ -54,6 +54,10 @@ OPERATIONS: dict[str, Callable[[MLP, Optimizer | None, object], object]] = {
     "grow": lambda net, optimiser, layer: grow(net, layer, 1, optimiser=optimiser),  # type: ignore[arg-type]
     "prune": lambda net, optimiser, layer: prune(net, layer, 1, optimiser=optimiser),  # type: ignore[arg-type]
 }
+BACKWARD: dict[str, Callable[[MLP, Optimizer | None, object], object]] = {
+    "grow": lambda net, optimiser, layer: grow(net, layer, 1, optimiser=optimiser, side="right"),  # type: ignore[arg-type]
+    "prune": lambda net, optimiser, layer: prune(net, layer, 1, optimiser=optimiser, side="right"),  # type: ignore[arg-type]
+}
 
 
 @pytest.mark.parametrize("layer", [0, -1, 3, 4, True, 1.0, "1", None], ids=repr)
@@ -77,6 +81,32 @@ def test_a_layer_that_this_side_cannot_have(side: str, layer: int, allowed: str)
     net, optimiser = begun()
     words = f"layer: {layer} cannot be diagonalised on side {side!r}; one of {allowed}"
     assert_refused(net, optimiser, lambda n, o: diagonalise(n, layer, side, o), words)
+
+
+@pytest.mark.parametrize("layer", [1, 0, 4, -1, True, "2", None], ids=repr)
+@pytest.mark.parametrize("operation", BACKWARD)
+def test_a_layer_without_a_hidden_width_before_it(operation: str, layer: object) -> None:
+    net, optimiser = begun()
+    words = f"layer: {layer!r} cannot be diagonalised on side 'right'; one of 2 to 3"
+    assert_refused(net, optimiser, lambda n, o: BACKWARD[operation](n, o, layer), words)
+
+
+@pytest.mark.parametrize("count", [4, 5, 0, True])
+def test_pruning_an_input_side_away(count: int) -> None:
+    net, optimiser = begun()
+    words = f"count: {count} neurons of layer 1, which has 4, is not an integer from 1 to 3"
+    assert_refused(net, optimiser, lambda n, o: prune(n, 2, count, optimiser=o, side="right"), words)
+
+
+def test_biases_without_a_length_to_spend() -> None:
+    """In one network, and in one member of a stack."""
+    nets = [network(WIDTHS, intrinsic_length, "trainable") for intrinsic_length in ("none", "trainable")]
+    for net in (nets[0], Ensemble(nets)):
+        optimiser = AdamW(net.parameters())
+        train(net, optimiser, 1)
+        words = "rows: 'bias' takes the new biases out of the intrinsic length"
+        assert_refused(net, optimiser, lambda n, o: grow(n, 2, 1, optimiser=o, side="right"), words)
+        grow(net, 2, 1, optimiser=optimiser, side="right", rows="zero")
 
 
 @pytest.mark.parametrize("count", [0, -1, True, 1.5, "2", None], ids=repr)
@@ -108,12 +138,18 @@ def test_pruning_the_only_neuron() -> None:
             lambda n, o: grow(n, 2, 1, "ones", o),
             "columns: 'ones' is not one of normal, semi-orthogonal, combination, zero",
         ),
+        (lambda n, o: grow(n, 2, 1, optimiser=o, side="full"), "side: 'full' is not one of left, right"),
+        (lambda n, o: prune(n, 2, 1, optimiser=o, side="full"), "side: 'full' is not one of left, right"),
+        (
+            lambda n, o: grow(n, 2, 1, optimiser=o, side="right", rows="ones"),
+            "rows: 'ones' is not one of bias, normal, zero",
+        ),
         (
             lambda n, o: grow(n, 2, 1, optimiser=o, generator=[torch.Generator()] * 2),
             "generator: 2 generators for an ensemble of 1 members",
         ),
     ],
-    ids=["side", "columns", "generators"],
+    ids=["side", "columns", "growing", "pruning", "rows", "generators"],
 )
 def test_an_unknown_name(call: Call, words: str) -> None:
     assert_refused(*begun(), call, words)
