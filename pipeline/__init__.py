@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from pipeline.surgery.policy import adapt
     from pipeline.surgery.sparsify import sparsify
     from pipeline.surgery.widths import grow, prune
+    from pipeline.training.pruning_curve import pruning_curve
 
-__all__ = ["Ensemble", "IsotropicMLP", "adapt", "diagonalise", "grow", "prune", "sparsify"]
+__all__ = ["Ensemble", "IsotropicMLP", "adapt", "diagonalise", "grow", "prune", "pruning_curve", "sparsify"]
 
 _HOME = {
     "Ensemble": "pipeline.model.ensemble",
@@ -25,6 +26,7 @@ _HOME = {
     "diagonalise": "pipeline.surgery.diagonalise",
     "grow": "pipeline.surgery.widths",
     "prune": "pipeline.surgery.widths",
+    "pruning_curve": "pipeline.training.pruning_curve",
     "sparsify": "pipeline.surgery.sparsify",
 }
 

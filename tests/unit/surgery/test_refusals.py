@@ -98,6 +98,40 @@ def test_pruning_an_input_side_away(count: int) -> None:
     assert_refused(net, optimiser, lambda n, o: prune(n, 2, count, optimiser=o, side="right"), words)
 
 
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ("largest", "choice: 'largest' is not one of singular-value, gradient, nor indices of neurons"),
+        ([1], "choice: [1] is not 2 neurons of layer 2"),
+        ([1, 2, 3], "choice: [1, 2, 3] is not 2 neurons of layer 2"),
+        ([1.0, 2.0], "choice: [1.0, 2.0] is not 2 neurons of layer 2"),
+        ([True, False], "choice: [True, False] is not 2 neurons of layer 2"),
+        (["a", "b"], "choice: ['a', 'b'] is not 2 neurons of layer 2"),
+        (None, "choice: None is not 2 neurons of layer 2"),
+        (torch.tensor([[1, 2]]), "choice: [[1, 2]] is not 2 neurons of layer 2"),
+        ([1, 1], "choice: [1, 1] is not 2 different neurons from 0 to 5"),
+        ([0, 6], "choice: [0, 6] is not 2 different neurons from 0 to 5"),
+        ([-1, 0], "choice: [-1, 0] is not 2 different neurons from 0 to 5"),
+    ],
+    ids=str,
+)
+def test_a_choice_that_is_none(choice: object, words: str) -> None:
+    assert_refused(*begun(), lambda n, o: prune(n, 2, 2, o, choice=choice), words)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("side", "layer"), [("left", 2), ("right", 3)])
+def test_gradient_importance_without_gradients(side: str, layer: int) -> None:
+    net, optimiser = begun()
+    optimiser.zero_grad()
+    words = f"importance 'gradient' needs maps.{layer - 1}.weight.grad; call backward before"
+    assert_refused(net, optimiser, lambda n, o: prune(n, layer, 1, o, choice="gradient", side=side), words)
+
+
+def test_correcting_with_data_that_are_not_there() -> None:
+    words = "inputs: no samples"
+    assert_refused(*begun(), lambda n, o: prune(n, 2, 1, o, correct=True, inputs=iter(())), words)
+
+
 def test_biases_without_a_length_to_spend() -> None:
     """In one network, and in one member of a stack."""
     nets = [network(WIDTHS, intrinsic_length, "trainable") for intrinsic_length in ("none", "trainable")]
