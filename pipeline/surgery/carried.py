@@ -48,7 +48,7 @@ class Carried:
         self.net, self.layer, self.optimiser = net, layer, optimiser
         self.own = Family(None, 1, net.tensors())
         self._original = dict(self.own.tensors)
-        self.families = [self.own, *_moments(net, optimiser)]
+        self.families = [self.own, *families_of(net, optimiser)]
 
     @property
     def width(self) -> int:
@@ -124,7 +124,13 @@ def _check(net: MLP, layer: int) -> None:
             raise ValueError(f"maps.{index}.weight has values that are not finite; it cannot be decomposed")
 
 
-def _moments(net: MLP, optimiser: Optimizer | None) -> list[Family]:
+def families_of(net: MLP, optimiser: Optimizer | None) -> list[Family]:
+    """An optimiser's moments of a network, each kind under the names of the parameters.
+
+    Raises:
+        ValueError: the optimiser does not hold the network.
+        TypeError: its state has no known transform.
+    """
     if optimiser is None:
         return []
     if type(optimiser) not in _KNOWN:

@@ -9,7 +9,7 @@ import torch
 from isotropic_testing import OPTIMISERS, inputs, network, train
 from torch.optim import Adagrad, Adam, AdamW, Optimizer, RMSprop
 
-from pipeline import Ensemble, IsotropicMLP, diagonalise, grow, prune
+from pipeline import Ensemble, IsotropicMLP, diagonalise, grow, insert_layer, prune, remove_layer
 from pipeline.model.base import MLP
 
 WIDTHS = [5, 4, 6, 3]
@@ -28,6 +28,7 @@ def begun(
 def everything(net: MLP, optimiser: Optimizer) -> dict[str, object]:
     """All numbers as bytes, and which objects hold them; NaN equals itself as bytes."""
     found: dict[str, object] = {"state": {name: t.numpy().tobytes() for name, t in net.tensors().items()}}
+    found["alphas"] = [getattr(activation, "alpha", None) for activation in net.activations]
     found["parameters"] = {name: id(p) for name, p in net.named_parameters()}
     found["groups"] = [[id(p) for p in group["params"]] for group in optimiser.param_groups]
     found["moments"] = {
@@ -239,6 +240,48 @@ def test_elementwise_activations(operation: str) -> None:
     train(net, optimiser, 1)
     words = "activation 'tanh' acts on each coordinate and does not commute with rotations"
     assert_refused(net, optimiser, lambda n, o: OPERATIONS[operation](n, o, 1), words)
+
+
+DEPTH = {"insert": (insert_layer, 3), "remove": (remove_layer, 2)}
+
+
+@pytest.mark.parametrize("layer", [0, 4, -1, True, 1.0, None], ids=repr)
+@pytest.mark.parametrize("operation", DEPTH)
+def test_a_layer_that_cannot_be_inserted_or_removed(operation: str, layer: object) -> None:
+    call, last = DEPTH[operation]
+    words = f"layer: {layer!r} is not one of 1 to {last}"
+    assert_refused(*begun(), lambda n, o: call(n, layer, o), words)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("operation", DEPTH)
+def test_a_depth_that_cannot_be_changed(operation: str) -> None:
+    call, (net, optimiser) = DEPTH[operation][0], begun()
+    insert_layer(net, 1, optimiser)
+    another = AdamW(network(WIDTHS).parameters())
+    before = everything(net, optimiser)
+    with pytest.raises(ValueError, match="does not hold"):
+        call(net, 1, another)
+    assert everything(net, optimiser) == before
+    unknown = RMSprop(net.parameters())
+    train(net, unknown, 1)
+    assert_refused(net, unknown, lambda n, o: call(n, 1, o), "RMSprop has no known transform", TypeError)  # type: ignore[arg-type]
+    ensemble = Ensemble([net, net])
+    optimiser = AdamW(ensemble.parameters())
+    train(ensemble, optimiser, 1)
+    assert_refused(ensemble, optimiser, lambda n, o: call(n, 1, o), "stack them again")  # type: ignore[arg-type]
+    tanh = IsotropicMLP(WIDTHS, activation="tanh", intrinsic_length="none", compensation="none", dtype=torch.float64)
+    optimiser = AdamW(tanh.parameters())
+    train(tanh, optimiser, 1)
+    assert_refused(tanh, optimiser, lambda n, o: call(n, 1, o), "activation 'tanh' has no alpha")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("alpha", [None, 0.75])
+def test_removing_a_layer_that_is_not_linear(alpha: float | None) -> None:
+    net, optimiser = begun()
+    if alpha is not None:
+        net.activations[0].alpha = torch.tensor(alpha)
+    words = f"layer: 1 is not linear (alpha is {alpha or 0}, not 1)"
+    assert_refused(net, optimiser, lambda n, o: remove_layer(n, 1, o), words)  # type: ignore[arg-type]
 
 
 def test_expectation_without_data_to_take_the_mean_over() -> None:
