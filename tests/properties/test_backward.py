@@ -129,6 +129,14 @@ def test_growing_is_exact(intrinsic_length: str, compensation: str, rows: str, d
         assert_close(net(inputs(net)), before, f"logits after growing the input side of map {layer}")
 
 
+@pytest.mark.parametrize("compensation", COMPENSATIONS)
+def test_growing_without_a_length_is_exact_with_zero_rows(compensation: str) -> None:
+    net = network(WIDTHS, "none", compensation)
+    before = net(inputs(net))
+    grow(net, 3, 3, side="right", rows="zero")
+    assert_close(net(inputs(net)), before, "logits")
+
+
 @settings(max_examples=20)
 @given(widths=st.lists(st.integers(1, 9), min_size=3, max_size=6), seed=st.integers(0, 100), data=st.data())
 def test_grown_neurons_can_be_pruned_again(widths: list[int], seed: int, data: st.DataObject) -> None:
