@@ -13,7 +13,7 @@ from pipeline.surgery.backward import append_from_the_right, check_rows, right_v
 from pipeline.surgery.carried import Carried
 from pipeline.surgery.choice import Choice, pruning_basis
 from pipeline.surgery.columns import draw_columns
-from pipeline.surgery.correction import residual_basis
+from pipeline.surgery.correction import CORRECTIONS, prediction, residual_basis
 from pipeline.surgery.diagonalise import hidden_width, rotate_left
 from pipeline.surgery.over_data import Inputs, activity, check_inputs
 from pipeline.surgery.removal import remove_last
@@ -94,7 +94,7 @@ def prune(
     inputs: Inputs | None = None,
     side: str = "left",
     choice: Choice = "singular-value",
-    correct: bool = False,
+    correction: str = "none",
 ) -> None:
     """Remove `count` neurons, those of smallest singular value, from one side of map `layer` (METHOD section 4).
 
@@ -115,12 +115,16 @@ def prune(
     of the shortest w_i, psi_i go first. Given `inputs`, the means over them stand for a removed neuron, E[a_i] for
     b*_i and E[a_i^2] for b*_i^2, which is closer where a_i varies.
 
-    Other neurons than those of smallest singular value are pruned by `choice`. With `correct` the kept neurons stand
-    in for them, as far as they predict them in least squares: Eqn. 18's pseudo-inverse, in the form that also keeps
-    the norm (`correction.residual_basis`). The prediction is over inputs of the map W_l (or W_{l-1}) that are white,
-    as in Eqn. 18, where nothing is predicted after left-partial diagonalisation, whichever neurons are chosen, since
-    its rows are orthogonal; or, with `inputs`, over these, whose means then also stand for what is deleted.
-    Directions that are not well-conditioned predict nothing (`correction.WELL_CONDITIONED`).
+    Other neurons than those of smallest singular value are pruned by `choice`. With a `correction` the kept neurons
+    stand in for them, as far as they predict them in least squares, h_pruned = P h_kept + constant:
+
+        "linear"     the pseudo-inverse as in Eqn. 18, Y = W_{l+1} S S'^T (S' S'^T)^-1 = W_{l+1} (I; P)
+        "isometric"  the same and the norm ||h_l||, which Eqn. 18 leaves out (`correction.residual_basis`)
+
+    The prediction is over inputs of the map W_l (or W_{l-1}) that are white, as in Eqn. 18, where nothing is
+    predicted after left-partial diagonalisation, whichever neurons are chosen, since its rows are orthogonal; or,
+    with `inputs`, over these, whose means then also stand for what is deleted. Directions that are not
+    well-conditioned predict nothing (`correction.WELL_CONDITIONED`).
 
     Args:
         net: an isotropic network or an ensemble of them; changed in place.
@@ -128,29 +132,34 @@ def prune(
         count: neurons to remove, at least 1, and fewer than there are.
         optimiser: whose moments are carried along.
         inputs: x [N, ...] with n_0 numbers a sample, or several such batches, over which compensation
-            "expectation" takes the mean of g; needed only there, and used for side "right" and by `correct`.
+            "expectation" takes the mean of g; needed only there, and used for side "right" and by a correction.
         side: "left", forward adaptation, or "right", backward adaptation.
         choice: "singular-value"; "gradient", least |dL/d sigma_i| of W_l by its `.grad`; or the indices of `count`
             neurons as they stand, without diagonalisation, such as torch.randperm(n)[:count]: [count], or [K, count]
             for each member of an ensemble its own. To choose among singular directions, diagonalise before.
-        correct: whether the kept neurons stand in for the removed ones.
+        correction: "none", "linear" or "isometric".
 
     Raises:
-        ValueError: layer, count, side or choice out of range, `inputs` missing or empty, gradients missing, or as
-            `diagonalise`.
+        ValueError: layer, count, side, choice or correction out of range, `inputs` missing or empty, gradients
+            missing, or as `diagonalise`.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser)
     _check_count(count, carried.width - 1, carried)
     check_inputs(net, inputs)
-    basis = pruning_basis(carried, side, choice, count)
-    measured = activity(net, carried.layer, inputs) if inputs is not None and (correct or side == "right") else None
-    if correct:
+    if correction not in CORRECTIONS:
+        raise ValueError(f"correction: {correction!r} is not one of {', '.join(CORRECTIONS)}")
+    basis, measured, predicted = pruning_basis(carried, side, choice, count), None, None
+    if inputs is not None and (correction != "none" or side == "right"):
+        measured = activity(net, carried.layer, inputs)
+    if correction != "none":
         rows = carried.weight.double()  # of white inputs, W W^T is the covariance
         covariance = rows @ rows.mT if measured is None else measured.covariance
-        basis = basis @ residual_basis(basis.mT @ covariance @ basis, count)
+        predicted = prediction(basis.mT @ covariance @ basis, count)
+        if correction == "isometric":
+            basis, predicted = basis @ residual_basis(predicted), None
     carried.rotate(basis)
-    remove_last(carried, count, inputs, measured and measured.turned(basis))
+    remove_last(carried, count, inputs, measured and measured.turned(basis), predicted)
     carried.commit()
 
 

@@ -23,7 +23,7 @@ def pruning_curve(
     x: Tensor,
     labels: Tensor,
     choice: Choice = "singular-value",
-    correct: bool = False,
+    correction: str = "none",
     inputs: Inputs | None = None,
     side: str = "left",
 ) -> dict[str, Tensor]:
@@ -31,7 +31,7 @@ def pruning_curve(
 
     Args:
         net: one network or an ensemble.
-        layer, side, correct, inputs: as in `prune`.
+        layer, side, correction, inputs: as in `prune`.
         counts: numbers of neurons to remove; 0 is allowed, and no change.
         x, labels: [N, n_0] and [N], where the change is measured. `inputs` should be other data.
         choice: as in `prune`; indices are an order [n], or [K, n], of which the first `count` are pruned.
@@ -50,6 +50,6 @@ def pruning_curve(
             affine.weight.grad = original.weight.grad
         if count != 0:
             chosen = order if isinstance(order, str) else order[..., : max(count, 0)]
-            prune(pruned, layer, count, None, inputs, side, chosen, correct)
+            prune(pruned, layer, count, None, inputs, side, chosen, correction)
         changes.append(function_change(before, pruned.trace(x)[0], labels))
     return {name: torch.stack([change[name] for change in changes]) for name in changes[0]}

@@ -18,12 +18,13 @@ from isotropic_testing import (
     loss,
     network,
     normal,
+    psi,
     train,
 )
 from torch import Tensor
 
 from pipeline import Ensemble, IsotropicMLP, diagonalise, prune
-from pipeline.surgery.correction import WELL_CONDITIONED, prediction
+from pipeline.surgery.correction import CORRECTIONS, WELL_CONDITIONED, prediction
 
 WIDTHS = [5, 6, 7, 4, 3]
 CHOSEN, KEPT = [1, 4, 5], [0, 2, 3, 6]  # of layer 2
@@ -43,10 +44,10 @@ def dependent(
     return net.to(dtype)
 
 
-def change_by(net: IsotropicMLP, correct: bool, data: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def change_by(net: IsotropicMLP, correction: str) -> tuple[Tensor, Tensor]:
     """The logits after and before pruning the chosen neurons."""
     before = net(inputs(net))
-    prune(net, 2, len(CHOSEN), choice=CHOSEN, correct=correct, inputs=data)
+    prune(net, 2, len(CHOSEN), choice=CHOSEN, correction=correction)
     return net(inputs(net)), before
 
 
@@ -56,9 +57,9 @@ def change_by(net: IsotropicMLP, correct: bool, data: Tensor | None = None) -> t
 def test_neurons_that_others_predict_are_pruned_exactly(
     intrinsic_length: str, compensation: str, dtype: torch.dtype
 ) -> None:
-    after, before = change_by(dependent(intrinsic_length, compensation, dtype), correct=True)
+    after, before = change_by(dependent(intrinsic_length, compensation, dtype), correction="isometric")
     assert_close(after, before, "logits", slack=4)
-    after, before = change_by(dependent(intrinsic_length, compensation, dtype), correct=False)
+    after, before = change_by(dependent(intrinsic_length, compensation, dtype), correction="none")
     assert_differs(after, before, "logits without the correction", by=0.1)
 
 
@@ -67,7 +68,7 @@ def test_neurons_that_others_predict_are_pruned_exactly(
     [(o, psi) for o, psi in TREATMENTS if (o == "none" or psi == "none") and psi != "expectation"],
 )
 def test_what_the_biases_do_needs_length_and_psi(intrinsic_length: str, compensation: str) -> None:
-    after, before = change_by(dependent(intrinsic_length, compensation), correct=True)
+    after, before = change_by(dependent(intrinsic_length, compensation), correction="isometric")
     assert_differs(after, before, "logits", by=2e-3)
 
 
@@ -78,22 +79,38 @@ def eqn_18(net: IsotropicMLP) -> Tensor:
     return after @ weight @ kept.T @ torch.linalg.inv(kept @ kept.T)
 
 
-def test_the_linear_term_is_that_of_eqn_18() -> None:
-    net = dependent()
-    expected = eqn_18(net) @ net.maps[1].weight.detach()[KEPT]
-    assert_close(expected, (net.maps[2].weight @ net.maps[1].weight).detach(), "Y S' against W S")
-    prune(net, 2, 3, choice=CHOSEN, correct=True)
-    assert_close((net.maps[2].weight @ net.maps[1].weight).detach(), expected, "W_3' W_2'")
+def test_the_linear_correction_is_eqn_18() -> None:
+    """The next map is Y, and the kept rows are as they were; also where the kept predict the others in part only."""
+    net = network(WIDTHS)
+    expected, weight, bias = eqn_18(net), net.maps[1].weight.detach()[KEPT], net.maps[1].bias.detach()
+    before, columns = psi(net, 3).detach(), net.maps[2].weight.detach()[:, CHOSEN]
+    prune(net, 2, 3, choice=CHOSEN, correction="linear")
+    assert_close(net.maps[2].weight, expected, "Y", slack=10)
+    assert_close(net.maps[1].weight, weight, "S'")
+    p = torch.linalg.lstsq(weight.T, network(WIDTHS).maps[1].weight.detach()[CHOSEN].T).solution.T
+    constant = bias[CHOSEN] - p @ bias[KEPT]
+    assert_close(psi(net, 3), before + columns @ constant, "psi", slack=10)
+
+
+def test_both_corrections_keep_the_linear_term() -> None:
+    for correction in ("linear", "isometric"):
+        net = dependent()
+        expected = (net.maps[2].weight @ net.maps[1].weight).detach()
+        prune(net, 2, 3, choice=CHOSEN, correction=correction)
+        assert_close(
+            (net.maps[2].weight @ net.maps[1].weight).detach(), expected, f"W_3' W_2', {correction}", slack=4
+        )
 
 
 def test_eqn_18_alone_forgets_the_norm() -> None:
-    """Negative control: with Y and the kept rows as they were, 2e-1 of the logits change; with both kept, 4e-16."""
-    net = dependent()
-    net.assign({name: t * 0 for name, t in net.tensors().items() if name in ("maps.1.bias", "maps.1.psi")})
-    before, corrected = net(inputs(net)), eqn_18(net)
-    prune(net, 2, 3, choice=CHOSEN)
-    net.assign({"maps.2.weight": corrected})
-    assert_differs(net(inputs(net)), before, "logits", by=1e-2)
+    """Negative control: 2e-1 of the logits change even without biases; with the norm kept too, 4e-16."""
+    change = {}
+    for correction in ("linear", "isometric"):
+        net = dependent()
+        net.assign({name: net.tensors()[name] * 0 for name in ("maps.1.bias", "maps.1.psi")})
+        change[correction] = change_by(net, correction)
+    assert_close(*change["isometric"], "logits with the norm", slack=4)
+    assert_differs(*change["linear"], "logits with Eqn. 18 alone", by=1e-2)
 
 
 @pytest.mark.parametrize("chosen", [[0, 1, 2], [2, 4], [6]], ids=str)
@@ -103,7 +120,7 @@ def test_in_a_diagonal_basis_white_inputs_predict_nothing(chosen: list[int]) -> 
     for net in (plain, corrected):
         diagonalise(net, 2)
     for net in (plain, corrected, standing):
-        prune(net, 2, len(chosen), choice=chosen, correct=net is not plain)
+        prune(net, 2, len(chosen), choice=chosen, correction="none" if net is plain else "isometric")
     x = inputs(plain)
     assert_close(corrected(x), plain(x), "logits", slack=10)
     prune(other := network([5, 8, 7, 4, 3]), 2, len(chosen), choice=chosen)
@@ -120,7 +137,7 @@ def test_three_samples_are_kept_exactly(side: str, choice: str | list[int]) -> N
     before, elsewhere = net(x), net(others)
     for each in (net, plain):
         loss(each).backward()
-        prune(each, layer, 3, inputs=x, side=side, choice=choice, correct=each is net)
+        prune(each, layer, 3, inputs=x, side=side, choice=choice, correction="isometric" if each is net else "none")
     assert net.widths == [5, 6, 4, 4, 3]
     assert_close(net(x), before, "logits of the samples", slack=10)
     assert_differs(plain(x), before, "logits without the correction", by=1e-2)
@@ -134,7 +151,7 @@ def test_data_bring_the_function_closer(intrinsic_length: str, compensation: str
     corrected, plain = (network(WIDTHS, intrinsic_length, compensation) for _ in range(2))
     x, data = normal(200, 5, seed=1), normal(400, 5, seed=2)
     before = corrected(x).detach()
-    prune(corrected, 2, 2, choice=[0, 3], inputs=data, correct=True)
+    prune(corrected, 2, 2, choice=[0, 3], inputs=data, correction="isometric")
     prune(plain, 2, 2, choice=[0, 3], inputs=data)
     assert error(corrected(x).detach(), before) < error(plain(x).detach(), before)
 
@@ -191,9 +208,9 @@ def test_gradient_importance(side: str) -> None:
     assert_close(net(inputs(net)), by_hand(inputs(net)), "logits", slack=10)
 
 
-@pytest.mark.parametrize("correct", [False, True])
+@pytest.mark.parametrize("correction", CORRECTIONS)
 @pytest.mark.parametrize("kind", ["nesterov+decay", "adamw"])
-def test_each_member_of_a_stack_its_own_neurons(kind: str, correct: bool) -> None:
+def test_each_member_of_a_stack_its_own_neurons(kind: str, correction: str) -> None:
     """And training after it: a permutation of neurons is exact for Adam's moments too."""
     nets = [network([5, 6, 7, 3 + k % 2, 3], *treatment, seed=k) for k, treatment in enumerate(TREATMENTS)]
     chosen = torch.stack(
@@ -204,12 +221,12 @@ def test_each_member_of_a_stack_its_own_neurons(kind: str, correct: bool) -> Non
     for step in range(2):
         with ensemble.held():
             train(ensemble, optimiser, 1, first=step)
-    prune(ensemble, 2, 3, optimiser, inputs=x, choice=chosen, correct=correct)
+    prune(ensemble, 2, 3, optimiser, inputs=x, choice=chosen, correction=correction)
     with ensemble.held():
         train(ensemble, optimiser, 1, first=2)
     for k, net in enumerate(nets):
         own = OPTIMISERS[kind](net.parameters())
         train(net, own, 2)
-        prune(net, 2, 3, own, inputs=x, choice=chosen[k].tolist(), correct=correct)
+        prune(net, 2, 3, own, inputs=x, choice=chosen[k].tolist(), correction=correction)
         train(net, own, 1, first=2)
         assert_close(ensemble.member(k)(inputs(net)), net(inputs(net)), f"logits of member {k}", slack=100)

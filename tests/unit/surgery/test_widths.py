@@ -147,7 +147,7 @@ def test_pruning_a_copy_of_a_neuron() -> None:
     net = two_neurons("trainable", "trainable")
     net.assign({"maps.0.weight": double([2.0], [2.0])})
     before = net(X)
-    prune(net, 1, 1, choice=[1], correct=True)
+    prune(net, 1, 1, choice=[1], correction="isometric")
     assert abs(net.maps[0].weight.item()) == pytest.approx(4 / math.sqrt(2))
     assert abs(net.maps[0].bias.item()) == pytest.approx(3 / math.sqrt(2))
     assert abs(net.maps[1].weight.item()) == pytest.approx(12 / math.sqrt(2))

@@ -38,17 +38,19 @@ def test_the_correction_saves_most_of_what_random_neurons_cost(trained, layer) -
     order = torch.randperm(32, generator=torch.Generator().manual_seed(0))
 
     # Importance by the gradient is not compared: where the loss is flat, it may call any neuron unimportant.
-    def curve(choice, correct=False, inputs=None) -> torch.Tensor:
-        changes = pruning_curve(net, layer, COUNTS, x[1200:], y[1200:], choice, correct, inputs)
+    def curve(choice, correction="none", inputs=None) -> torch.Tensor:
+        changes = pruning_curve(net, layer, COUNTS, x[1200:], y[1200:], choice, correction, inputs)
         assert changes["epsilon_scaled"].shape == (len(COUNTS),)
         assert changes["epsilon_scaled"][0] == changes["kl"][0] == changes["delta_accuracy"][0] == 0
         return changes["epsilon_scaled"]
 
     smallest, random = curve("singular-value"), curve(order)
-    white, corrected = curve(order, correct=True), curve(order, correct=True, inputs=x[:1200])
+    linear, white = curve(order, "linear"), curve(order, "isometric")
+    corrected = curve(order, "isometric", inputs=x[:1200])
     assert (smallest[1:] > 0).all() and (smallest.diff() > 0).all()
     assert (smallest[1:] < random[1:] / 4).all(), f"{smallest} against {random} percent"
-    assert (white[1:] < random[1:] / 2).all(), f"{white} against {random} percent"
+    assert (linear[1:] < random[1:]).all(), f"{linear} against {random} percent"
+    assert (white[1:] < linear[1:] / 2).all(), f"{white} against {linear} percent"
     assert (corrected[1:] < random[1:] / 10).all(), f"{corrected} against {random} percent"
 
 
