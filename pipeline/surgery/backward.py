@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -47,7 +48,7 @@ def append_from_the_right(
     if rows == "bias":
         length = f"activations.{carried.layer - 1}.log_o"
         log_o = carried.own.tensors[length]
-        carried.own.tensors[length] = log_o - torch.tensor(2.0, dtype=torch.float64).log().to(log_o)
+        carried.own.tensors[length] = log_o - math.log(2)
         each = (log_o.exp() / (2 * count)).sqrt()  # k b*^2 = o / 2
         blocks = {f"{here}.bias": each[..., None].expand(*each.shape, count)}
     elif rows == "normal":
