@@ -11,12 +11,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.model.ensemble import Ensemble
     from pipeline.model.network import IsotropicMLP
+    from pipeline.surgery.depth import insert_layer, remove_layer
     from pipeline.surgery.diagonalise import diagonalise
     from pipeline.surgery.policy import adapt
     from pipeline.surgery.sparsify import sparsify
     from pipeline.surgery.widths import grow, prune
+    from pipeline.training.pruning_curve import pruning_curve
 
-__all__ = ["Ensemble", "IsotropicMLP", "adapt", "diagonalise", "grow", "prune", "sparsify"]
+__all__ = [
+    "Ensemble",
+    "IsotropicMLP",
+    "adapt",
+    "diagonalise",
+    "grow",
+    "insert_layer",
+    "prune",
+    "pruning_curve",
+    "remove_layer",
+    "sparsify",
+]
 
 _HOME = {
     "Ensemble": "pipeline.model.ensemble",
@@ -24,7 +37,10 @@ _HOME = {
     "adapt": "pipeline.surgery.policy",
     "diagonalise": "pipeline.surgery.diagonalise",
     "grow": "pipeline.surgery.widths",
+    "insert_layer": "pipeline.surgery.depth",
     "prune": "pipeline.surgery.widths",
+    "pruning_curve": "pipeline.training.pruning_curve",
+    "remove_layer": "pipeline.surgery.depth",
     "sparsify": "pipeline.surgery.sparsify",
 }
 

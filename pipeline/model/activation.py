@@ -63,14 +63,20 @@ class IsotropicTanh(nn.Module):
     It commutes with every orthogonal matrix R: f(R h) = R f(h). The intrinsic length is kept as
     lambda = log o, so that training keeps it positive (METHOD section 1); o = 0 is lambda = -inf.
 
+    With an alpha in [0, 1] it is parameterised, f_alpha(h) = alpha h + (1 - alpha) f(h), which is the same with
+    g <- alpha + (1 - alpha) g: linear at 1.
+
     Attributes:
         log_o: lambda, of shape [*K]; a parameter where it is trained, a buffer elsewhere.
+        alpha: [*K], a buffer, or None, which is 0.
     """
 
     log_o: Tensor
+    alpha: Tensor | None
 
-    def __init__(self, log_o: Tensor, trained: bool) -> None:
+    def __init__(self, log_o: Tensor, trained: bool, alpha: Tensor | None = None) -> None:
         super().__init__()
+        self.register_buffer("alpha", alpha)
         if trained:
             self.log_o = nn.Parameter(log_o)
         else:
@@ -88,6 +94,9 @@ class IsotropicTanh(nn.Module):
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor | None]:
         """h [*K, B, n] -> (g h [*K, B, n], g [*K, B, 1])."""
         g = gain(self.squared_length(h))
+        if self.alpha is not None:
+            alpha = self.alpha[..., None, None]
+            g = alpha + (1 - alpha) * g
         return g * h, g
 
 

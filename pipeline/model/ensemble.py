@@ -56,7 +56,10 @@ class Ensemble(MLP):
         def hidden(index: int) -> IsotropicTanh | Tanh:
             if not first.isotropic:
                 return Tanh()
-            return IsotropicTanh(stack(f"activations.{index}.log_o"), bool(trains_length.any()))
+            here = f"activations.{index}"
+            linear = any(f"{here}.alpha" in state for state in states)  # a member without one has alpha = 0
+            alpha = stack(f"{here}.alpha") if linear else None
+            return IsotropicTanh(stack(f"{here}.log_o"), bool(trains_length.any()), alpha)
 
         super().__init__([affine(i) for i in range(first.depth)], [hidden(i) for i in range(first.depth - 1)])
         self._treat(
@@ -96,7 +99,7 @@ class Ensemble(MLP):
         own: dict[str, Tensor] = {}
         for name in net.tensors():
             index = int(name.split(".")[1])
-            bounds = {"weight": (widths[index + 1], widths[index]), "log_o": ()}
+            bounds = {"weight": (widths[index + 1], widths[index]), "log_o": (), "alpha": ()}
             shape = bounds.get(name.split(".")[2], (widths[index + 1],))
             own[name] = stacked[name][k][tuple(slice(n) for n in shape)].clone()
         net.assign(own)

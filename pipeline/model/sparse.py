@@ -91,7 +91,8 @@ def _copy(affine: AffineMap) -> AffineMap:
 
 def _length(activation: nn.Module) -> IsotropicTanh:
     assert isinstance(activation, IsotropicTanh)  # no other has diagonal maps
-    return IsotropicTanh(activation.log_o.detach().clone(), isinstance(activation.log_o, nn.Parameter))
+    alpha = None if activation.alpha is None else activation.alpha.clone()
+    return IsotropicTanh(activation.log_o.detach().clone(), isinstance(activation.log_o, nn.Parameter), alpha)
 
 
 def _check(net: IsotropicMLP, diagonal: Sequence[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -47,7 +48,7 @@ class Carried:
         self.net, self.layer, self.optimiser = net, layer, optimiser
         self.own = Family(None, 1, net.tensors())
         self._original = dict(self.own.tensors)
-        self.families = [self.own, *_moments(net, optimiser)]
+        self.families = [self.own, *families_of(net, optimiser)]
 
     @property
     def width(self) -> int:
@@ -77,12 +78,11 @@ class Carried:
             power = basis if family.power == 1 else basis.square()
             family.tensors = axes.rotate(family.tensors, layer or self.layer, power)
 
-    def append(self, columns: Tensor) -> None:
-        """Widen by the columns [*K, n_{l+1}, k] of W_{l+1}; all else, and every moment, gains zeros."""
-        blocks = {f"maps.{self.layer}.weight": columns}
+    def append(self, count: int, blocks: Mapping[str, Tensor]) -> None:
+        """Widen by `count`: a parameter with `blocks[name]` where given; all else, and every moment, gains zeros."""
         for family in self.families:
             given = blocks if family is self.own else {}
-            family.tensors = axes.append(family.tensors, self.layer, columns.shape[-1], given)
+            family.tensors = axes.append(family.tensors, self.layer, count, given)
 
     def delete(self, count: int) -> None:
         """Narrow by the last `count` entries of every axis."""
@@ -124,7 +124,13 @@ def _check(net: MLP, layer: int) -> None:
             raise ValueError(f"maps.{index}.weight has values that are not finite; it cannot be decomposed")
 
 
-def _moments(net: MLP, optimiser: Optimizer | None) -> list[Family]:
+def families_of(net: MLP, optimiser: Optimizer | None) -> list[Family]:
+    """An optimiser's moments of a network, each kind under the names of the parameters.
+
+    Raises:
+        ValueError: the optimiser does not hold the network.
+        TypeError: its state has no known transform.
+    """
     if optimiser is None:
         return []
     if type(optimiser) not in _KNOWN:

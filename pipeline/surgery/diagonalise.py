@@ -36,12 +36,7 @@ def diagonalise(net: MLP, layer: int, side: str = "left", optimiser: Optimizer |
         ValueError: unknown side, layer out of range for it, elementwise activations, weights not finite.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    if side not in SIDES:
-        raise ValueError(f"side: {side!r} is not one of {', '.join(SIDES)}")
-    first, last = (1 if side == "left" else 2), (net.depth if side == "right" else net.depth - 1)
-    if type(layer) is not int or not first <= layer <= last:
-        raise ValueError(f"layer: {layer!r} cannot be diagonalised on side {side!r}; one of {first} to {last}")
-    carried = Carried(net, layer - 1 if side == "right" else layer, optimiser)
+    carried = Carried(net, hidden_width(net, layer, side, SIDES), optimiser)
     weight = net.affine[layer - 1].weight.detach()
     if side == "left":
         values = rotate_left(carried)
@@ -57,6 +52,20 @@ def diagonalise(net: MLP, layer: int, side: str = "left", optimiser: Optimizer |
         carried.own.tensors[f"maps.{layer - 1}.weight"] = exact
     carried.commit()
     return values
+
+
+def hidden_width(net: MLP, layer: int, side: str, sides: tuple[str, ...]) -> int:
+    """The hidden width that one side of map `layer` changes: its output's, or its input's for side "right".
+
+    Raises:
+        ValueError: a side that is not one of `sides`, or a layer that has no hidden width on this side.
+    """
+    if side not in sides:
+        raise ValueError(f"side: {side!r} is not one of {', '.join(sides)}")
+    first, last = (1 if side == "left" else 2), (net.depth if side == "right" else net.depth - 1)
+    if type(layer) is not int or not first <= layer <= last:
+        raise ValueError(f"layer: {layer!r} cannot be diagonalised on side {side!r}; one of {first} to {last}")
+    return layer - 1 if side == "right" else layer
 
 
 def rotate_left(carried: Carried) -> Tensor:

@@ -9,10 +9,11 @@ from torch.optim import Optimizer
 
 from pipeline.model.network import IsotropicMLP
 from pipeline.surgery.carried import Carried
+from pipeline.surgery.choice import IMPORTANCES, by_gradient
 from pipeline.surgery.diagonalise import left_vectors
-from pipeline.surgery.widths import Inputs, check_inputs, new_columns, remove_last
-
-IMPORTANCES = ("singular-value", "gradient")
+from pipeline.surgery.over_data import Inputs, check_inputs
+from pipeline.surgery.removal import remove_last
+from pipeline.surgery.widths import new_columns
 
 
 @torch.no_grad()
@@ -66,7 +67,7 @@ def adapt(
         carried = Carried(net, layer, optimiser)
         basis, singular_values = left_vectors(carried.weight)
         if importance == "gradient":
-            ranked = _by_gradient(carried, basis, gradients[layer - 1])
+            ranked = by_gradient(basis, carried.weight, _gradient(net, layer, gradients))
         else:  # a width beyond the rank counts as 0
             ranked = F.pad(singular_values, (0, carried.width - len(singular_values)))
         values, order = ranked.sort(descending=True, stable=True)
@@ -74,7 +75,7 @@ def adapt(
         drawn = new_columns(carried, columns, change, generator) if change > 0 else None
         carried.rotate(basis[:, order])  # an order of neurons is a rotation too: the least important come last
         if drawn is not None:
-            carried.append(drawn)
+            carried.append(change, drawn)
         elif change < 0:
             remove_last(carried, -change, inputs)
         carried.commit()
@@ -82,9 +83,9 @@ def adapt(
     return changes[::-1]
 
 
-def _by_gradient(carried: Carried, basis: Tensor, gradient: Tensor | None) -> Tensor:
-    """|dL/d sigma_i| = |<u_i, G v_i>| for each neuron [n_l], in the order of the basis U [n_l, n_l], in float64."""
-    if gradient is None or gradient.shape != carried.weight.shape:
-        raise ValueError(f"importance 'gradient' needs maps.{carried.layer - 1}.weight.grad; call backward before")
-    directions = F.normalize(basis.mT @ carried.weight.double(), dim=-1)  # v_i^T; 0 where sigma_i is 0
-    return ((basis.mT @ gradient.double()) * directions).sum(-1).abs()
+def _gradient(net: IsotropicMLP, layer: int, gradients: list[Tensor | None]) -> Tensor:
+    """dL/dW_layer as it was before the first change."""
+    gradient = gradients[layer - 1]
+    if gradient is None or gradient.shape != net.affine[layer - 1].weight.shape:
+        raise ValueError(f"importance 'gradient' needs maps.{layer - 1}.weight.grad; call backward before")
+    return gradient

@@ -108,7 +108,7 @@ class Backward:
                 g, output = None, h.tanh()
                 steps.append(None)
             else:
-                g, slope = gain_and_slope(length.squared(h))  # [K, B, 1]
+                g, slope = length.gain(h)  # [K, B, 1]
                 output = g * h
                 steps.append((h, g, slope))
             inputs.append(output)
@@ -183,19 +183,24 @@ class _Map:
 
 
 class _Length:
-    """The intrinsic length of K networks, and where its gradient goes."""
+    """The gain of K networks, and where the gradient of its intrinsic length goes."""
 
     def __init__(self, activation: IsotropicTanh) -> None:
         self._log_o = _stacked(activation.log_o, 0)  # [K]
         trained = isinstance(activation.log_o, nn.Parameter)
         self._of_log_o = _stacked(_room(activation.log_o), 0) if trained else None
         self._o = self._log_o.exp()
+        alpha = activation.alpha
+        self._alpha = None if alpha is None else _stacked(alpha, 0)[:, None, None]  # [K, 1, 1]
 
-    def squared(self, h: Tensor) -> Tensor:
-        """s = ||h||^2 + o, [K, B, 1]."""
+    def gain(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """g and 2 dg/ds at s = ||h||^2 + o, [K, B, 1]."""
         if self._of_log_o is not None:
             torch.exp(self._log_o, out=self._o)
-        return (h * h).sum(-1, keepdim=True).add_(self._o[:, None, None])
+        g, slope = gain_and_slope((h * h).sum(-1, keepdim=True).add_(self._o[:, None, None]))
+        if self._alpha is None:
+            return g, slope
+        return self._alpha + (1 - self._alpha) * g, (1 - self._alpha) * slope
 
     def gradient(self, c: Tensor) -> None:
         if self._of_log_o is not None:

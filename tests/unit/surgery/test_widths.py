@@ -104,6 +104,58 @@ def test_growing_two_by_one() -> None:
     assert psi(net, 2).item() == 1.0
 
 
+def test_pruning_the_input_side_by_one() -> None:
+    """W_2 = (5, 0) does not see neuron 2, whose bias 3 is all that it is: o gains 9, and psi nothing."""
+    net = two_neurons("trainable", "trainable")
+    net.assign({"maps.1.weight": double([5.0, 0.0])})
+    before = net(X)
+    prune(net, 2, 1, side="right")
+    assert net.widths == [1, 1, 1]
+    assert net.maps[0].weight.item() * net.maps[1].weight.item() == pytest.approx(10.0)
+    assert net.activations[0].o.item() == pytest.approx(25.0)
+    assert psi(net, 2).item() == pytest.approx(1.0)
+    assert_close(net(X), before, "logits")
+
+
+def test_pruning_the_input_side_over_data() -> None:
+    """Neuron 1, h_1 = 2x = 0 and 12 over X, is not seen by W_2 = (0, 7) but by the norm: o gains (0 + 144) / 2."""
+    net = two_neurons("trainable", "trainable")
+    net.assign({"maps.1.weight": double([0.0, 7.0])})
+    prune(net, 2, 1, side="right", inputs=X)
+    assert net.activations[0].o.item() == pytest.approx(16.0 + 72.0)
+    assert abs(net.maps[0].bias.item()) == pytest.approx(3.0)
+    assert psi(net, 2).item() == pytest.approx(1.0)
+
+
+def test_growing_the_input_side_by_two() -> None:
+    """o = 16 is halved; the other 8 are the squares of two biases of 2."""
+    net = two_neurons("trainable", "trainable")
+    grow(net, 2, 2, side="right")
+    assert net.widths == [1, 4, 1]
+    assert net.activations[0].o.item() == pytest.approx(8.0)
+    assert net.maps[0].bias[2:].tolist() == pytest.approx([2.0, 2.0])
+    assert net.maps[0].weight[2:].tolist() == [[0.0], [0.0]] and net.maps[1].weight[0, 2:].tolist() == [0.0, 0.0]
+    assert_close(net(X), two_neurons("trainable", "trainable")(X), "logits")
+
+
+def test_pruning_a_copy_of_a_neuron() -> None:
+    """h = (2x, 2x + 3): with the correction one neuron of length sqrt(2) is left, and what stays of the bias goes.
+
+    P = 1, c = 3. The basis is (1, 1) and (-1, 1) over sqrt(2): the kept neuron is (4x + 3) / sqrt(2) with the column
+    (5 + 7) / sqrt(2); the residual is 3 / sqrt(2), so o gains 9/2, and psi gains 3 (7 - 5) / 2.
+    """
+    net = two_neurons("trainable", "trainable")
+    net.assign({"maps.0.weight": double([2.0], [2.0])})
+    before = net(X)
+    prune(net, 1, 1, choice=[1], correction="isometric")
+    assert abs(net.maps[0].weight.item()) == pytest.approx(4 / math.sqrt(2))
+    assert abs(net.maps[0].bias.item()) == pytest.approx(3 / math.sqrt(2))
+    assert abs(net.maps[1].weight.item()) == pytest.approx(12 / math.sqrt(2))
+    assert net.activations[0].o.item() == pytest.approx(16 + 4.5)
+    assert psi(net, 2).item() == pytest.approx(1 + 3)
+    assert_close(net(X), before, "logits")
+
+
 def test_psi_of_a_grown_width_gains_zeros() -> None:
     net = network([3, 4, 2, 3])
     grow(net, 2, 2)
