@@ -11,16 +11,39 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.model.ensemble import Ensemble
     from pipeline.model.network import IsotropicMLP
+    from pipeline.model.normalised import NormalisedMLP
+    from pipeline.model.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
+    from pipeline.model.whitening import BatchNorm, Whitening
     from pipeline.surgery.diagonalise import diagonalise
     from pipeline.surgery.policy import adapt
     from pipeline.surgery.sparsify import sparsify
     from pipeline.surgery.widths import grow, prune
 
-__all__ = ["Ensemble", "IsotropicMLP", "adapt", "diagonalise", "grow", "prune", "sparsify"]
+__all__ = [
+    "BatchNorm",
+    "BatchNormOfNorm",
+    "Ensemble",
+    "FrobNorm",
+    "GeneralisedLayerNorm",
+    "IsotropicMLP",
+    "NormalisedMLP",
+    "Whitening",
+    "adapt",
+    "diagonalise",
+    "grow",
+    "prune",
+    "sparsify",
+]
 
 _HOME = {
+    "BatchNorm": "pipeline.model.whitening",
+    "BatchNormOfNorm": "pipeline.model.normalisers",
     "Ensemble": "pipeline.model.ensemble",
+    "FrobNorm": "pipeline.model.normalisers",
+    "GeneralisedLayerNorm": "pipeline.model.normalisers",
     "IsotropicMLP": "pipeline.model.network",
+    "NormalisedMLP": "pipeline.model.normalised",
+    "Whitening": "pipeline.model.whitening",
     "adapt": "pipeline.surgery.policy",
     "diagonalise": "pipeline.surgery.diagonalise",
     "grow": "pipeline.surgery.widths",
