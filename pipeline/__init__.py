@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pipeline.model.network import IsotropicMLP
     from pipeline.model.normalised import NormalisedMLP
     from pipeline.model.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
+    from pipeline.model.parallel import ParallelMLP
     from pipeline.model.whitening import BatchNorm, Whitening
     from pipeline.surgery.diagonalise import diagonalise
     from pipeline.surgery.policy import adapt
@@ -27,6 +28,7 @@ __all__ = [
     "GeneralisedLayerNorm",
     "IsotropicMLP",
     "NormalisedMLP",
+    "ParallelMLP",
     "Whitening",
     "adapt",
     "diagonalise",
@@ -43,6 +45,7 @@ _HOME = {
     "GeneralisedLayerNorm": "pipeline.model.normalisers",
     "IsotropicMLP": "pipeline.model.network",
     "NormalisedMLP": "pipeline.model.normalised",
+    "ParallelMLP": "pipeline.model.parallel",
     "Whitening": "pipeline.model.whitening",
     "adapt": "pipeline.surgery.policy",
     "diagonalise": "pipeline.surgery.diagonalise",
