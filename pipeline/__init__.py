@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.model.ensemble import Ensemble
+    from pipeline.model.ica import (
+        hold_in_eigenbasis,
+        independent_components,
+        measure_whitening,
+        represent_components,
+    )
+    from pipeline.model.nested import embed
     from pipeline.model.network import IsotropicMLP
     from pipeline.model.normalised import NormalisedMLP
     from pipeline.model.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
@@ -32,8 +39,13 @@ __all__ = [
     "Whitening",
     "adapt",
     "diagonalise",
+    "embed",
     "grow",
+    "hold_in_eigenbasis",
+    "independent_components",
+    "measure_whitening",
     "prune",
+    "represent_components",
     "sparsify",
 ]
 
@@ -49,8 +61,13 @@ _HOME = {
     "Whitening": "pipeline.model.whitening",
     "adapt": "pipeline.surgery.policy",
     "diagonalise": "pipeline.surgery.diagonalise",
+    "embed": "pipeline.model.nested",
     "grow": "pipeline.surgery.widths",
+    "hold_in_eigenbasis": "pipeline.model.ica",
+    "independent_components": "pipeline.model.ica",
+    "measure_whitening": "pipeline.model.ica",
     "prune": "pipeline.surgery.widths",
+    "represent_components": "pipeline.model.ica",
     "sparsify": "pipeline.surgery.sparsify",
 }
 

@@ -82,8 +82,7 @@ class NormalisedMLP(nn.Module):
         Raises:
             ValueError: the layer is out of range, or Q is not of that shape or not orthogonal; nothing is changed.
         """
-        self.check_layer(layer)
-        norm = cast("Normaliser", self.normalisers[layer - 1])
+        norm = self.norm(layer)
         wide = check_basis(basis, norm.width)
         own = {name: t.detach() for name, t in self.named_parameters()}
         turned = axes.rotate(own, layer, wide)
@@ -92,9 +91,10 @@ class NormalisedMLP(nn.Module):
                 own[name].copy_(turned[name])
         norm.rotate(wide)
 
-    def check_layer(self, layer: int) -> None:
-        """Raise ValueError unless `layer` is a hidden one."""
+    def norm(self, layer: int) -> Normaliser:
+        """N_l behind hidden layer l = `layer`; ValueError where there is none."""
         if type(layer) is not int or not 1 <= layer <= len(self.normalisers):
             raise ValueError(
                 f"layer: {layer!r} is not a hidden layer of this network; one of 1 to {len(self.normalisers)}"
             )
+        return cast("Normaliser", self.normalisers[layer - 1])

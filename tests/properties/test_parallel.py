@@ -23,8 +23,7 @@ from isotropic_testing import (
 )
 from torch import Tensor, nn
 
-from pipeline import IsotropicMLP, ParallelMLP
-from pipeline.model.nested import embed
+from pipeline import IsotropicMLP, ParallelMLP, embed
 
 SHAPES = [[6, 3], [6, 4, 3], [4, 9, 3], [5, 7, 4, 3], [3, 1, 5, 2], [6, 4, 9, 8, 3], [2, 2, 2, 2, 2, 2]]
 
