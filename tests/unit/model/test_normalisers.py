@@ -88,6 +88,15 @@ def test_whitened_samples_have_the_covariance_one() -> None:
     assert_differs(half.T.cov(correction=0), torch.eye(6, dtype=torch.float64), "of batch normalisation", by=0.2)
 
 
+def test_running_covariance_is_unbiased_as_torchs_running_variance() -> None:
+    norm, theirs, x = Whitening(6, momentum=1.0).double(), nn.BatchNorm1d(6, momentum=1.0).double(), normal(9, 6)
+    norm(x)
+    theirs(x)
+    assert_close(norm.covariance, x.T.cov(), "covariance")
+    assert theirs.running_var is not None
+    assert_close(norm.covariance.diagonal(), theirs.running_var, "its diagonal")
+
+
 def test_whitening_of_a_batch_norm_is_the_same_function_until_it_is_turned() -> None:
     norm, basis = BatchNorm(6).double(), orthogonal(6)
     norm(3 * normal(50, 6) * torch.arange(1, 7) + 1)
