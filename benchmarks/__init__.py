@@ -4,5 +4,6 @@ plan                        what is measured: networks, sizes, how often
 plain_loop, lockstep        what is compared: a loop as users write it, the engine
 images, bench, workers      the data and the processes
 interleaved                 the timing
-speed, epochs, memory, throughput    the tables, each a function of a Bench; a new one joins TABLES in __main__
+speed, epochs, memory, throughput, precision, parallel
+                            the tables, each a function of a Bench; a new one joins TABLES in __main__
 """

@@ -12,6 +12,7 @@ from benchmarks import machine
 from benchmarks.bench import Bench, bench
 from benchmarks.epochs import epochs
 from benchmarks.memory import memory
+from benchmarks.parallel import parallel
 from benchmarks.plan import Plan, full, quick
 from benchmarks.precision import accuracy, precision
 from benchmarks.speed import speed
@@ -26,6 +27,7 @@ TABLES: dict[str, Callable[[Bench], Table]] = {
     "processes": processes,
     "precision": precision,
     "accuracy": accuracy,
+    "parallel": parallel,
 }
 
 

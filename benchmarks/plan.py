@@ -25,6 +25,7 @@ class Plan:
         networks: widths n_0 .. n_L; n_0 says which images they are trained on (`images.SHAPES`).
         images: number of inputs -> numbers of training and test images. The digits are always all of them.
         growing: networks of which throughput is measured against members and processes.
+        deep: networks that are compared with their parallel form.
         members: numbers of members it is measured for.
         together: members of an ensemble everywhere else; None is what the pipeline would choose.
         processes: workers of the engine.
@@ -39,6 +40,7 @@ class Plan:
     networks: tuple[Widths, ...]
     images: dict[int, tuple[int, int]]
     growing: tuple[Widths, ...]
+    deep: tuple[Widths, ...]
     members: tuple[int, ...]
     together: int | None
     processes: int
@@ -64,6 +66,11 @@ def full() -> Plan:
         ),
         images={3072: (50_000, 10_000), 784: (60_000, 10_000)},
         growing=((3072, 100, 100, 10), (64, 32, 32, 10)),
+        deep=tuple(
+            (inputs, *[width] * (maps - 1), 10)
+            for inputs, width in ((100, 100), (500, 500), (3072, 100))
+            for maps in (4, 8, 16)
+        ),
         members=(1, 2, 4, 8, 16, 32),
         together=None,
         processes=os.cpu_count() or 1,
@@ -82,6 +89,7 @@ def quick() -> Plan:
         networks=((3072, 8, 8, 10), (784, 8, 8, 8, 10), (64, 8, 8, 10)),
         images={3072: (96, 48), 784: (96, 48)},
         growing=((64, 8, 8, 10),),
+        deep=((8, 8, 8, 8, 10),),
         members=(1, 2),
         together=2,
         processes=2,

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.model.ensemble import Ensemble
+    from pipeline.model.ica import (
+        hold_in_eigenbasis,
+        independent_components,
+        measure_whitening,
+        represent_components,
+    )
+    from pipeline.model.nested import embed
     from pipeline.model.network import IsotropicMLP
+    from pipeline.model.normalised import NormalisedMLP
+    from pipeline.model.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
+    from pipeline.model.parallel import ParallelMLP
+    from pipeline.model.whitening import BatchNorm, Whitening
     from pipeline.surgery.depth import insert_layer, remove_layer
     from pipeline.surgery.diagonalise import diagonalise
     from pipeline.surgery.policy import adapt
@@ -19,28 +30,52 @@ if TYPE_CHECKING:
     from pipeline.training.pruning_curve import pruning_curve
 
 __all__ = [
+    "BatchNorm",
+    "BatchNormOfNorm",
     "Ensemble",
+    "FrobNorm",
+    "GeneralisedLayerNorm",
     "IsotropicMLP",
+    "NormalisedMLP",
+    "ParallelMLP",
+    "Whitening",
     "adapt",
     "diagonalise",
+    "embed",
     "grow",
+    "hold_in_eigenbasis",
+    "independent_components",
     "insert_layer",
+    "measure_whitening",
     "prune",
     "pruning_curve",
     "remove_layer",
+    "represent_components",
     "sparsify",
 ]
 
 _HOME = {
+    "BatchNorm": "pipeline.model.whitening",
+    "BatchNormOfNorm": "pipeline.model.normalisers",
     "Ensemble": "pipeline.model.ensemble",
+    "FrobNorm": "pipeline.model.normalisers",
+    "GeneralisedLayerNorm": "pipeline.model.normalisers",
     "IsotropicMLP": "pipeline.model.network",
+    "NormalisedMLP": "pipeline.model.normalised",
+    "ParallelMLP": "pipeline.model.parallel",
+    "Whitening": "pipeline.model.whitening",
     "adapt": "pipeline.surgery.policy",
     "diagonalise": "pipeline.surgery.diagonalise",
+    "embed": "pipeline.model.nested",
     "grow": "pipeline.surgery.widths",
     "insert_layer": "pipeline.surgery.depth",
     "prune": "pipeline.surgery.widths",
     "pruning_curve": "pipeline.training.pruning_curve",
     "remove_layer": "pipeline.surgery.depth",
+    "hold_in_eigenbasis": "pipeline.model.ica",
+    "independent_components": "pipeline.model.ica",
+    "measure_whitening": "pipeline.model.ica",
+    "represent_components": "pipeline.model.ica",
     "sparsify": "pipeline.surgery.sparsify",
 }
 

@@ -34,7 +34,7 @@ def rotate(tensors: Tensors, layer: int, basis: Tensor) -> Tensors:
         layer: the hidden width.
         basis: Q, [*K, n, n]. The product is taken in Q's dtype and rounded once to the tensor's.
     """
-    return _each(tensors, layer, lambda t, axis: _contract(t, axis, basis))
+    return _each(tensors, layer, lambda t, axis: contract(t, axis, basis))
 
 
 def append(tensors: Tensors, layer: int, count: int, blocks: Mapping[str, Tensor]) -> Tensors:
@@ -60,7 +60,7 @@ def _each(tensors: Tensors, layer: int, change) -> Tensors:  # type: ignore[no-u
     return tensors | {name: change(tensors[name], axis) for name, axis in axes}
 
 
-def _contract(t: Tensor, axis: int, basis: Tensor) -> Tensor:
+def contract(t: Tensor, axis: int, basis: Tensor) -> Tensor:
     """Sum over i of Q[i, j] t[..., i, ...]: Q^T along one axis, whatever the other axes are."""
     moved = t.movedim(axis, -1)
     batch = moved.shape[: basis.ndim - 2]  # the leading [*K]

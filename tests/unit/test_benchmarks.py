@@ -13,6 +13,7 @@ from benchmarks import images, table
 from benchmarks.interleaved import interleaved
 from benchmarks.lockstep import Lockstep
 from benchmarks.machine import memory
+from benchmarks.parallel import Forms, label
 from benchmarks.plain_loop import PlainLoop
 from benchmarks.plan import TRAINING, quick
 from benchmarks.workers import Worker
@@ -38,6 +39,11 @@ def rows(printed: str, title: str) -> dict[str, list[str]]:
     return {first: others for first, *others in lines[2:]}
 
 
+def positive(cells: list[str]) -> bool:
+    values = [float(word.replace(",", "")) for text in cells for word in re.split(r" to | \+ ", text)]
+    return all(math.isfinite(value) and value > 0 for value in values)
+
+
 @pytest.mark.parametrize(
     ("title", "networks"),
     [
@@ -57,8 +63,19 @@ def test_a_table_has_all_rows_and_positive_numbers(printed, title, networks):
     found = rows(printed, title)
     assert list(found) == [table.name(widths) for widths in networks]
     for cells in found.values():
-        values = [float(word.replace(",", "")) for text in cells for word in re.split(r" to | \+ ", text)]
-        assert all(math.isfinite(value) and value > 0 for value in values), cells
+        assert positive(cells), cells
+
+
+def test_the_parallel_form_has_its_table(printed):
+    found = rows(printed, "The parallel form")
+    assert list(found) == [label(widths) for widths in quick().deep] == ["8-8-...-10, 4 maps"]
+    assert all(positive(cells) for cells in found.values())
+
+
+def test_both_forms_compute_the_same():
+    forms = Forms((8, 8, 8, 10), batch=5)
+    layers, parallel = (form(forms.x) for form in forms.forms.values())
+    assert torch.allclose(layers, parallel, atol=1e-6) and layers.abs().max() > 0.1
 
 
 def test_accuracies_are_compared_in_pairs(printed):
