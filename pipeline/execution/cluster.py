@@ -126,7 +126,7 @@ def _ray() -> Any:
         import ray
     except ImportError:
         raise InputError(
-            "execution.runner: 'ray' needs a package that is not installed: pip install 'isotropic-networks[ray]'"
+            "execution.runner: 'ray' needs a package that is not installed: pip install --editable '.[ray]'"
         ) from None
     return ray
 
