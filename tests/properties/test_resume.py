@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 import torch
 
-from pipeline.config import read_yaml, validate
+from pipeline.config import validate
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.training.checkpoint import Checkpoints
+from pipeline.yaml_file import read_yaml
 
 CPU = torch.device("cpu")
 SMOKE = read_yaml(Path(__file__).parents[2] / "profiles/smoke.yaml")["experiments"]

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.config import read_yaml, validate
+from pipeline.config import validate
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan import network, streams
 from pipeline.seeds import generator, seed
+from pipeline.yaml_file import read_yaml
 
 SMOKE = read_yaml(Path(__file__).parents[2] / "profiles/smoke.yaml")["experiments"]
 REPEATS = 6
