@@ -40,7 +40,7 @@ def test_a_cluster_without_what_a_job_needs_is_named(nodes):
 
 def test_without_ray_it_says_how_to_install_it(job, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(InputError, match=r"pip install 'isotropic-networks\[ray\]'"):
+    with pytest.raises(InputError, match=r"pip install --editable '\.\[ray\]'"):
         list(runner.run([job], Execution(runner="ray", workers=1, device="cpu")))
     assert list(runner.run([], Execution(runner="ray", workers=1, device="cpu"))) == [], "nothing to do needs no Ray"
 
