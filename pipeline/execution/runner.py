@@ -60,13 +60,14 @@ def _in_processes(jobs: list[Job], count: int, store: Store, every: float) -> It
                     del left[job.key]
                     deaths = 0
                     yield job, table
-            except BrokenProcessPool:
+            except BrokenProcessPool:  # the pool itself ends its other workers, and no other process
                 deaths += 1
                 _bear(deaths, len(left))
-            finally:
-                for child in active_children() if left else []:
-                    child.kill()  # after an error nobody waits for the others, which have their checkpoints
+            except BaseException:
+                for child in active_children():
+                    child.kill()  # nobody waits for the other jobs, which have their checkpoints
                 pool.shutdown(wait=True, cancel_futures=True)
+                raise
 
 
 def _bear(deaths: int, left: int) -> None:

@@ -12,11 +12,11 @@ import random
 import signal
 import sys
 import time
+from pathlib import Path
 
 import torch
 from faults import EXPERIMENT, last_kept, profile
 
-from pipeline import paths
 from pipeline.execution import jobs
 from pipeline.execution.store import Store
 
@@ -37,7 +37,7 @@ def main(kills: int, seed: int, shortest: float, longest: float) -> None:
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
-            lost.append(time.time() - max(last_kept(paths.Path()), began))
+            lost.append(time.time() - max(last_kept(Path()), began))
         elif status != 0:
             raise SystemExit(f"the job ended with status {status}")
     print(json.dumps(lost))
