@@ -53,6 +53,11 @@ def report(profile: str) -> Path:
     return Path("reports") / profile
 
 
+def page(profile: str) -> Path:
+    """The report of a profile, one page; it links to the tables and figures in its folder."""
+    return Path("reports") / f"{profile}.html"
+
+
 def lock(profile: str, experiment: str) -> Path:
     """A file that is locked while an experiment is run."""
     return Path("results") / profile / experiment / ".lock"

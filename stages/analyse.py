@@ -1,4 +1,4 @@
-"""Tables, figures and verdicts of an experiment: python -m stages.analyse EXPERIMENT --profile PROFILE."""
+"""What an experiment shows, from its rows: python -m stages.analyse EXPERIMENT --profile PROFILE."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pipeline.experiments import experiment
 from pipeline.profile import load_profile
 from pipeline.results import rows
 from pipeline.results.provenance import check_record
-from pipeline.results.records import read_json
+from pipeline.results.records import read_json, write_json
 from pipeline.tracking.publisher import Publisher
 from stages import cli
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Read rows and the record of their run; write the experiment's folder in the profile's report."""
+    """Read rows and the record of their run; write its folder in the report, and its headline numbers."""
     parser = cli.parser("Make the tables, figures and verdicts of an experiment from its rows.")
     parser.add_argument("experiment", metavar="EXPERIMENT", help="an experiment of the profile")
     options = parser.parse_args(arguments)
@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _analyse(profile: str, name: str) -> None:
+    from pipeline.reporting.headlines import headlines
     from pipeline.reporting.render import render
 
     settings = load_profile(profile).settings(name)
@@ -35,6 +36,7 @@ def _analyse(profile: str, name: str) -> None:
     check_record(record, path)
     folder = paths.report(profile) / name
     render(name, experiment(name).QUESTION, table, settings, record, folder)
+    write_json(headlines(name, table), paths.metrics(profile, name))
     for claim in json.loads((folder / "claims.json").read_text(encoding="utf-8")):
         print(f"{claim['id']}: {claim['verdict']}")
     Publisher(profile, settings.model_dump()).finish(partial(rows.read, paths.rows(profile, name)), report=folder)

@@ -16,7 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from pipeline.reporting.report import page
 
         experiments = list(load_profile(options.profile).experiments)
-        print(page(options.profile, experiments, paths.report(options.profile)))
+        page(options.profile, experiments, paths.report(options.profile), paths.page(options.profile))
+        print(paths.page(options.profile))
 
 
 if __name__ == "__main__":

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
 from pipeline import paths
 from pipeline.profile import Profile, load_profile
-from pipeline.results import headlines, rows
+from pipeline.results import rows
 from pipeline.results.provenance import describe, environment
+from pipeline.results.records import write_json
 from pipeline.tracking.publisher import Publisher
 from stages import cli
 from stages.alone import alone, end_with_dvc
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the jobs that have no result yet, and collect all results into rows and headline numbers."""
+    """Run the jobs that have no result yet, and collect all results into rows."""
     parser = cli.parser("Run an experiment of a profile.")
     parser.add_argument("experiment", metavar="EXPERIMENT", help="an experiment of the profile")
     options = parser.parse_args(arguments)
@@ -58,7 +57,6 @@ def _run(profile: Profile, name: str) -> None:
     # In the order of the jobs, not in that of their ending, so that the same rows make the same file.
     everything = pd.concat([rows.frame([]), *(tables[job.key] for job in listed)], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
-    _write_json(paths.metrics(profile.name, name), headlines.headlines(name, everything))
     files = dict.fromkeys(path for job in listed for path in job.data)
     device, seconds = resolve(profile.execution.device).type, time.monotonic() - started
     work = planned.plan(profile.settings(name), sizes(profile)[0], device)
@@ -75,14 +73,9 @@ def _run(profile: Profile, name: str) -> None:
         "datasets": {path.stem: asdict(describe(dataset.load(path))) for path in files},
         "absent": jobs.absent(profile, name),
     }
-    _write_json(paths.run_record(profile.name, name), how)
+    write_json(how, paths.run_record(profile.name, name))
     if len(everything):
         publisher.finish(partial(rows.read, paths.rows(profile.name, name)))
-
-
-def _write_json(path: paths.Path, content: dict[str, Any]) -> None:
-    with paths.written(path) as beside:
-        beside.write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,32 +1,25 @@
 """The experiments: one file each, answering one question.
 
-An experiment is a module with
+An experiment is a module here with
 
     QUESTION                                       one sentence
     class Settings(Plan)                           what a profile decides, and the members that follow from it
     run(settings, members, data, device, checkpoints) -> rows
                                                    train some members and observe them, on a round's data sets
 
-and its name in EXPERIMENTS. Rows of a member must not depend on which others it is run with. An interrupted run is
-begun again with the same arguments, and goes on from what it has left in the phases of `checkpoints`.
+It is found by its file; `experiments` in a profile and in its params.yaml say that it is run. How its rows are shown
+is said in `pipeline/reporting/experiments/<name>.py`, and if there is no such file, they are shown plainly. Rows of a
+member must not depend on which others it is run with. An interrupted run is begun again with the same arguments, and
+goes on from what it has left in the phases of `checkpoints`.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
-EXPERIMENTS = (
-    "invariance",
-    "spectra",
-    "tanh_comparison",
-    "abundance",
-    "width_transitions",
-    "task_schedule",
-    "sparsification",
-    "timing",
-    "equivariance",
-)
+EXPERIMENTS = tuple(sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py") if file.stem != "plan"))
 
 
 def experiment(name: str) -> ModuleType:

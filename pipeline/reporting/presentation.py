@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import pandas as pd
@@ -79,10 +80,39 @@ class Presentation:
     curves: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
-class Presenter(Protocol):
-    """What a file in `experiments/` offers: a title of a few words, and the results."""
+@dataclass(frozen=True)
+class Note:
+    """How an experiment is shown in MLflow: words and layout.
 
-    TITLE: str
+    Attributes:
+        reading: how its numbers answer its question, a few sentences.
+        columns: metrics shown as columns of the table of runs, as patterns.
+        logarithmic: measures whose charts have a logarithmic axis.
+        headlines: measures that also get a metric per change of width, so that they can be columns.
+    """
+
+    reading: str
+    columns: tuple[str, ...] = ()
+    logarithmic: tuple[str, ...] = ()
+    headlines: tuple[str, ...] = ()
+
+
+class Presenter(Protocol):
+    """What a file in `experiments/` offers: a title of a few words, the note for MLflow, and the results."""
+
+    @property
+    def TITLE(self) -> str:
+        """Of a few words."""
+        ...
+
+    @property
+    def NOTE(self) -> Note:
+        """For MLflow."""
+        ...
+
+    def headlines(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """The few numbers for `dvc metrics show`, as JSON: of rows on one data set, of which there are some."""
+        ...
 
     def present(self, rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
         """Tables, figures and verdicts.
@@ -96,8 +126,13 @@ class Presenter(Protocol):
 
 
 def presenter(experiment: str) -> Presenter:
-    """The file in `experiments/` that is named after the experiment."""
-    module: Any = import_module(f"pipeline.reporting.experiments.{experiment}")
+    """The file in `experiments/` that is named after the experiment; if there is none, a plain presentation."""
+    name = f"pipeline.reporting.experiments.{experiment}"
+    if find_spec(name) is None:
+        from pipeline.reporting.plain import Plain
+
+        return Plain(experiment)
+    module: Any = import_module(name)
     return module
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from pipeline.reporting.templates import template
 from pipeline.results.claims.base import accounted
 from pipeline.results.divergence import completed
 from pipeline.results.provenance import absent, data_sets, environment
+from pipeline.results.records import write_json
 
 SECTION, CLAIMS, PROVENANCE = "section.html", "claims.json", "provenance.json"
 
@@ -35,7 +35,7 @@ def render(
     Where there are no rows, for want of data, there are no tables, figures and verdicts, and the section says why.
 
     Args:
-        experiment: its name; `experiments/<name>.py` here says how it is presented.
+        experiment: its name; how it is presented, its `presenter` says.
         question: that it answers, one sentence.
         rows: its observations.
         settings: its settings.
@@ -63,12 +63,13 @@ def render(
         for part in parts
         for verdict in part.verdicts
     ]
-    _write(folder / CLAIMS, claims)
+    write_json(claims, folder / CLAIMS)
     origin = {"title": module.TITLE, "run": dict(run), "seeds": _seeds(rows), "report": environment()}
-    _write(folder / PROVENANCE, origin)
+    write_json(origin, folder / PROVENANCE)
     shown = [name for part in parts for name in part.data]
     section = template("section.html").render(
         experiment=experiment,
+        folder=f"{folder.parent.name}/{folder.name}",  # as seen from the page, which is beside the profile's folder
         title=module.TITLE,
         question=question,
         availability=availability(gone, some=bool(data)),
@@ -94,9 +95,3 @@ def _seeds(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """The seed of each repeat's initialisation, per data set."""
     seeds = rows[["data", "repeat", "seed"]].drop_duplicates().sort_values(["data", "repeat"])
     return [{"data": str(d), "repeat": int(r), "seed": int(s)} for d, r, s in seeds.itertuples(index=False)]
-
-
-def _write(path: Path, content: object) -> None:
-    with written(path) as beside:
-        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-        beside.write_text(text + "\n", encoding="utf-8")

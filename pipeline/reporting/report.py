@@ -20,13 +20,14 @@ from pipeline.results.words import counted
 _MAKER = "python -m stages.analyse"
 
 
-def page(profile: str, experiments: Sequence[str], folder: Path) -> Path:
-    """Write `index.html` of a profile's report from what `render` wrote, and return its path.
+def page(profile: str, experiments: Sequence[str], folder: Path, path: Path) -> None:
+    """Write a profile's report from what `render` wrote.
 
     Args:
         profile: its name.
         experiments: in the order of the page.
         folder: the report's folder, with a subfolder per experiment.
+        path: of the page, beside the folder: it links to the files there.
 
     Raises:
         InputError: an experiment has no results in the folder, or a file of them is damaged.
@@ -47,9 +48,8 @@ def page(profile: str, experiments: Sequence[str], folder: Path) -> Path:
         sections=[_text(folder / experiment / SECTION) for experiment in experiments],
         provenance={experiment: _provenance(record) for experiment, record in records.items()},
     )
-    with written(folder / "index.html") as path:
-        path.write_text(html, encoding="utf-8")
-    return folder / "index.html"
+    with written(path) as beside:
+        beside.write_text(html, encoding="utf-8")
 
 
 def _text(path: Path) -> str:
@@ -98,7 +98,8 @@ def _summary(claims: Sequence[Mapping[str, Any]]) -> list[str]:
 def _unjudged(records: Mapping[str, Mapping[str, Any]], experiments: Sequence[str]) -> Iterator[str]:
     """How many claims could not be judged and for what reason; `experiments` are those that have no verdict."""
     for reason, there in (("for lack of data", False), ("because every network diverged", True)):
-        without = [e for e in experiments if bool(records[e]["run"]["datasets"]) == there]
+        claiming = [e for e in experiments if e in CLAIMED]
+        without = [e for e in claiming if bool(records[e]["run"]["datasets"]) == there]
         if without:
             count = counted(sum(len(CLAIMED[e]) for e in without), "claim")
             names = "; ".join(f"{records[e]['title']} ({', '.join(CLAIMED[e])})" for e in without)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import InputError
+from pipeline.paths import written
 
 Kind = TypeVar("Kind", dict[str, Any], list[Any])
 
@@ -37,6 +38,13 @@ def read_json(path: Path, kind: type[Kind], maker: str) -> Kind:
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def write_json(content: object, path: Path) -> None:
+    """Write a JSON file, whole or not at all; what is not finite has no place in one."""
+    with written(path) as beside:
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        beside.write_text(text + "\n", encoding="utf-8")
 
 
 def need(path: Path, content: object, **kinds: type) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.experiments import experiment
 from pipeline.results.provenance import code_version
 from pipeline.tracking.connection import load, opened
-from pipeline.tracking.notes import guide
+from pipeline.tracking.guide import guide
 from pipeline.tracking.runs import Run, plan
 from pipeline.tracking.store import NOTE, Counts, describe, experiment_of, mirror
 from pipeline.tracking.views import TAG, link, view

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from pipeline.config import Configuration
+from pipeline.reporting.presentation import presenter
 from pipeline.tracking.metrics import Metric, means, padded, tabulate, values
-from pipeline.tracking.notes import note
 
 PLACE = ("data", "network", "configuration", "end")  # what distinguishes one parent run from another
 ARTIFACTS = frozenset({".svg", ".png", ".md", ".csv", ".tex", ".json"})
@@ -65,7 +65,7 @@ def plan(rows: pd.DataFrame, profile: str, settings: Mapping[str, Any], report: 
     experiment = str(rows["experiment"].iloc[0])
     tags = {"profile": profile, "experiment": experiment}
     params = _flat(settings)
-    table = tabulate(rows, note(experiment).headlines)
+    table = tabulate(rows, presenter(experiment).NOTE.headlines)
     columns = [table[column].astype("string").fillna("") for column in PLACE]
     groups = {tuple(map(str, place)): group for place, group in table.groupby(columns, sort=False)}
     places = _places(settings, list(groups))

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from pipeline.tracking.notes import note
+from pipeline.reporting.presentation import presenter
 from pipeline.tracking.runs import Run
 
 KEY = "overview"
@@ -35,7 +35,10 @@ def view(experiment: str, runs: Iterable[Run], created: int) -> str:
 def _state(experiment: str, names: list[str]) -> dict[str, object]:
     """The state of the page. Sorting by time of creation is the one order that nests children in parents."""
     columns = [
-        name for wanted in (*note(experiment).columns, "diverged/*") for name in names if fnmatchcase(name, wanted)
+        name
+        for wanted in (*presenter(experiment).NOTE.columns, "diverged/*")
+        for name in names
+        if fnmatchcase(name, wanted)
     ]
     widths = {"attributes.`Run Name`": 290} | {f"metrics.`{name}`": 25 + 6 * len(name) for name in columns}
     return {
@@ -84,7 +87,7 @@ def _chart(experiment: str, name: str) -> dict[str, object]:
         "metricKey": name,
         "lineSmoothness": 0,
         "xAxisScaleType": "linear",
-        "scaleType": "log" if measure in note(experiment).logarithmic else "linear",
+        "scaleType": "log" if measure in presenter(experiment).NOTE.logarithmic else "linear",
         "range": {},
         "xAxisKey": "step",
         "selectedXAxisMetricKey": "",

@@ -42,7 +42,7 @@ def clone(tmp_path_factory) -> Path:
 
 def test_everything_is_there(clone):
     report = clone / "reports/smoke"
-    assert (report / "index.html").stat().st_size > 10_000
+    assert (report.with_suffix(".html")).stat().st_size > 10_000
     kinds = {path.suffix for path in (report / "invariance").rglob("*")}
     assert {".md", ".tex", ".csv", ".svg", ".png", ".json"} <= kinds
     assert (clone / "results/smoke/invariance/rows.parquet").exists()
@@ -101,3 +101,30 @@ def test_wrong_input_is_one_line_and_a_status(clone):
         assert done.stderr.startswith("error: "), done.stderr
         assert done.stderr.count("\n") == 1
         assert "nothing" in done.stderr
+
+
+LENGTHS = """
+  lengths:
+    <<: *common
+    data: [digits]
+    repeats: 3
+    epochs: 2
+    hidden: [8]
+    configurations:
+      - {intrinsic_length: trainable, compensation: trainable+decay}
+      - {activation: tanh, intrinsic_length: none, compensation: none}
+"""
+
+
+def test_a_new_experiment_is_one_file(clone):
+    """With its settings and its name in the profile it goes through every stage, and nothing else runs again."""
+    (clone / "pipeline/experiments/lengths.py").write_text((Path(__file__).parent / "lengths.py").read_text())
+    for name, more in (("profiles/smoke.yaml", LENGTHS), ("profiles/smoke/params.yaml", "  - lengths\n")):
+        (clone / name).write_text((clone / name).read_text() + more)
+    output = run(clone, "dvc", "repro", "profiles/smoke/dvc.yaml")
+    assert "run@lengths" in output and "run@invariance' didn't change" in output
+    numbers = json.loads((clone / "results/smoke/lengths/metrics.json").read_text())["digits"]
+    assert set(numbers) == {"trainable, trainable+decay", "standard tanh"}
+    assert numbers["standard tanh"]["length"] > 0 and numbers["standard tanh"]["test_accuracy"] > 10
+    page = (clone / "reports/smoke.html").read_text()
+    assert "How long do the logits become in training?" in page and "lengths precision float32" in page

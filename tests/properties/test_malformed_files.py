@@ -124,7 +124,7 @@ def test_what_is_not_malformed_is_accepted(whole: Whole) -> None:
     for main, arguments in ((run.main, [NAME]), (analyse.main, [NAME]), (report.main, []), (track.main, [])):
         assert refusal(main, *arguments, "--profile", "mine") is None
     assert refusal(fetch.main, "pictures", "--profile", "mine") is None
-    for made in (paths.dataset("mine", "pictures"), paths.report("mine") / "index.html"):
+    for made in (paths.dataset("mine", "pictures"), paths.page("mine")):
         made.unlink()
 
 
@@ -212,8 +212,8 @@ def test_malformed_records_are_refused_or_make_a_whole_page(whole: Whole, data: 
     main, *arguments = READ_BY[path]
     with given_to(main, *arguments, kind="records", path=path, content=content, whole=whole) as refused:
         if not refused and main is report.main:
-            assert paths.report("mine").joinpath("index.html").read_text(encoding="utf-8").endswith("</html>")
-    paths.report("mine").joinpath("index.html").unlink(missing_ok=True)
+            assert paths.page("mine").read_text(encoding="utf-8").endswith("</html>")
+    paths.page("mine").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("path", READ_BY, ids=str)
@@ -222,7 +222,7 @@ def test_what_is_no_record_is_refused(path: Path, content: bytes, whole: Whole) 
     main, *arguments = READ_BY[path]
     with given_to(main, *arguments, kind="records", path=path, content=content, whole=whole) as refused:
         assert refused or (path.suffix == ".html" and content != b"\xff")
-    paths.report("mine").joinpath("index.html").unlink(missing_ok=True)
+    paths.page("mine").unlink(missing_ok=True)
 
 
 @tries(100)

@@ -62,8 +62,8 @@ def test_rows_become_a_page(made: Callable[[Any], None], capsys: pytest.CaptureF
     analyse.main(["invariance", "--profile", "mine"])
     assert capsys.readouterr().out.splitlines()[:2] == ["exact-growth: reproduced", "close-pruning: inconclusive"]
     report.main(["--profile", "mine"])
-    assert capsys.readouterr().out == "reports/mine/index.html\n"
-    assert "a few digits" in Path("reports/mine/index.html").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == "reports/mine.html\n"
+    assert "a few digits" in Path("reports/mine.html").read_text(encoding="utf-8")
 
 
 def test_no_rows_become_a_page_that_says_so(
@@ -74,7 +74,7 @@ def test_no_rows_become_a_page_that_says_so(
     analyse.main(["invariance", "--profile", "mine"])
     assert capsys.readouterr().out == "" and not caplog.records
     report.main(["--profile", "mine"])
-    text = Path("reports/mine/index.html").read_text(encoding="utf-8")
+    text = Path("reports/mine.html").read_text(encoding="utf-8")
     assert "4 claims could not be judged for lack of data: Invariance under adaptation" in text
     assert "digits (cannot be downloaded)" in text
 

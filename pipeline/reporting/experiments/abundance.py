@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines
+from pipeline.reporting.headlines import by_width, rounded
 from pipeline.reporting.numbers import write
 from pipeline.reporting.pairs import columns, group, heat_map
-from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, basis, common, data_line, mean_of, repeats
 from pipeline.reporting.style import COLOURS, MEASURES, styles
 from pipeline.reporting.tables import Table
@@ -21,8 +23,26 @@ from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 
 TITLE = "Too few or too many neurons at the start"
+NOTE = Note(
+    reading=(
+        "A run is a pair of hidden widths: it trains at the first, moves to the other on a straight line, and"
+        " trains there. If only the final width matters, runs with one `end` finish alike, whatever their"
+        " `network` (the widths at the start). `training/width map 1` is the width in each epoch."
+    ),
+    columns=("final/accuracy", "final/best_accuracy", "final sd/*", "repeats"),
+)
 PAPER_SOURCES = {"cifar10": "CIFAR-10", "caltech256": "Caltech-256"}
 PAPER_WIDTHS = [7, 10, 25, 50, 75, 100]
+
+
+def headlines(rows: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy of the networks of static width, by width, and the largest mean difference that a path made."""
+    final = arrivals(rows)
+    paths = [table["value"].mean() for table in against_static(final).values()]
+    return {
+        "static_accuracy": by_width(final[final["start"] == final["end"]]),
+        "largest_path_difference": rounded(max(paths, key=abs, default=math.nan), 3),
+    }
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import cycle
 from typing import Any
@@ -9,17 +10,30 @@ from typing import Any
 import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines, no_logarithm
+from pipeline.reporting.headlines import by_name, rounded
 from pipeline.reporting.numbers import write
-from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, basis, common, mean_of, repeats
 from pipeline.reporting.style import COOL, MEASURES, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.claims.equivariance import judge
+from pipeline.results.claims.equivariance import after_last, judge
 from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 
 TITLE = "Equivariance of training"
+NOTE = Note(
+    reading=(
+        "A run is a descent. After some epochs copies of its networks are turned into another basis with their"
+        " moments, and both are trained on: `turned/epsilon`, the distance between their logits, starts at the"
+        " change of basis (step = epoch). It should stay at rounding level for gradient descent and momentum"
+        " (about 1e-6 in float32, 1e-14 in float64) and grow to the size of the logits for Adam and AdamW, in"
+        " both precisions alike. `test/accuracy` is of the networks that were never turned. The parameters"
+        " `optimiser` and `learning_rate` are those of descents that have none of their own."
+    ),
+    columns=("turned/epsilon", "turned float64/epsilon", "test/accuracy", "repeats"),
+    logarithmic=("epsilon", "epsilon_scaled", "kl"),
+)
 NONE = "no such experiment"
 PRECISIONS = ["float64", "float32"]  # that which is judged comes first
 # Measure -> heading of its lines.
@@ -28,6 +42,19 @@ GROUPS = {
     "test_accuracy": "test accuracy (%), never turned",
     "delta_accuracy": "accuracy, turned − never turned (percentage points)",
 }
+
+
+def headlines(rows: pd.DataFrame) -> dict[str, Any]:
+    """By descent: accuracy in float32, and log10 of the mean epsilon after the last epoch in each precision."""
+    last = after_last(rows)
+    accuracy = select(last, measure="test_accuracy", precision="float32")
+    means = accuracy.groupby("configuration", sort=False)["value"].mean()
+    found: dict[str, dict[str, Any]] = {name: {"accuracy": rounded(value, 2)} for name, value in by_name(means)}
+    for precision in ("float32", "float64"):
+        epsilon = select(last, phase="turned", measure="epsilon", precision=precision)
+        for name, value in by_name(epsilon.groupby("configuration", sort=False)["value"].mean()):
+            found[name][f"log10_epsilon_{precision}"] = rounded(math.log10(value), 1) if value > 0 else None
+    return found
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:

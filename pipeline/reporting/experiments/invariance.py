@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.numbers import signed, write
-from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import basis, common, data_line, mean_of, repeats
 from pipeline.reporting.style import COOL, MEASURES, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
@@ -20,6 +21,24 @@ from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 
 TITLE = "Invariance under adaptation"
+NOTE = Note(
+    reading=(
+        "`epsilon` is the mean distance between the logits before and after. Diagonalising and growing"
+        " should leave it at rounding level (about 1e-6 in float32, below 1e-10 in float64); pruning"
+        " should change least where the network has both an intrinsic length and a compensatory vector."
+        " A configuration is named by its treatment of the two: *intrinsic length, compensation*."
+    ),
+    columns=(
+        "test/accuracy",
+        "epsilon/diag*",
+        "epsilon/pruned*",
+        "epsilon/grown*",
+        "epsilon float64/diag*",
+        "repeats",
+    ),
+    logarithmic=("epsilon", "epsilon_scaled", "kl"),
+    headlines=("epsilon", "delta_accuracy"),
+)
 PAPER_SOURCES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "caltech256": "Caltech-256"}
 PAPER_CHANGES = [75, 50, 25, 5, 1, 0, -1, -5, -25, -50, -75]
 PAPER_LABELS = {*COMPENSATED, NO_LENGTH, NO_PSI, EXPECTATION}
@@ -27,6 +46,29 @@ PRECISIONS = ["float32", "float64"]
 # Measure -> the precisions worth showing: both where that tells exact from small.
 FIGURES = {measure: PRECISIONS for measure in ("epsilon", "epsilon_scaled", "kl")}
 FIGURES |= {measure: PRECISIONS[:1] for measure in ("delta_accuracy", "delta_sigma")}
+
+
+def headlines(rows: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy, and log10 of the mean epsilon at the most neurons added and at the most removed."""
+    baseline = select(rows, phase="baseline", measure="accuracy", precision="float32")
+    adapted = select(rows, phase="adapted", measure="epsilon")
+
+    def epsilon(label: str, change: int, precision: str) -> float | None:
+        some = select(adapted, configuration=label, change=change, precision=precision)["value"]
+        return round(math.log10(some.mean()), 3) if some.mean() > 0 else None
+
+    most, least = int(adapted["change"].max()), int(adapted["change"].min())
+    both = "trainable, trainable+decay"
+    return {
+        "accuracy": round(float(baseline["value"].mean()), 2),
+        "log10_epsilon": {
+            "grown_float32": epsilon(both, most, "float32"),
+            "grown_float64": epsilon(both, most, "float64"),
+            "pruned": epsilon(both, least, "float32"),
+            "pruned_without_length": epsilon("none, trainable+decay", least, "float32"),
+            "pruned_without_psi": epsilon("trainable, none", least, "float32"),
+        },
+    }
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:

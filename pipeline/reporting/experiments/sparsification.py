@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines
-from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.headlines import by_name, rounded
+from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, architectures, basis, common, data_line, mean_of, repeats
 from pipeline.reporting.style import COOL, MEASURES, WARM, Line, styles
 from pipeline.reporting.tables import Group, Row, Table, quantities
@@ -18,6 +20,22 @@ from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 
 TITLE = "Exact sparsification"
+NOTE = Note(
+    reading=(
+        "`adapted` is after full diagonalisation of every second map, `baseline` before. `epsilon` should be at"
+        " rounding level, and `percent_removed`, of parameters above a threshold, close to `percent_exact`, from"
+        " the widths alone. `epsilon_form` is of the network that stores and multiplies only what is left;"
+        " `latency` is its time in milliseconds beside the dense one's."
+    ),
+    columns=(
+        "test/accuracy",
+        "adapted/percent_*",
+        "adapted/epsilon",
+        "adapted float64/epsilon",
+        "latency/latency_ratio*",
+        "repeats",
+    ),
+)
 PAPER_SOURCES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "caltech256": "Caltech-256"}
 PHASES = {"baseline": "before", "adapted": "after"}
 PRECISIONS = ["float32", "float64"]
@@ -52,6 +70,20 @@ TABLE_6 = {
         [("baseline", "bytes", "float32", "dense"), ("adapted", "bytes", "float32", "sparse form")],
     ),
 }
+
+
+def headlines(rows: pd.DataFrame) -> dict[str, Any]:
+    """By network: accuracy, percent of parameters removed, measured and exact, and log10 of the largest epsilon."""
+    adapted = select(rows, phase="adapted", precision="float32")
+    means: Any = adapted.groupby(["network", "measure"])["value"].mean()
+    largest = select(rows, phase="adapted", measure="epsilon", precision="float64").groupby("network")["value"].max()
+    return {
+        str(network): {
+            **{name: rounded(means[network, name], 2) for name in ("accuracy", "percent_removed", "percent_exact")},
+            "log10_epsilon_float64": rounded(math.log10(value), 1) if value > 0 else None,
+        }
+        for network, value in by_name(largest)
+    }
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines
+from pipeline.reporting.headlines import by_name, rounded
 from pipeline.reporting.numbers import write
-from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, basis, common, data_line, mean_of, repeats
 from pipeline.reporting.ridges import Axis, ridgelines
 from pipeline.reporting.style import COOL, MEASURES, WARM, Line
@@ -22,6 +23,14 @@ from pipeline.results.spectrum import cube, numbers
 from pipeline.results.statistics import select, summarise
 
 TITLE = "Evolution of spectra"
+NOTE = Note(
+    reading=(
+        "Every network starts with all singular values at 1. The figures of the summary show where they go, map"
+        " by map: in isotropic networks a few should grow away from a bulk that decays, in standard tanh networks"
+        " the whole bulk should grow together. The spectra themselves are rows with an `index`, not metrics."
+    ),
+    columns=("test/accuracy", "test/loss", "repeats"),
+)
 PAPER_SOURCES = {"cifar10": "CIFAR-10"}
 NUMBERS = ["effective_rank", "share_below", "largest_to_median", "separation", "likeness"]
 EXPLAINED = {
@@ -37,6 +46,24 @@ EXPLAINED = {
         "determination; 1 if all are the same; a dash where all values are equal, as they are at the start)."
     ),
 }
+
+
+def headlines(rows: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy after the last epoch; by map the effective rank and the ratio of the largest to the median sigma."""
+    last = rows[rows["epoch"] == rows["epoch"].max()]
+    accuracy = select(last, phase="training", measure="test_accuracy").groupby("configuration")["value"].mean()
+    found = numbers(last, threshold=1.0)  # no number under it is among these
+    means: Any = found.groupby(["configuration", "measure", "layer"])["value"].mean()
+    return {
+        str(label): {
+            "accuracy": rounded(value, 2),
+            **{
+                name: {f"map_{layer}": rounded(mean, 3) for layer, mean in means[label, name].items()}
+                for name in ("effective_rank", "largest_to_median")
+            },
+        }
+        for label, value in by_name(accuracy)
+    }
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:

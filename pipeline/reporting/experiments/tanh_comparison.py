@@ -8,16 +8,27 @@ from typing import Any
 import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines
-from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.headlines import rounded
+from pipeline.reporting.presentation import Note, Part, Presentation, Setting
 from pipeline.reporting.protocol import architectures, basis, common, mean_of, repeats
 from pipeline.reporting.style import MEASURES, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.tanh_comparison import DATA, STANDARD, final, judge
 from pipeline.results.provenance import DataSet
-from pipeline.results.statistics import paired, select, summarise
+from pipeline.results.statistics import differences, paired, select, summarise
 from pipeline.results.words import counted
 
 TITLE = "Isotropic against standard tanh"
+NOTE = Note(
+    reading=(
+        "`test/accuracy` at the last epoch is what is compared. Networks of one size and repeat differ in their"
+        " activation alone: same initial weights, same batches. A run is named by its widths and its"
+        " configuration: *none, none* is isotropic tanh without intrinsic length and compensation, *standard"
+        " tanh* the elementwise one. Table 7 in `0 summary` has the differences in pairs."
+    ),
+    columns=("test/accuracy", "test/loss", "train/loss", "repeats"),
+    logarithmic=("train_loss", "test_loss"),
+)
 ISOTROPIC = "isotropic tanh"
 SERIES = {STANDARD: Line("vermilion", "D", "--"), ISOTROPIC: Line("blue", "o")}
 ACCURACY = MEASURES["test_accuracy"]
@@ -26,6 +37,19 @@ FIGURES = {
     "layers": ("number of hidden layers", "width", "width {}"),
     "width": ("width of each hidden layer", "layers", "{} hidden layers"),
 }
+
+
+def headlines(rows: pd.DataFrame) -> dict[str, Any]:
+    """Final accuracy of both activations, averaged over architectures, and their difference within repeats."""
+    accuracy = select(rows, phase="training", measure="test_accuracy")
+    last = accuracy[accuracy["epoch"] == accuracy["epoch"].max()]
+    named = last.assign(configuration=last["configuration"].where(last["configuration"] == STANDARD, "isotropic"))
+    means = {
+        "standard": named[named["configuration"] == STANDARD]["value"].mean(),
+        "isotropic": named[named["configuration"] != STANDARD]["value"].mean(),
+        "difference": differences(named, "isotropic", STANDARD, ["network"])["value"].mean(),
+    }
+    return {"accuracy": {name: rounded(value, 2) for name, value in means.items()}}
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:

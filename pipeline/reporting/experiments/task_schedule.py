@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from pipeline.reporting.figures import Plot
+from pipeline.reporting.headlines import rounded
 from pipeline.reporting.numbers import write
-from pipeline.reporting.presentation import Part, Presentation, Setting
+from pipeline.reporting.presentation import Note, Part, Presentation, Setting
 from pipeline.reporting.protocol import TREATMENT, basis, common, repeats
 from pipeline.reporting.schedule import Panel, over_epochs
 from pipeline.reporting.style import COOL, MEASURES, WARM
@@ -22,6 +24,29 @@ PAPER_SOURCES = ["mnist", "fashion-mnist", "emnist-aj"]
 PAPER_SCHEDULE = [(150, [0]), (150, [0, 1]), (150, [0, 1, 2]), (150, [1])]  # epochs, places of the active tasks
 SERIES = {ADAPTIVE: WARM[0], STATIC: COOL[1]}
 TITLE = "Widths following a schedule of tasks"
+NOTE = Note(
+    reading=(
+        "`width` of each layer should rise when the schedule adds a task and fall when tasks are removed;"
+        " accuracies of all tasks are recorded throughout, those of inactive ones too. *adaptive* networks keep"
+        " a scaffold of neurons under the threshold after every epoch; *static* ones are their twins of the same"
+        " initialisation and order of samples."
+    ),
+    columns=("width*", "test/accuracy*", "psi_norm*", "repeats"),
+)
+
+
+def headlines(rows: pd.DataFrame) -> dict[str, Any]:
+    """Hidden neurons of adaptive networks at start and end, and the mean accuracy over tasks at the end."""
+    widths = select(rows, measure="width", configuration="adaptive")
+    total = widths.groupby(["epoch", "repeat"])["value"].sum().groupby("epoch").mean()
+    last = select(rows, measure="test_accuracy", epoch=rows["epoch"].max())
+    accuracy = last.groupby("configuration")["value"].mean()
+    start, end = (total.iloc[0], total.iloc[-1]) if len(total) else (math.nan, math.nan)
+    return {
+        "width_start": rounded(start, 1),
+        "width_end": rounded(end, 1),
+        "accuracy_end": {str(kind): round(float(value), 2) for kind, value in accuracy.items()},
+    }
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:

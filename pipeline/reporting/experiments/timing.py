@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.reporting.figures import Plot, styled
 from pipeline.reporting.numbers import write
-from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, basis, common, data_line
 from pipeline.reporting.style import COLOURS, MEASURES
 from pipeline.reporting.tables import Group, Row, Table, quantities
@@ -22,9 +22,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "The cost of adapting"
+NOTE = Note(
+    reading=(
+        "`timed/training_seconds`, `.../testing_seconds` and `.../adapting_seconds` are wall-clock seconds of"
+        " the parts of an epoch; step = epoch. A run is a case: whether it tests, and how it adapts after every"
+        " epoch. Compare adapting with training within a case. All cases took turns on the same machine."
+    ),
+    columns=("timed/training_seconds", "timed/testing_seconds", "timed/adapting_seconds"),
+)
 PAPER_SOURCES = {"cifar10": "CIFAR-10"}
 PARTS = {"training_seconds": "blue", "testing_seconds": "sky", "adapting_seconds": "vermilion"}
 ADAPTATIONS = {"none": "no adaptation", "prune": "prune", "grow": "grow"}
+
+
+def headlines(rows: pd.DataFrame) -> dict[str, Any]:
+    """Milliseconds of each part of an epoch, mean over epochs, in each case."""
+    seconds = rows[rows["measure"].str.endswith("_seconds")]
+    found: dict[str, dict[str, float]] = {}
+    for case, measure in seconds[["configuration", "measure"]].drop_duplicates().itertuples(index=False):
+        some = select(seconds, configuration=case, measure=measure)["value"]
+        found.setdefault(case, {})[measure.replace("_seconds", "_ms")] = round(1000 * float(some.mean()), 2)
+    return found
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines
+from pipeline.reporting.headlines import by_width
 from pipeline.reporting.pairs import columns, group
-from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import basis, common, data_line, mean_of, repeats
 from pipeline.reporting.style import COLOURS, COOL, MEASURES, WARM, Line
 from pipeline.reporting.tables import Table
@@ -21,8 +22,23 @@ from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 
 TITLE = "Transitions between widths"
+NOTE = Note(
+    reading=(
+        "Runs without an `end` are the training before any change, once for each width; those with an `end`"
+        " go on from the same trained networks, moving to that width a few neurons an epoch. Standard tanh keeps"
+        " its width: it is the control, and should end below all others."
+    ),
+    columns=("test/accuracy", "test/loss", "repeats"),
+)
 PAPER_SOURCES = {"cifar10": "CIFAR-10"}
 BEFORE = "before any change"
+
+
+def headlines(rows: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy by final width, of isotropic networks from all starts and of the standard-tanh controls."""
+    final = arrivals(rows)
+    control = final["configuration"] == CONTROL
+    return {"isotropic": by_width(final[~control]), "standard_tanh": by_width(final[control])}
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:

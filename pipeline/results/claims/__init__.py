@@ -3,7 +3,7 @@
 Every criterion is stated in words beside its verdict. Its thresholds are named constants at the top of the file.
 """
 
-# Experiment -> the claims that are judged on it, on each of its data sets or on all of them together.
+# Experiment -> the claims judged on it, on each of its data sets or on all of them together; others have none.
 CLAIMS = {
     "invariance": ("exact-growth", "close-pruning", "constant-as-trainable", "accuracy-kept"),
     "spectra": ("stratified-spectra",),

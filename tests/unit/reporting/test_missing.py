@@ -52,8 +52,8 @@ def claims(name: str, folder: Path) -> list[dict[str, Any]]:
 
 
 def summary(folder: Path, names: tuple[str, ...] = EXPERIMENTS) -> str:
-    page("made", names, folder)
-    text = words((folder / "index.html").read_text(encoding="utf-8"))
+    page("made", names, folder, folder.with_suffix(".html"))
+    text = words(folder.with_suffix(".html").read_text(encoding="utf-8"))
     return text[text.index("Claims", text.index("Provenance")) :]
 
 
@@ -85,7 +85,7 @@ def test_a_network_that_diverged_is_named_and_its_cells_say_n(tmp_path: Path) ->
     assert curve["trainable, none"].iloc[-1] == pytest.approx(last), "from its first epoch on"
 
 
-@pytest.mark.parametrize("name", sorted({*EXPERIMENTS} - {"abundance", "sparsification"}))
+@pytest.mark.parametrize("name", sorted({*CLAIMS} - {"abundance", "sparsification"}))
 def test_a_configuration_with_no_repeat_left_is_a_dash(name: str, tmp_path: Path) -> None:
     rows = made_rows.rows(name)
     label = rows["configuration"].iloc[0]
@@ -119,7 +119,8 @@ def test_an_experiment_of_which_every_network_diverged(name: str, tmp_path: Path
     assert presenter(name).TITLE in text and "networks diverged" in text
     assert claims(name, tmp_path) == []
     said = summary(tmp_path, (name,))
-    assert f"could not be judged because every network diverged: {presenter(name).TITLE} (" in said
+    unjudged = f"could not be judged because every network diverged: {presenter(name).TITLE} ("
+    assert (unjudged in said) == (name in CLAIMS)
 
 
 def test_a_data_set_on_which_every_network_diverged_is_told_apart(tmp_path: Path) -> None:
@@ -147,7 +148,8 @@ def test_an_experiment_without_data_has_a_section_that_says_so(tmp_path: Path) -
         assert {path.name for path in (tmp_path / name).iterdir()} == others | curves
     said = summary(tmp_path)
     number = sum(map(len, CLAIMS.values()))
-    assert f"{number} claims could not be judged for lack of data: Invariance under adaptation (exact-growth," in said
+    assert f"{number} claims could not be judged for lack of data: " in said
+    assert "; Invariance under adaptation (exact-growth," in said
     assert "Verdicts on" not in said and "digits not available: no network." in said
 
 
@@ -171,7 +173,7 @@ def test_some_absent_data_is_left_out_with_a_note(name: str, tmp_path: Path) -> 
     rows = made_rows.rows(name)
     text = rendered(name, rows, tmp_path, {"gone": "cannot be downloaded"}, settings)
     assert f"{experiment(name).QUESTION} Not available here, and left out: gone (cannot be downloaded)." in text
-    assert {claim["id"] for claim in claims(name, tmp_path)} == set(CLAIMS[name])
+    assert {claim["id"] for claim in claims(name, tmp_path)} == set(CLAIMS.get(name, ()))
     said = summary(tmp_path, (name,))
     title = presenter(name).TITLE
     assert f"Judged without some of the data, which was not available: {title} (without gone)." in said
@@ -199,4 +201,4 @@ def test_nothing_missing_is_nothing_said() -> None:
 
 
 def test_every_claim_of_an_experiment_is_known() -> None:
-    assert set(CLAIMS) == set(EXPERIMENTS)
+    assert set(CLAIMS) <= set(EXPERIMENTS)

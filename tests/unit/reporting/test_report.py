@@ -84,14 +84,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory, invariance_rows: Callable[.
     rows = invariance_rows()
     known = settings(rows["configuration"].drop_duplicates().tolist())
     render("invariance", "How far do the logits move?", rows, known, RUN, root / "invariance")
-    page("digits", ["invariance"], root)
+    page("digits", ["invariance"], root, root.with_suffix(".html"))
     return root
 
 
 @pytest.fixture(scope="module")
 def reader(folder: Path) -> Reader:
     found = Reader()
-    found.feed((folder / "index.html").read_text(encoding="utf-8"))
+    found.feed(folder.with_suffix(".html").read_text(encoding="utf-8"))
     found.close()
     return found
 
@@ -153,13 +153,13 @@ def test_page_is_well_formed(reader: Reader) -> None:
 
 
 def test_page_needs_nothing_from_elsewhere(reader: Reader, folder: Path) -> None:
-    html = (folder / "index.html").read_text(encoding="utf-8")
+    html = folder.with_suffix(".html").read_text(encoding="utf-8")
     assert not {"script", "link", "img", "iframe", "object"} & set(reader.seen)
     assert "@import" not in html and not re.search(r"url\((?!#)", html)
     targets = [
         target for target in reader.values("href", "src", "xlink:href", "action") if not target.startswith("#")
     ]
-    assert targets and all((folder / target).is_file() for target in targets)
+    assert targets and all((folder.parent / target).is_file() for target in targets)
 
 
 def test_page_says_what_was_found_and_on_what(reader: Reader) -> None:
@@ -179,5 +179,5 @@ def test_page_says_what_was_found_and_on_what(reader: Reader) -> None:
 
 def test_page_of_an_experiment_that_was_not_analysed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"invariance/claims.json: cannot be read .*stages.analyse"):
-        page("digits", ["invariance"], tmp_path)
-    assert not (tmp_path / "index.html").exists()
+        page("digits", ["invariance"], tmp_path, tmp_path.with_suffix(".html"))
+    assert not tmp_path.with_suffix(".html").exists()

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from pipeline.experiments import EXPERIMENTS
+from pipeline.reporting.headlines import headlines
 from pipeline.results.claims import (
     CLAIMS,
     abundance,
@@ -26,7 +27,6 @@ from pipeline.results.claims import (
 )
 from pipeline.results.claims.base import Basis, Interval, Verdict, accounted
 from pipeline.results.divergence import completed, diverged, lost
-from pipeline.results.headlines import headlines
 from pipeline.results.rows import frame
 
 BASIS = Basis("digits", "some network", networks=8, repeats=4, epochs=2, same_as_paper=False)
@@ -98,7 +98,7 @@ def test_no_rows() -> None:
     assert headlines("invariance", none) == {}
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", CLAIMS)
 def test_verdicts_are_those_on_the_other_networks(name: str) -> None:
     with_it, without_it = stopped(name)
     found, expected, all_ = (JUDGES[name](table) for table in (with_it, without_it, rows(name)))
@@ -108,7 +108,7 @@ def test_verdicts_are_those_on_the_other_networks(name: str) -> None:
     assert tuple(v.id for v in found) == CLAIMS[name]
 
 
-@pytest.mark.parametrize("name", sorted({*EXPERIMENTS} - {"timing"}))
+@pytest.mark.parametrize("name", sorted({*CLAIMS} - {"timing"}))
 def test_intervals_rest_on_one_repeat_less(name: str) -> None:
     def counts(table: pd.DataFrame) -> set[int]:
         return {n.n for n in numbers(JUDGES[name](table)).values() if isinstance(n, Interval) and n.n}

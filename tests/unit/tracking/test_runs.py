@@ -6,8 +6,8 @@ import made_rows
 import pandas as pd
 
 from pipeline.experiments import EXPERIMENTS
+from pipeline.reporting.presentation import presenter
 from pipeline.tracking.metrics import padded
-from pipeline.tracking.notes import NOTES
 from pipeline.tracking.runs import plan
 
 
@@ -62,7 +62,7 @@ def test_a_configuration_of_which_every_repeat_diverged(rows: pd.DataFrame, sett
 
 
 def test_every_experiment_has_a_note() -> None:
-    assert set(NOTES) == set(EXPERIMENTS)
+    assert all(len(presenter(name).NOTE.reading) > 60 for name in EXPERIMENTS)
 
 
 def test_training_in_both_precisions_makes_two_curves() -> None:
