@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import pandas as pd
 import torch
@@ -50,8 +50,8 @@ class Descending(Member):
         return self.descent.name
 
 
-class Settings(Plan):
-    """Decided here: the paper has no such experiment."""
+class ByDescent(Plan):
+    """Base of the Settings of experiments whose networks are trained in several ways."""
 
     spread: ClassVar[frozenset[str]] = frozenset({"data", "repeats", "descents"})
 
@@ -61,11 +61,9 @@ class Settings(Plan):
     configuration: Configuration
 
     @model_validator(mode="after")
-    def _consistent(self) -> Settings:
+    def _descending(self) -> ByDescent:
         if self.epochs <= self.epochs_before:
-            raise ValueError(
-                f"epochs: {self.epochs} leave none after the change of basis (after {self.epochs_before})"
-            )
+            raise ValueError(f"epochs: {self.epochs} leave none after the change (after {self.epochs_before})")
         names = [descent.name for descent in self.descents]
         if len(set(names)) < len(names):
             raise ValueError(f"descents: {', '.join(names)} are not different names")
@@ -74,11 +72,9 @@ class Settings(Plan):
                 raise ValueError(f"descents: {descent.name}: momentum {descent.momentum} is for sgd alone")
         if self.configuration.activation == "tanh":
             raise ValueError("configuration: standard tanh does not commute with a change of basis itself")
-        if self.matmul != "float32":
-            raise ValueError(f"matmul: {self.matmul} rounds in every precision alike; valid here is float32")
         return self
 
-    def trained_by(self, descent: Descent) -> Settings:
+    def trained_by(self, descent: Descent) -> Self:
         """These settings with the optimiser and the learning rate of a descent."""
         own = {"optimiser": descent.optimiser, "learning_rate": descent.learning_rate}
         return self.model_copy(update={name: value for name, value in own.items() if value is not None})
@@ -95,6 +91,20 @@ class Settings(Plan):
         """The same for all."""
         return [features, *self.hidden, classes]
 
+    def together(self, member: Descending) -> Hashable:
+        """The members of one descent: they share an optimiser."""
+        return member.label
+
+
+class Settings(ByDescent):
+    """Decided here: the paper has no such experiment."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.matmul != "float32":
+            raise ValueError(f"matmul: {self.matmul} rounds in every precision alike; valid here is float32")
+        return self
+
     def courses(self, member: Descending, data: Sequence[Size]) -> list[Course]:
         """In each precision one network to the change of basis and two from there on, tested and then compared.
 
@@ -106,10 +116,6 @@ class Settings(Plan):
         passes = (1 + FLOAT64_PASS) * (self.epochs_before + 1 + 2 * 2 * (left + 1)) * size.test
         (course,) = self.trained(size, widths, [widths] * epochs)
         return [replace(course, passes=passes)]
-
-    def together(self, member: Descending) -> Hashable:
-        """The members of one descent: they share an optimiser."""
-        return member.label
 
 
 def run(

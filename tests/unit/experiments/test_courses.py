@@ -16,6 +16,7 @@ from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.model.base import MLP
 from pipeline.model.ensemble import Ensemble
 from pipeline.profile import Profile, load_profile
+from pipeline.surgery import over_data
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.descent import Descent
 
@@ -171,8 +172,15 @@ def _taken(
         passed.append(networks * x.shape[-2] * (FLOAT64_PASS if x.dtype == torch.float64 else 1))
         return trace(self, x, *block)
 
+    hidden = over_data._hidden
+
+    def measured(net: MLP, layer: int, x: torch.Tensor) -> torch.Tensor:
+        passed.append(x.shape[-2])  # of one member
+        return hidden(net, layer, x)
+
     with monkeypatch.context() as patch:
         patch.setattr(Descent, "__call__", counted)
+        patch.setattr(over_data, "_hidden", measured)
         patch.setattr(MLP, "trace", followed)
         experiment(name).run(settings, [member], data, torch.device("cpu"), Checkpoints())
     return taken, sum(passed)

@@ -178,7 +178,7 @@ def test_what_a_descent_leaves_open_is_as_in_the_settings() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"epochs": 2}, r"epochs: 2 leave none after the change of basis \(after 2\)"),
+        ({"epochs": 2}, r"epochs: 2 leave none after the change \(after 2\)"),
         ({"epochs_before": 0}, "epochs_before"),
         ({"descents": []}, "descents"),
         ({"descents": [{"name": "a"}, {"name": "a", "optimiser": "adam"}]}, "a, a are not different names"),
