@@ -48,7 +48,7 @@ class Way:
     @property
     def label(self) -> str:
         """As rows name it, in the column `task`: the choice, and after a colon the correction."""
-        return f"{self.choice}{', white inputs' if self.white else ''}: {self.correction}"
+        return f"{self.choice}{' without data' if self.white else ''}: {self.correction}"
 
 
 # White inputs predict nothing of a singular direction (`prune`), so this correction is of neurons as they stand.
@@ -121,7 +121,7 @@ def run(
     ):
         observed.training(epoch)
     pruning = _Pruning(settings, ensemble, images, names)
-    place = {"epoch": settings.epochs, "layer": settings.layer, "precision": "float32"}
+    place: dict[str, object] = {"epoch": settings.epochs, "precision": "float32"}
     observed.add({"phase": "baseline", **place}, pruning.baseline())
     for way in checkpoints.phase("pruning", observed).each(WAYS):
         changes = pruning.curve(way)  # each [counts, K]

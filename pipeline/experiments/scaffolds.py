@@ -118,7 +118,7 @@ class _Growing:
         self.orders = [(*name, "grown") for name in names]  # the same with every kind
 
     def first_steps(self, kind: str, net: Ensemble, descent: Optimizer, observed: Observations) -> None:
-        """The change of function by growing, and the new neurons in the first steps of the epochs, taken by a copy."""
+        """The change of function by growing, and the new neurons in the first steps of the epochs, in a copy."""
         place = self._place(kind) | {"epoch": self.settings.epochs_before}
         after = measures.logits(net, self.data)
         observed.add({"phase": "grown", **place}, measures.function_change(self.z, after, self.data.test.labels))
@@ -154,7 +154,7 @@ class _Growing:
             observed.add({"phase": "new", "epoch": number, **place}, self._new(net))
 
     def _place(self, kind: str) -> dict[str, object]:
-        return {"task": kind, "layer": self.settings.layer, "precision": "float32"}
+        return {"task": kind, "precision": "float32"}
 
     def _new(self, net: MLP) -> dict[str, Tensor]:
         return new_neurons(net, self.settings.layer, self.settings.neurons, self.settings.active_above)

@@ -133,7 +133,7 @@ def test_each_way_is_what_its_name_says(
         assert all((epsilon - other).abs().max() > 1e-3 for other in others), "they can be told apart"
     if correction != "none":
         white = [by_hand(trained, data, drawn(data, "random neuron", draw), correction) for draw in range(DRAWS)]
-        assert_same(found(rows, f"random neuron, white inputs: {correction}"), torch.stack(white).mean(0))
+        assert_same(found(rows, f"random neuron without data: {correction}"), torch.stack(white).mean(0))
 
 
 def test_what_is_expected_of_the_orders_and_of_the_corrections(rows: pd.DataFrame) -> None:
@@ -161,7 +161,7 @@ def test_rows_are_complete(rows: pd.DataFrame) -> None:
     adapted = rows[rows["phase"] == "adapted"]
     assert len(WAYS) == 14 and len(adapted) == 14 * len(COUNTS) * len(MEASURES) * 3
     assert not adapted[["task", "change", "measure", "repeat"]].duplicated().any()
-    assert set(adapted["measure"]) == MEASURES and set(adapted["layer"]) == {2} and set(adapted["epoch"]) == {25}
+    assert set(adapted["measure"]) == MEASURES and set(adapted["epoch"]) == {25}
     assert set(adapted["change"]) == {-count for count in COUNTS} and adapted["value"].notna().all()
     base = select(rows, phase="baseline", measure="accuracy")["value"]
     assert base.tolist() == select(rows, phase="training", measure="test_accuracy", epoch=25)["value"].tolist()
@@ -189,7 +189,7 @@ def test_an_order_is_a_repeats_own() -> None:
 
 def test_ways_are_named() -> None:
     assert Way("gradient", "none").label == "gradient: none"
-    assert Way("random neuron", "linear", white=True).label == "random neuron, white inputs: linear"
+    assert Way("random neuron", "linear", white=True).label == "random neuron without data: linear"
     assert len({way.label for way in WAYS}) == len(WAYS)
 
 
