@@ -149,8 +149,8 @@ class _Part:
         both = by.merge(of, on="repeat", suffixes=("", "_least"))
         far = int((both["value"] > FAR * both["value_least"]).sum())
         return (
-            f"With {self.half} removed and no correction, the order of |dL/dσ| moves the logits more than {FAR:g} times "
-            f"as far as that of σ in {far} of {counted(len(both), 'repeat')}."
+            f"With {self.half} removed and no correction, the order of |dL/dσ| moves the logits more than {FAR:g} "
+            f"times as far as that of σ in {far} of {counted(len(both), 'repeat')}."
         )
 
     def _plot(self, measure: str) -> Plot:
@@ -159,13 +159,14 @@ class _Part:
         if logarithmic:
             means = geometric(self.adapted[self.adapted["measure"] == measure])
         panels = {heading: means[means["correction"] == name] for name, heading in CORRECTIONS.items()}
-        label = MEASURES[measure].label
+        label, kind = MEASURES[measure].label, "geometric mean" if logarithmic else "mean"
+        legend = f"{self.data.name}, {self.network}, {mean_of(self.rows).replace('mean', kind)}"
         return Plot(
             name=f"{self.data.slug}-curve-{measure.replace('_', '-')}",
             title=f"{label[0].upper()}{label[1:]} against neurons removed",
             caption=(
-                f"{'Geometric mean' if logarithmic else 'Mean'} over repeats with its 95% interval as a band. "
-                f"{self._conditions}"
+                f"{kind.capitalize()} over repeats with its 95% interval as a band. {self._conditions} "
+                f"{self._misjudged()}"
             ),
             alt=f"{label} against neurons removed, a panel for each correction. {self._at_half(means)}",
             figure=lines(
@@ -174,7 +175,7 @@ class _Part:
                 MEASURES[measure],
                 "removed",
                 f"neurons removed of {self.width}",
-                f"{self.data.name}, {self.network}, {mean_of(self.rows)}\nwhich neurons are removed",
+                f"{legend}\nwhich neurons are removed",
             ),
         )
 

@@ -12,7 +12,7 @@ from pipeline.reporting.headlines import rounded
 from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, common, mean_of, repeats
-from pipeline.reporting.style import COOL, MEASURES, WARM, Line
+from pipeline.reporting.style import COOL, MEASURES, WARM
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import differences, select, summarise
@@ -34,6 +34,14 @@ NONE = "no such experiment"
 CONTROL = "not grown"
 KINDS = {"normal": WARM[0], "semi-orthogonal": COOL[0], "combination": COOL[1], "zero": COOL[3]}
 UNTIL = "until_active"
+# Headings of the table.
+GROWN = "scaled change of the logits by growing (%)"
+OWED = "scaled change of the logits without the new neurons, at the end (%)"
+MOVED = {
+    "active": "new neurons that are active at the end",
+    "row_norm": "length of a new row of W at the end",
+    "column_norm": "length of a new column of the next W at the end",
+}
 
 
 def until_active(rows: pd.DataFrame, half: float) -> pd.DataFrame:
@@ -166,7 +174,8 @@ class _Part:
             return ""
         return (
             f"One epoch after growing, rows are so many times as long as with {first} columns: "
-            f"{'; '.join(sentences)}. The gradient of a new row is proportional to its column, and an adaptive descent divides by its size. "
+            f"{'; '.join(sentences)}. At first the gradient of a new row is proportional to its column; an adaptive "
+            "descent divides by its size. "
         )
 
     def _gained(self, accuracy: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -200,16 +209,13 @@ class _Part:
             alt=f"{label} against {x_label}. {self._ends(panels, x)}",
             figure=lines(
                 panels,
-                self._series(),
+                {kind: KINDS[kind] for kind in self.settings.columns},
                 MEASURES[measure],
                 x,
                 x_label,
                 f"{self.data.name}, {self.network}, {mean_of(self.rows)}\ncolumns of the new neurons",
             ),
         )
-
-    def _series(self) -> dict[str, Line]:
-        return {kind: KINDS[kind] for kind in self.settings.columns}
 
     def _ends(self, panels: Mapping[str, pd.DataFrame], x: str) -> str:
         """The last means, in words."""
@@ -222,12 +228,3 @@ class _Part:
             )
             sentences.append(f"At the end with {name}: {values}.")
         return " ".join(sentences)
-
-
-GROWN = "scaled change of the logits by growing (%)"
-OWED = "scaled change of the logits without the new neurons, at the end (%)"
-MOVED = {
-    "active": "new neurons that are active at the end",
-    "row_norm": "length of a new row of W at the end",
-    "column_norm": "length of a new column of the next W at the end",
-}
