@@ -134,5 +134,5 @@ def test_the_protocol_says_what_is_the_papers(part: Part) -> None:
     lines = {setting.name: setting for setting in part.protocol}
     assert lines["columns of new neurons"].paper == "normal"
     assert lines["columns of new neurons"].here == ", ".join(KINDS) and not lines["columns of new neurons"].same
-    assert lines["optimiser"].here == "adamw, sgd" and lines["learning rate"].here == "0.001, 0.05"
+    assert lines["optimiser"].here == "adamw, sgd" and lines["learning rate"].here == "0.001, 0.1"
     assert lines["epochs before growing"].here == "1" and lines["epochs after it"].here == "2"
