@@ -15,8 +15,8 @@ from torch.optim import Optimizer
 from pipeline.config import Columns, Several, Width
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.equivariance import ByDescent, Descending
 from pipeline.experiments.plan import Course, Observations, Size, stacked, streams
+from pipeline.experiments.plan.descents import ByDescent, Descending
 from pipeline.model.base import MLP
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame

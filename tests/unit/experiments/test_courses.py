@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -198,3 +199,11 @@ def _taken(
         patch.setattr(MLP, "trace", followed)
         experiment(name).run(settings, [member], data, torch.device("cpu"), Checkpoints())
     return taken, sum(passed)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_no_experiment_imports_another(name: str) -> None:
+    """DVC and the identity of a job know an experiment's own file, not those of others."""
+    text = (ROOT / f"pipeline/experiments/{name}.py").read_text(encoding="utf-8")
+    imported = re.findall(r"pipeline\.experiments(?:\.(\w+)| import (\w+))", text)
+    assert {first or second for first, second in imported} <= {"plan"}

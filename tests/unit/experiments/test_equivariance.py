@@ -15,8 +15,9 @@ from torch.optim import Optimizer
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import equivariance
-from pipeline.experiments.equivariance import Descending, Settings, bases, run, turn
+from pipeline.experiments.equivariance import Settings, bases, run, turn
 from pipeline.experiments.plan import stacked, streams
+from pipeline.experiments.plan.descents import Descending
 from pipeline.model.base import MLP
 from pipeline.results.claims.equivariance import COMMUTES, DEPENDS
 from pipeline.results.statistics import select

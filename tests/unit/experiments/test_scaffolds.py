@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
-from pipeline.experiments.equivariance import Descending
+from pipeline.experiments.plan.descents import Descending
 from pipeline.experiments.scaffolds import CONTROL, Settings, new_neurons, run, without
 from pipeline.model.ensemble import Ensemble
 from pipeline.model.network import IsotropicMLP
