@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import torch
 from pydantic import Field, model_validator
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.optim import Optimizer
 
 from pipeline.config import WIDEST, Columns, Configuration, EpochCount, Samples, Several, Widths
@@ -19,8 +19,7 @@ from pipeline.experiments.plan import FLOAT64_PASS, Course, Observations, Plan, 
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
 from pipeline.seeds import generator, seed
-from pipeline.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
-from pipeline.surgery.widths import grow, prune
+from pipeline.surgery.methods import METHODS, Means, methods
 from pipeline.training import engine, measures, optimiser
 from pipeline.training.checkpoint import Checkpoints
 
@@ -105,65 +104,20 @@ class Settings(Plan):
         start, before = self.widths(member, size.features, size.classes), self.epochs_before
         after = self.epochs - before
 
-        def at(widths: Sequence[int], epochs: int, compared: bool = False) -> list[Course]:
+        def at(widths: Sequence[int], epochs: int, compared: bool = False) -> Course:
             (course,) = self.trained(size, widths, [widths] * epochs)
-            more = (1 + FLOAT64_PASS) * size.test if compared else 0
-            return [replace(course, passes=course.passes + more)]
+            return replace(course, passes=course.passes + compared * (1 + FLOAT64_PASS) * size.test)
 
-        courses = at(start, before, compared=True) + at(start, after)
+        courses = [at(start, before, compared=True), at(start, after)]
         for change in self.changes:
             widths = self.changed(start, change)
-            courses += at(widths, after, compared=True) * len(methods(member.kind, change))
-            courses += at(widths, before) + at(widths, after)
+            courses += [at(widths, after, compared=True)] * len(methods(member.kind, change))
+            courses += [at(widths, before), at(widths, after)]
         return courses
 
     def together(self, member: Member) -> Hashable:
         """One kind: all its methods start from the same networks."""
         return member.kind
-
-
-@dataclass(frozen=True)
-class Means:
-    """What a method may use: settings, the optimiser, random numbers of each member, and training inputs."""
-
-    settings: Settings
-    optimiser: Optimizer | None
-    draws: list[Generator]
-    inputs: measures.Sample
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to change a width: of which kind of networks, in which direction, and by what."""
-
-    kind: str
-    grows: bool
-    apply: Callable[[Ensemble, int, int, Means], None]
-
-
-METHODS = {
-    "isotropic growing": Method(
-        "isotropic", True, lambda net, at, n, by: grow(net, at, n, by.settings.columns, by.optimiser, by.draws)
-    ),
-    "Net2Wider": Method("tanh", True, lambda net, at, n, by: net2wider(net, at, n, 0.0, by.optimiser, by.draws)),
-    "Net2Wider with noise": Method(
-        "tanh", True, lambda net, at, n, by: net2wider(net, at, n, by.settings.noise, by.optimiser, by.draws)
-    ),
-    "random neurons": Method("tanh", True, lambda net, at, n, by: add_neurons(net, at, n, by.optimiser, by.draws)),
-    "isotropic pruning": Method(
-        "isotropic", False, lambda net, at, n, by: prune(net, at, n, by.optimiser, by.inputs)
-    ),
-    "magnitude": Method("tanh", False, lambda net, at, n, by: prune_by_magnitude(net, at, n, by.optimiser)),
-    "magnitude with mean": Method(
-        "tanh", False, lambda net, at, n, by: prune_by_magnitude(net, at, n, by.optimiser, by.inputs)
-    ),
-    "merging": Method("tanh", False, lambda net, at, n, by: merge_neurons(net, at, n, by.optimiser)),
-}
-
-
-def methods(kind: str, change: int) -> list[str]:
-    """The methods that make such a change of such networks."""
-    return [name for name, each in METHODS.items() if each.kind == kind and each.grows == (change > 0)]
 
 
 Trained = tuple[Ensemble, Optimizer]
@@ -269,7 +223,8 @@ class _Changing:
         """Change the width of copies of the trained networks in place, with their optimiser."""
         draws = [generator(*stream, name, change) for stream in self.names]
         inputs = measures.Sample(self.data, self.settings.expectation_samples, net.affine[0].weight.dtype)
-        METHODS[name].apply(net, self.settings.layer, abs(change), Means(self.settings, descent, draws, inputs))
+        means = Means(descent, draws, inputs, self.settings.columns, self.settings.noise)
+        METHODS[name].apply(net, self.settings.layer, abs(change), means)
 
     def effects(self, name: str, change: int) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """How far a method moves the logits, in each precision."""
