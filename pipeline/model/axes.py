@@ -1,4 +1,4 @@
-"""The axis table: where a hidden width lives, and the three things that can happen to it.
+"""The axis table: where a hidden width lives, and the four things that can happen to it.
 
 A hidden width l is carried by the rows of W_l, b_l and psi_l and by the columns of W_{l+1}, and by nothing
 else (METHOD section 2). Rotating, growing and pruning are each one loop over this table. Axes are counted from
@@ -53,6 +53,18 @@ def append(tensors: Tensors, layer: int, count: int, blocks: Mapping[str, Tensor
 def delete(tensors: Tensors, layer: int, count: int) -> Tensors:
     """Narrow hidden width `layer` by its last `count` entries."""
     return _each(tensors, layer, lambda t, axis: t.narrow(axis, 0, t.shape[axis] - count).clone())
+
+
+def select(tensors: Tensors, layer: int, index: Tensor) -> Tensors:
+    """The entries `index` [*K, m] of hidden width `layer`, of which some may be there twice and some not at all."""
+    return _each(tensors, layer, lambda t, axis: _entries(t, axis, index))
+
+
+def _entries(t: Tensor, axis: int, index: Tensor) -> Tensor:
+    moved = t.movedim(axis, -1)  # [*K, ..., n]
+    between = [1] * (moved.ndim - index.ndim)
+    chosen = torch.take_along_dim(moved, index.reshape(*index.shape[:-1], *between, -1), -1)
+    return chosen.movedim(-1, axis).contiguous()
 
 
 def _each(tensors: Tensors, layer: int, change) -> Tensors:  # type: ignore[no-untyped-def]

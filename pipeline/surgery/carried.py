@@ -36,15 +36,17 @@ class Carried:
         net: one network or an ensemble.
         layer: the hidden width that will change, 1 <= layer <= L - 1.
         optimiser: a torch SGD, Adam or AdamW that holds the parameters of `net`, or None.
+        elementwise: whether what will be done to neurons is for elementwise activations, rather than for isotropic
+            ones. Only a basis of the latter can be rotated.
 
     Raises:
-        ValueError: the layer is out of range, the activations do not commute with rotations, members of an
-            ensemble differ in this width, or the optimiser does not hold the network.
+        ValueError: the layer is out of range, the activations are of the other kind, members of an ensemble differ
+            in this width, or the optimiser does not hold the network.
         TypeError: an optimiser whose state has no known transform.
     """
 
-    def __init__(self, net: MLP, layer: int, optimiser: Optimizer | None) -> None:
-        _check(net, layer)
+    def __init__(self, net: MLP, layer: int, optimiser: Optimizer | None, elementwise: bool = False) -> None:
+        _check(net, layer, elementwise)
         self.net, self.layer, self.optimiser = net, layer, optimiser
         self.own = Family(None, 1, net.tensors())
         self._original = dict(self.own.tensors)
@@ -89,6 +91,11 @@ class Carried:
         for family in self.families:
             family.tensors = axes.delete(family.tensors, self.layer, count)
 
+    def select(self, index: Tensor) -> None:
+        """Keep the entries `index` [*K, m] of every axis: some may be there twice, and some not at all."""
+        for family in self.families:
+            family.tensors = axes.select(family.tensors, self.layer, index)
+
     def commit(self) -> None:
         """Put the result into the network and the optimiser, which goes on with the new parameters."""
         before = dict(self.net.named_parameters())
@@ -106,10 +113,15 @@ class Carried:
                 self.optimiser.state[after[name]] = state | moments
 
 
-def _check(net: MLP, layer: int) -> None:
+def _check(net: MLP, layer: int, elementwise: bool = False) -> None:
     if type(layer) is not int or not 1 <= layer <= net.depth - 1:
         raise ValueError(f"layer: {layer!r} is not a hidden layer of this network; one of 1 to {net.depth - 1}")
-    if not net.isotropic:
+    if elementwise and net.isotropic:
+        raise ValueError(
+            "activation 'isotropic-tanh' acts on all neurons together, through their norm; only neurons of "
+            "elementwise activations can be copied, merged or removed one by one: `grow` and `prune` are for this one"
+        )
+    if not elementwise and not net.isotropic:
         raise ValueError(
             "activation 'tanh' acts on each coordinate and does not commute with rotations; "
             "only isotropic activations can be diagonalised, grown and pruned this way"

@@ -72,10 +72,20 @@ def draw_columns(
     if kind not in COLUMNS:
         raise ValueError(f"columns: {kind!r} is not one of {', '.join(COLUMNS)}")
     each = weight.detach().double().cpu().reshape(-1, *weight.shape[-2:])
-    generators = list(generator) if isinstance(generator, Sequence) else [generator] * len(each)
-    if len(generators) != len(each):
-        raise ValueError(f"generator: {len(generators)} generators for an ensemble of {len(each)} members")
+    generators = one_each(generator, len(each))
     drawn = torch.zeros(len(each), each.shape[1], count, dtype=torch.float64)
     for k, n in enumerate(rows):
         drawn[k, :n] = COLUMNS[kind](each[k, :n], count, generators[k])
     return drawn.reshape(*weight.shape[:-1], count).to(weight)
+
+
+def one_each(generator: Generator | Sequence[Generator] | None, members: int) -> list[Generator | None]:
+    """A generator for each member; one alone, or torch's global one for None, serves all in turn.
+
+    Raises:
+        ValueError: several, but not one a member.
+    """
+    generators = list(generator) if isinstance(generator, Sequence) else [generator] * members
+    if len(generators) != members:
+        raise ValueError(f"generator: {len(generators)} generators for an ensemble of {members} members")
+    return [*generators]

@@ -65,6 +65,17 @@ def mean_gain(net: MLP, layer: int, inputs: Inputs) -> Tensor:
     return total / count
 
 
+def mean_activation(net: MLP, layer: int, inputs: Inputs) -> Tensor:
+    """The mean of what hidden layer `layer` passes on, a_l, over samples, [*K, n_l], in float64."""
+    total, count = torch.zeros(()), 0
+    for x in _batches(inputs):
+        a, _ = net.activations[layer - 1](_hidden(net, layer, x.flatten(1)))  # [*K, N, n_l]
+        total, count = total.to(a.device) + a.double().sum(-2), count + a.shape[-2]
+    if count == 0:
+        raise ValueError(_NO_SAMPLES)
+    return total / count
+
+
 def check_inputs(net: MLP, inputs: Inputs | None) -> None:
     """Raise a ValueError if pruning `net` needs inputs and there are none."""
     if inputs is None and bool(net.expects.any()):

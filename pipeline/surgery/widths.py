@@ -64,7 +64,7 @@ def grow(
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser)
-    _check_count(count, None, carried)
+    check_count(count, None, carried)
     if side == "right":
         check_rows(carried, rows)
         carried.rotate(right_vectors(carried)[0])
@@ -145,7 +145,7 @@ def prune(
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser)
-    _check_count(count, carried.width - 1, carried)
+    check_count(count, carried.width - 1, carried)
     check_inputs(net, inputs)
     if correction not in CORRECTIONS:
         raise ValueError(f"correction: {correction!r} is not one of {', '.join(CORRECTIONS)}")
@@ -183,7 +183,8 @@ def resize(
         prune(net, layer, -change, optimiser, inputs)
 
 
-def _check_count(count: int, most: int | None, carried: Carried) -> None:
+def check_count(count: int, most: int | None, carried: Carried) -> None:
+    """Raise a ValueError unless `count` neurons of the carried layer are from 1 to `most`, or any number for None."""
     allowed = "an integer >= 1" if most is None else f"an integer from 1 to {most}"
     if isinstance(count, bool) or not isinstance(count, int) or count < 1 or (most is not None and count > most):
         raise ValueError(

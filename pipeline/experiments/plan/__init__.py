@@ -174,10 +174,15 @@ class Observations:
             for member, widths in zip(members, networks, strict=True)
         ]
 
-    def branch(self) -> Observations:
-        """Observations of copies of the same members, into the same rows: a copy that diverges stops alone."""
+    def branch(self, **who: object) -> Observations:
+        """Observations of copies of the same members, into the same rows: a copy that diverges stops alone.
+
+        Args:
+            who: columns in which the copies differ from the members, such as another configuration.
+        """
         other = copy.copy(self)
         other.going = list(self.going)
+        other._who = [each | who for each in self._who]
         return other
 
     def add(self, place: dict[str, object], values: dict[str, Tensor]) -> None:

@@ -56,6 +56,23 @@ def test_delete_the_last() -> None:
     }
 
 
+def test_select_one_twice() -> None:
+    assert as_lists(axes.select(TINY, 1, torch.tensor([1, 0, 1]))) == as_lists(TINY) | {
+        "maps.0.weight": [[2.0], [1.0], [2.0]],
+        "maps.0.bias": [4.0, 3.0, 4.0],
+        "maps.1.weight": [[6.0, 5.0, 6.0]],
+    }
+
+
+def test_select_of_each_member_its_own() -> None:
+    """Of two stacked networks, as of each alone."""
+    stacked = {name: torch.stack([t, -t]) for name, t in TINY.items()}
+    both = axes.select(stacked, 1, torch.tensor([[1], [0]]))
+    for k, (sign, index) in enumerate([(1, 1), (-1, 0)]):
+        alone = axes.select({name: sign * t for name, t in TINY.items()}, 1, torch.tensor([index]))
+        assert as_lists({name: t[k] for name, t in both.items()}) == as_lists(alone)
+
+
 def test_psi_follows_its_rows() -> None:
     """Width 2 carries psi_2; the width before does not."""
     assert axes.append(TINY, 2, 1, {})["maps.1.psi"].tolist() == [8.0, 0.0]

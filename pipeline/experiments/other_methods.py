@@ -1,0 +1,237 @@
+"""How good is isotropic growing and pruning beside methods for elementwise tanh? (Not in the paper.)"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+
+import pandas as pd
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pipeline.config import WIDEST, Columns, Configuration, EpochCount, Samples, Several, Widths
+from pipeline.data.dataset import Dataset
+from pipeline.experiments import plan
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Observations, Plan, Size, network, streams
+from pipeline.model.ensemble import Ensemble
+from pipeline.results.rows import frame
+from pipeline.seeds import generator, seed
+from pipeline.surgery.methods import METHODS, Means, methods
+from pipeline.training import engine, measures, optimiser
+from pipeline.training.checkpoint import Checkpoints
+
+QUESTION = (
+    "How well do networks train on after isotropic growing or pruning, beside other methods for elementwise tanh?"
+)
+KINDS = {"isotropic-tanh": "isotropic", "tanh": "tanh"}  # activation -> what its networks are called in rows
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+UNCHANGED, FROM_SCRATCH = "unchanged", "from scratch"  # after the kind: the two references
+
+
+class Member(plan.Member):
+    """A network that is trained at one width, and of which copies are then changed in every way."""
+
+    @property
+    def kind(self) -> str:
+        """What its networks are called."""
+        return KINDS[self.configuration.activation]
+
+    @property
+    def label(self) -> str:
+        """The network that is never changed, and that of the epochs before a change."""
+        return f"{self.kind}, {UNCHANGED}"
+
+    @property
+    def scratch(self) -> str:
+        """Networks that have the width of a change from their start."""
+        return f"{self.kind}, {FROM_SCRATCH}"
+
+
+class Settings(Plan):
+    """Decided here: the paper has no such experiment."""
+
+    hidden: Widths
+    layer: int = Field(ge=1)  # l, whose width is changed
+    changes: Several[int]  # neurons added (positive) or removed (negative)
+    epochs_before: EpochCount  # of `epochs`, before the change
+    columns: Columns  # of isotropic growing
+    noise: float = Field(gt=0)  # of Net2Wider's second form, relative to the weights that are copied
+    expectation_samples: Samples  # training samples over which the mean of removed neurons is taken
+    configurations: list[Configuration]  # the isotropic one, and standard tanh
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        activations = [configuration.activation for configuration in self.configurations]
+        if activations != list(KINDS):
+            found = ", ".join(activations) or "none"
+            raise ValueError(f"configurations: isotropic-tanh and then tanh are compared; found {found}")
+        if self.layer > len(self.hidden):
+            raise ValueError(f"layer: layer {self.layer} is no hidden layer; hidden has {len(self.hidden)}")
+        width = self.hidden[self.layer - 1]
+        for change in self.changes:
+            if change == 0 or not 1 <= width + change <= WIDEST:
+                valid = f"{1 - width} to {WIDEST - width}, but not 0"
+                raise ValueError(f"changes: {change} of {width} neurons; valid are {valid}")
+        if self.epochs <= self.epochs_before:
+            raise ValueError(f"epochs: {self.epochs} leave none after the change (after {self.epochs_before})")
+        return self
+
+    def members(self) -> list[Member]:
+        """Both kinds of every repeat."""
+        return [
+            Member(repeat=repeat, configuration=configuration)
+            for configuration in self.configurations
+            for repeat in range(self.repeats)
+        ]
+
+    def widths(self, member: Member, features: int, classes: int) -> list[int]:
+        """The same for all, before a change."""
+        return [features, *self.hidden, classes]
+
+    def changed(self, widths: Sequence[int], change: int) -> list[int]:
+        """n_0 .. n_L after a change."""
+        return [width + change * (layer == self.layer) for layer, width in enumerate(widths)]
+
+    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+        """Training to the change and on without one; each method's further training; and all epochs from scratch.
+
+        After the training to the change, and after each change, the logits are also computed in both precisions.
+        """
+        (size,) = data
+        start, before = self.widths(member, size.features, size.classes), self.epochs_before
+        after = self.epochs - before
+
+        def at(widths: Sequence[int], epochs: int, compared: bool = False) -> Course:
+            (course,) = self.trained(size, widths, [widths] * epochs)
+            return replace(course, passes=course.passes + compared * (1 + FLOAT64_PASS) * size.test)
+
+        courses = [at(start, before, compared=True), at(start, after)]
+        for change in self.changes:
+            widths = self.changed(start, change)
+            courses += [at(widths, after, compared=True)] * len(methods(member.kind, change))
+            courses += [at(widths, before), at(widths, after)]
+        return courses
+
+    def together(self, member: Member) -> Hashable:
+        """One kind: all its methods start from the same networks."""
+        return member.kind
+
+
+Trained = tuple[Ensemble, Optimizer]
+
+
+def run(
+    settings: Settings,
+    members: Sequence[Member],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
+) -> pd.DataFrame:
+    """Train the members, change copies of them in every way, with their moments, and train all on alike."""
+    (images,) = (each.to(device) for each in data)
+    names = streams("other_methods", images.name, members)
+    start = settings.widths(members[0], images.features, images.classes)
+    observed = Observations("other_methods", images.name, members, [start] * len(members))
+    untrained = observed.branch()
+    course = _Course(settings, members, images, names, checkpoints)
+    # Networks and optimiser together, so that a copied optimiser holds the copied parameters.
+    trained = course.begun(start)
+    course.before(trained, observed, "before", needed=True)
+    course.after(copy.deepcopy(trained), observed, UNCHANGED)
+    changing = _Changing(settings, trained[0], images, names)
+    for change in settings.changes:
+        widths = settings.changed(start, change)
+        end = widths[settings.layer]
+        for name in methods(members[0].kind, change):
+            branch, of_branch = copy.deepcopy(trained), observed.branch(configuration=name)
+            for precision, values in changing.effects(name, change):
+                place = {"phase": "adapted", "epoch": settings.epochs_before, "change": change, "end": end}
+                of_branch.add({**place, "precision": precision}, values)
+            changing.apply(name, change, *branch)
+            course.after(branch, of_branch, f"{name} {change}", changed=True, end=end)
+        named = {"configuration": members[0].scratch, "network": "-".join(map(str, widths))}
+        fresh, of_fresh = course.begun(widths), untrained.branch(**named)
+        course.before(fresh, of_fresh, f"{FROM_SCRATCH} {change}", needed=True, end=end)
+        course.after(fresh, of_fresh, f"{FROM_SCRATCH} {change}, on", end=end)
+    return frame(observed.rows)
+
+
+class _Course:
+    """Training before and after the moment of change: the same batches for all networks of a repeat."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        members: Sequence[Member],
+        data: Dataset,
+        names: Sequence[tuple[object, ...]],
+        checkpoints: Checkpoints,
+    ) -> None:
+        self.settings, self.members, self.data, self.names = settings, members, data, names
+        self.checkpoints = checkpoints
+
+    def begun(self, widths: Sequence[int]) -> Trained:
+        """Networks of these widths at their initialisation."""
+        pairs = zip(self.members, self.names, strict=True)
+        ensemble = Ensemble([network(self.settings, member, widths, seed(*name)) for member, name in pairs])
+        ensemble = ensemble.to(self.data.test.labels.device)
+        return ensemble, optimiser.make(ensemble, self.settings)
+
+    def before(self, trained: Trained, observed: Observations, phase: str, needed: bool, **place: object) -> None:
+        """The epochs before the change."""
+        for epoch in self._train(trained, self.settings.epochs_before, self.names, observed, phase, needed):
+            observed.training(epoch, **place)
+
+    def after(
+        self, trained: Trained, observed: Observations, phase: str, changed: bool = False, **place: object
+    ) -> None:
+        """Those after it. If nothing was changed, the first observation was made before."""
+        before, orders = self.settings.epochs_before, [(*name, "after") for name in self.names]
+        left = self.settings.epochs - before
+        for epoch in self._train(trained, left, orders, observed, phase, needed=False):
+            if changed or epoch.number > 0:
+                observed.training(epoch, epoch=before + epoch.number, **place)
+
+    def _train(
+        self,
+        trained: Trained,
+        epochs: int,
+        orders: Sequence[tuple[object, ...]],
+        observed: Observations,
+        phase: str,
+        needed: bool,
+    ) -> Iterator[engine.Epoch]:
+        size, matmul = self.settings.batch_size, self.settings.matmul
+        kept = self.checkpoints.phase(phase, observed, needed)
+        return engine.train(*trained, self.data, epochs, size, orders, matmul, kept)
+
+
+class _Changing:
+    """The methods on the trained networks, and what they do to their function at once."""
+
+    def __init__(
+        self, settings: Settings, trained: Ensemble, data: Dataset, names: Sequence[tuple[object, ...]]
+    ) -> None:
+        self.settings, self.data, self.names = settings, data, names
+        self.trained = {precision: copy.deepcopy(trained).to(dtype) for precision, dtype in PRECISIONS.items()}
+        self.z = {precision: measures.logits(net, data) for precision, net in self.trained.items()}
+
+    def apply(self, name: str, change: int, net: Ensemble, descent: Optimizer | None = None) -> None:
+        """Change the width of copies of the trained networks in place, with their optimiser."""
+        draws = [generator(*stream, name, change) for stream in self.names]
+        inputs = measures.Sample(self.data, self.settings.expectation_samples, net.affine[0].weight.dtype)
+        means = Means(descent, draws, inputs, self.settings.columns, self.settings.noise)
+        METHODS[name].apply(net, self.settings.layer, abs(change), means)
+
+    def effects(self, name: str, change: int) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """How far a method moves the logits, in each precision."""
+        labels = self.data.test.labels
+        for precision, net in self.trained.items():
+            changed = copy.deepcopy(net)
+            self.apply(name, change, changed)
+            after = measures.logits(changed, self.data)
+            moved = measures.function_change(self.z[precision], after, labels)
+            yield precision, moved | {"accuracy": measures.accuracy(after, labels)}

@@ -1,0 +1,68 @@
+"""Growing and pruning by several methods: what the tables and figures of `other_methods` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipeline.reporting.style import MEASURES, Line
+from pipeline.reporting.tables import Group, Row, quantities
+from pipeline.results.methods import GROWING, PRUNING
+
+_METHODS = [Line("blue", "o"), Line("vermilion", "D"), Line("orange", "P", "--"), Line("purple", "X", ":")]
+_REFERENCES = [Line("sky", "^", "-."), Line("black", "v", "-.")]
+_GROWN = (
+    "Isotropic growing adds neurons without incoming weights, random neurons are without outgoing ones, and "
+    "Net2Wider copies neurons: without noise copies get equal gradients, and stay copies."
+)
+_PRUNED = (
+    "Isotropic pruning removes neurons of least singular value; magnitude is the product of the norms of a neuron’s "
+    "incoming and outgoing weights; “with mean” keeps its mean over training samples in the next bias; merging adds "
+    "the outgoing weights of one of the two most similar neurons to the other’s."
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """Growing, or pruning.
+
+    Attributes:
+        name, done: its words.
+        remark: what its methods are.
+        methods: the first of them is isotropic.
+        changes: of the width, the least first.
+    """
+
+    name: str
+    done: str
+    remark: str
+    methods: tuple[str, ...]
+    changes: tuple[int, ...]
+
+    def series(self, references: Iterable[str]) -> dict[str, Line]:
+        """How the methods and two references are drawn."""
+        return dict(zip([*self.methods, *references], [*_METHODS, *_REFERENCES], strict=True))
+
+
+def ways(changes: Sequence[int]) -> list[Way]:
+    """Those that there are changes of width for."""
+    grown, pruned = (tuple(sorted((c for c in changes if (c > 0) == up), key=abs)) for up in (True, False))
+    both = [Way("growing", "added", _GROWN, GROWING, grown), Way("pruning", "removed", _PRUNED, PRUNING, pruned)]
+    return [way for way in both if way.changes]
+
+
+def group(
+    key: str,
+    heading: str,
+    measure: str,
+    means: pd.DataFrame,
+    labels: Sequence[str],
+    ends: Iterable[str],
+    differences: bool = False,
+) -> Group:
+    """A line of a table for each label, with its means by "configuration" and "end"."""
+    found = quantities(means, "configuration", "end")
+    rows = [Row(label, label, [found.get((label, end)) for end in ends], differences) for label in labels]
+    return Group(key, heading, MEASURES[measure].decimals, rows)

@@ -1,0 +1,79 @@
+"""Ways to grow and to prune a hidden width, isotropic and other, by the names that they have in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Generator
+from torch.optim import Optimizer
+
+from pipeline.model.base import MLP
+from pipeline.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
+from pipeline.surgery.over_data import Inputs
+from pipeline.surgery.widths import grow, prune
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a method may use.
+
+    Attributes:
+        optimiser: whose moments are carried along, or None.
+        draws: random numbers, a generator for each member.
+        inputs: over which a method takes means.
+        columns: of new isotropic neurons, as in `grow`.
+        noise: of Net2Wider with noise, as in `net2wider`.
+    """
+
+    optimiser: Optimizer | None
+    draws: Sequence[Generator]
+    inputs: Inputs
+    columns: str
+    noise: float
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to change a width.
+
+    Attributes:
+        kind: of the networks that it is for, "isotropic" or "tanh".
+        grows: whether it adds neurons or removes some.
+        apply: with a network or an ensemble, the layer, and how many neurons.
+    """
+
+    kind: str
+    grows: bool
+    apply: Callable[[MLP, int, int, Means], None]
+
+
+METHODS = {
+    "isotropic growing": Method(
+        "isotropic", True, lambda net, layer, count, by: grow(net, layer, count, by.columns, by.optimiser, by.draws)
+    ),
+    "Net2Wider": Method(
+        "tanh", True, lambda net, layer, count, by: net2wider(net, layer, count, 0.0, by.optimiser, by.draws)
+    ),
+    "Net2Wider with noise": Method(
+        "tanh", True, lambda net, layer, count, by: net2wider(net, layer, count, by.noise, by.optimiser, by.draws)
+    ),
+    "random neurons": Method(
+        "tanh", True, lambda net, layer, count, by: add_neurons(net, layer, count, by.optimiser, by.draws)
+    ),
+    "isotropic pruning": Method(
+        "isotropic", False, lambda net, layer, count, by: prune(net, layer, count, by.optimiser, by.inputs)
+    ),
+    "magnitude": Method(
+        "tanh", False, lambda net, layer, count, by: prune_by_magnitude(net, layer, count, by.optimiser)
+    ),
+    "magnitude with mean": Method(
+        "tanh", False, lambda net, layer, count, by: prune_by_magnitude(net, layer, count, by.optimiser, by.inputs)
+    ),
+    "merging": Method("tanh", False, lambda net, layer, count, by: merge_neurons(net, layer, count, by.optimiser)),
+}
+
+
+def methods(kind: str, change: int) -> list[str]:
+    """The methods that add (positive) or remove (negative) neurons of such networks."""
+    return [name for name, each in METHODS.items() if each.kind == kind and each.grows == (change > 0)]
