@@ -19,7 +19,7 @@ from pipeline.experiments.plan import FLOAT64_PASS, Course, Observations, Plan, 
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
 from pipeline.seeds import generator, seed
-from pipeline.surgery.methods import METHODS, Means, methods
+from pipeline.surgery.methods import METHODS, OVER_DATA, Means, methods
 from pipeline.training import engine, measures, optimiser
 from pipeline.training.checkpoint import Checkpoints
 
@@ -98,20 +98,25 @@ class Settings(Plan):
     def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
         """Training to the change and on without one; each method's further training; and all epochs from scratch.
 
-        After the training to the change, and after each change, the logits are also computed in both precisions.
+        After the training to the change, and after each change, the logits are also computed in both precisions. A
+        change that takes a mean over training samples takes it in both, and for the networks that are trained on.
         """
         (size,) = data
         start, before = self.widths(member, size.features, size.classes), self.epochs_before
         after = self.epochs - before
 
-        def at(widths: Sequence[int], epochs: int, compared: bool = False) -> Course:
+        def at(widths: Sequence[int], epochs: int, compared: bool = False, more: int = 0) -> Course:
             (course,) = self.trained(size, widths, [widths] * epochs)
-            return replace(course, passes=course.passes + compared * (1 + FLOAT64_PASS) * size.test)
+            return replace(course, passes=course.passes + compared * (1 + FLOAT64_PASS) * size.test + more)
+
+        def samples(method: str) -> int:
+            expects = member.configuration.compensation == "expectation" and method == "isotropic pruning"
+            return 3 * size.sampled(self.expectation_samples) if expects or method in OVER_DATA else 0
 
         courses = [at(start, before, compared=True), at(start, after)]
         for change in self.changes:
             widths = self.changed(start, change)
-            courses += [at(widths, after, compared=True)] * len(methods(member.kind, change))
+            courses += [at(widths, after, True, samples(name)) for name in methods(member.kind, change)]
             courses += [at(widths, before), at(widths, after)]
         return courses
 

@@ -73,6 +73,8 @@ METHODS = {
     "merging": Method("tanh", False, lambda net, layer, count, by: merge_neurons(net, layer, count, by.optimiser)),
 }
 
+OVER_DATA = ("magnitude with mean",)  # those that take a mean over inputs, whatever the network
+
 
 def methods(kind: str, change: int) -> list[str]:
     """The methods that add (positive) or remove (negative) neurons of such networks."""
