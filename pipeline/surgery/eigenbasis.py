@@ -19,7 +19,7 @@ from pipeline.surgery.carried import families_of
 
 @torch.no_grad()
 def turn_to_eigenbasis(net: NormalisedMLP, layer: int, x: Tensor, optimiser: Optimizer | None = None) -> Tensor:
-    """Turn hidden width `layer` to the eigenbasis of the covariance that its activations of x have, to train on there.
+    """Turn hidden width `layer` to the eigenbasis of the covariance of its activations of x, to train on there.
 
     `measure_whitening` and `hold_in_eigenbasis` in one, with the optimiser's moments (METHOD section 2): momentum and
     Adam's first moment turn as their parameters do, Adam's second moment by the squares of the basis, which is no
