@@ -55,18 +55,23 @@ def hold_in_eigenbasis(net: NormalisedMLP, layer: int) -> Tensor:
     Raises:
         ValueError: the layer is out of range or its normaliser is not a Whitening.
     """
-    whole = net.norm(layer)
-    if not isinstance(whole, Whitening):
-        raise ValueError(
-            f"layer: the normaliser of {layer} is {type(whole).__name__}, not Whitening; measure_whitening first"
-        )
-    values, basis = (t.flip(-1) for t in torch.linalg.eigh(whole.covariance.double()))
+    whole, (values, basis) = _whole(net, layer), eigenbasis(net, layer)
     net.rotate(layer, basis)
     norm = BatchNorm(whole.width, whole.eps, whole.momentum).to(whole.mean)
-    norm.mean.copy_(whole.mean)
+    norm.mean.copy_(whole.mean)  # turned with the layer
     norm.variance.copy_(values.clamp_min(0))  # rounding makes those of rank-deficient activations negative
     net.normalisers[layer - 1] = norm.train(whole.training)
     return values
+
+
+def eigenbasis(net: NormalisedMLP, layer: int) -> tuple[Tensor, Tensor]:
+    """Of the covariance of a layer's Whitening: eigenvalues [n], descending, and eigenvectors as columns [n, n].
+
+    Raises:
+        ValueError: the layer is out of range or its normaliser is not a Whitening.
+    """
+    values, basis = torch.linalg.eigh(_whole(net, layer).covariance.double())
+    return values.flip(-1), basis.flip(-1)
 
 
 @torch.no_grad()
@@ -142,5 +147,15 @@ def _held(net: NormalisedMLP, layer: int) -> BatchNorm:
     if not isinstance(norm, BatchNorm):
         raise ValueError(
             f"layer: the normaliser of {layer} is {type(norm).__name__}, not BatchNorm; hold_in_eigenbasis first"
+        )
+    return norm
+
+
+def _whole(net: NormalisedMLP, layer: int) -> Whitening:
+    """The Whitening of a hidden layer."""
+    norm = net.norm(layer)
+    if not isinstance(norm, Whitening):
+        raise ValueError(
+            f"layer: the normaliser of {layer} is {type(norm).__name__}, not Whitening; measure_whitening first"
         )
     return norm

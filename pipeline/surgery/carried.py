@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from pipeline.model import axes
@@ -136,7 +136,7 @@ def _check(net: MLP, layer: int, elementwise: bool = False) -> None:
             raise ValueError(f"maps.{index}.weight has values that are not finite; it cannot be decomposed")
 
 
-def families_of(net: MLP, optimiser: Optimizer | None) -> list[Family]:
+def families_of(net: nn.Module, optimiser: Optimizer | None) -> list[Family]:
     """An optimiser's moments of a network, each kind under the names of the parameters.
 
     Raises:

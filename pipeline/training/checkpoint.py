@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pipeline.model.ensemble import Ensemble
@@ -89,16 +89,19 @@ class Phase:
         self._part: int = found.get("part", 0)  # parts of the next item that are behind
         self._total: Tensor | None = found.get("total")  # over these parts
         self._found: dict[str, Any] | None = found.get("networks")
-        self._networks: tuple[Ensemble, Optimizer] | None = None
+        self._networks: tuple[nn.Module, Optimizer] | None = None
         self._seen = len(record.rows), list(record.going)
         self._ended = False
 
-    def training(self, ensemble: Ensemble, optimiser: Optimizer) -> None:
-        """Say which networks the phase trains, and bring them and the optimiser to where they were."""
+    def training(self, networks: nn.Module, optimiser: Optimizer) -> None:
+        """Say what the phase trains, and bring it and the optimiser to where they were.
+
+        Networks are an ensemble, whose widths may change, or any module, whose shapes stay.
+        """
         if self._found is not None:
-            _restore(ensemble, optimiser, self._found)
+            _restore(networks, optimiser, self._found)
             self._found = None
-        self._networks = (ensemble, optimiser)
+        self._networks = (networks, optimiser)
 
     def each(self, items: Sequence[Item]) -> Iterator[Item]:
         """The items that are not behind yet. An item is behind once the next is asked for."""
@@ -160,13 +163,23 @@ class Nothing:
         self.going: list[bool] = []
 
 
-def _state(ensemble: Ensemble, optimiser: Optimizer) -> dict[str, Any]:
+def _state(networks: nn.Module, optimiser: Optimizer) -> dict[str, Any]:
     """Tensors with their strides: products of the same numbers in another layout are rounded otherwise."""
-    moments = {name: dict(optimiser.state.get(p, {})) for name, p in ensemble.named_parameters()}
-    return {"widths": ensemble.member_widths, "tensors": ensemble.tensors(), "moments": moments}
+    if not isinstance(networks, Ensemble):
+        return {"module": networks.state_dict(), "optimiser": optimiser.state_dict()}
+    moments = {name: dict(optimiser.state.get(p, {})) for name, p in networks.named_parameters()}
+    return {"widths": networks.member_widths, "tensors": networks.tensors(), "moments": moments}
 
 
-def _restore(ensemble: Ensemble, optimiser: Optimizer, state: dict[str, Any]) -> None:
+def _restore(networks: nn.Module, optimiser: Optimizer, state: dict[str, Any]) -> None:
+    if isinstance(networks, Ensemble):
+        _restore_ensemble(networks, optimiser, state)
+    else:
+        networks.load_state_dict(state["module"])
+        optimiser.load_state_dict(state["optimiser"])
+
+
+def _restore_ensemble(ensemble: Ensemble, optimiser: Optimizer, state: dict[str, Any]) -> None:
     def here(t: Tensor | None) -> Tensor | None:
         return None if t is None else t.to(device)
 

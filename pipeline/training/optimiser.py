@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from pipeline.config import Training
-from pipeline.model.base import MLP
 
 # Private to torch, hence tried for; see `bound`.
 KERNELS: dict[type[Optimizer], str] = {Adam: "_fused_adam_", AdamW: "_fused_adamw_"}
 
 
-def make(net: MLP, settings: Training, momentum: float = 0.0) -> Optimizer:
+def make(net: nn.Module, settings: Training, momentum: float = 0.0) -> Optimizer:
     """AdamW, Adam or SGD on every parameter, with torch's fused kernels; betas and eps are torch's defaults.
 
     Lockstep needs no more than this: each member's loss depends on its own slice of a stacked parameter, and
     all three optimisers act on each entry alone.
 
     Args:
-        net: a network or an ensemble.
+        net: a network, or an ensemble.
         settings: optimiser, learning rate and weight decay.
         momentum: mu of SGD, M <- mu M + gradient and W <- W - learning rate * M; the others take none.
     """

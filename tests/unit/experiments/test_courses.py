@@ -16,8 +16,10 @@ from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.model.base import MLP
 from pipeline.model.ensemble import Ensemble
+from pipeline.model.normalised import NormalisedMLP
 from pipeline.profile import Profile, load_profile
 from pipeline.surgery import over_data
+from pipeline.training import autograd
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.descent import Descent
 
@@ -58,6 +60,9 @@ EPOCH = 1042  # steps over 50,000 samples in batches of 48, the last of 32
         # The training set for its gradient; the baseline; 2 + 2 * 3 curves without a correction, and with each of two
         # 3 more without data: before, and after 12 counts. 16 are corrected over data, 10,000 samples a count.
         ("pruning_order", 50, 51 * 10_000 + 50_000 + 10_000 + 30 * 13 * 10_000 + 16 * 12 * 10_000),
+        # Logits and two layers' activations, before and after; a baseline, and three variants in three places, in
+        # both precisions; and 10,000 samples for the statistics and for the components of each layer.
+        ("components", 24, 25 * 10_000 + 2 * 6 * 10_000 + 3 * 10 * 10_000 + 2 * 4 * 10_000),
     ],
 )
 def test_one_course_where_widths_stay(paper: Profile, name: str, epochs: int, tested: int) -> None:
@@ -169,18 +174,24 @@ def _taken(
 ) -> tuple[Counter[tuple[tuple[int, ...], int]], int]:
     """How many steps were taken, by widths and rows of a full batch; and passes, those in float64 counted twice."""
     passed: list[int] = []
-    trace = MLP.trace
+    trace, after = MLP.trace, NormalisedMLP.after
     taken: Counter[tuple[tuple[int, ...], int]] = Counter()
     largest: dict[tuple[int, ...], int] = {}
-    step = Descent.__call__
+    step, alone = Descent.__call__, autograd.step
 
-    def counted(self: Descent, x: Any, y: torch.Tensor) -> torch.Tensor:
-        widths, rows = tuple(self._ensemble.widths), y.shape[1]
+    def count(widths: tuple[int, ...], rows: int, networks: int) -> None:
         if rows % settings.batch_size:  # a last batch is shorter; those of several tasks are whole multiples
             rows = largest[widths]
         largest[widths] = rows
-        taken[widths, rows] += len(self._ensemble)
+        taken[widths, rows] += networks
+
+    def counted(self: Descent, x: Any, y: torch.Tensor) -> torch.Tensor:
+        count(tuple(self._ensemble.widths), y.shape[1], len(self._ensemble))
         return step(self, x, y)
+
+    def counted_alone(net: NormalisedMLP, descent: Any, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        count((x.shape[-1], *(len(affine.bias) for affine in net.affine)), len(y), 1)
+        return alone(net, descent, x, y)
 
     def followed(self: MLP, x: torch.Tensor, *block: slice) -> Any:
         networks = len(self) if isinstance(self, Ensemble) else 1
@@ -193,10 +204,17 @@ def _taken(
         passed.append(x.shape[-2])  # of one member
         return hidden(net, layer, x)
 
+    def followed_alone(self: NormalisedMLP, layer: int, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            passed.append(len(x) * (FLOAT64_PASS if x.dtype == torch.float64 else 1))
+        return after(self, layer, x)
+
     with monkeypatch.context() as patch:
         patch.setattr(Descent, "__call__", counted)
         patch.setattr(over_data, "_hidden", measured)
         patch.setattr(MLP, "trace", followed)
+        patch.setattr(autograd, "step", counted_alone)
+        patch.setattr(NormalisedMLP, "after", followed_alone)
         experiment(name).run(settings, [member], data, torch.device("cpu"), Checkpoints())
     return taken, sum(passed)
 

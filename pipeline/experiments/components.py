@@ -1,0 +1,265 @@
+"""What does the ICA representation do to a network, and what are its components? (The paper's Appendix E.)"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+import pandas as pd
+import torch
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from pipeline.config import Configuration, Samples, Several, Width, Widths
+from pipeline.data.dataset import Dataset
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, network, streams
+from pipeline.model.ica import hold_in_eigenbasis, independent_components, measure_whitening, represent_components
+from pipeline.model.independence import energy_correlation, excess_kurtosis, negentropy, pairwise_information
+from pipeline.model.normalised import NormalisedMLP
+from pipeline.model.whitening import BatchNorm
+from pipeline.results.rows import frame
+from pipeline.seeds import generator, seed
+from pipeline.surgery.eigenbasis import turn_to_eigenbasis
+from pipeline.training import autograd, measures, optimiser
+from pipeline.training.activations import normalised, pixel_correlations, spread
+from pipeline.training.checkpoint import Checkpoints
+
+QUESTION = (
+    "Does the ICA representation keep the function of a network, and are its neurons then more independent than in "
+    "any other basis?"
+)
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+NEURONS, EIGENBASIS, RANDOM, COMPONENTS, NOISE = (
+    "neurons as trained",
+    "covariance eigenbasis",
+    "random rotation",
+    "independent components",
+    "Gaussian noise",
+)
+VARIANTS = ((COMPONENTS, "exact"), (COMPONENTS, "diagonal"), (RANDOM, "diagonal"))
+Training = Literal["as usual", "in the eigenbasis"]
+
+Observed = tuple[dict[str, object], dict[str, Tensor]]
+
+
+class Trained(Member):
+    """A network with BatchNorm that is trained in one of two ways."""
+
+    training: Training
+
+    @property
+    def label(self) -> str:
+        """How it is trained: in all else the networks of a repeat are alike."""
+        return self.training
+
+
+class Settings(Plan):
+    """Decided here: the paper describes the representation and has no experiment with it."""
+
+    spread: ClassVar[frozenset[str]] = frozenset({"data", "repeats", "trainings"})
+
+    hidden: Widths
+    trainings: Several[Training]
+    configuration: Configuration
+    component_samples: Samples  # training images that covariances are measured on and components found from, about
+    component_steps: Samples  # of FastICA, at most
+    shown: Width  # components of the first hidden layer that are drawn, as many as there are at most
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.configuration.activation == "tanh" or self.configuration.compensation not in ("none", "expectation"):
+            raise ValueError(
+                f"configuration: {self.configuration.label} cannot have normalisers, which need isotropic-tanh and "
+                "compensation none or expectation"
+            )
+        if self.matmul != "float32":
+            raise ValueError(f"matmul: {self.matmul} is of ensembles; valid here is float32")
+        return self
+
+    def members(self) -> list[Trained]:
+        """Every way of training in every repeat."""
+        return [
+            Trained(repeat=repeat, configuration=self.configuration, training=training)
+            for repeat in range(self.repeats)
+            for training in self.trainings
+        ]
+
+    def widths(self, member: Trained, features: int, classes: int) -> list[int]:
+        """The same for all."""
+        return [features, *self.hidden, classes]
+
+    def together(self, member: Trained) -> Hashable:
+        """Each is a job of its own: autograd trains one network at a time."""
+        return member.repeat, member.label
+
+    def courses(self, member: Trained, data: Sequence[Size]) -> list[Course]:
+        """Training, the turns within it, and what is measured; a way through some of the layers counts as one."""
+        (size,) = data
+        layers, samples = len(self.hidden), size.sampled(self.component_samples)
+        turns = layers * self.epochs if member.training == "in the eigenbasis" else 0
+        tests = FLOAT64_PASS * 2 * (1 + layers)  # logits and activations, as trained and held in the eigenbasis
+        tests += (1 + FLOAT64_PASS) * (1 + len(VARIANTS) * (layers + 1))  # each layer and all, in both precisions
+        passes = turns * samples + FLOAT64_PASS * 2 * layers * samples + tests * size.test
+        *courses, last = super().courses(member, data)
+        return [*courses, replace(last, passes=last.passes + passes)]
+
+
+def run(
+    settings: Settings,
+    members: Sequence[Trained],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
+) -> pd.DataFrame:
+    """Train each member, hold it in the eigenbasis of its covariances, and represent its components."""
+    (images,) = (each.to(device) for each in data)
+    rows: list[dict[str, object]] = []
+    x = torch.cat([some.clone() for some in measures.Sample(images, settings.component_samples, torch.float64)])
+    for member, name in zip(members, streams("components", images.name, members), strict=True):
+        widths = settings.widths(member, images.features, images.classes)
+        observed = Observations("components", images.name, [member], [widths])
+        observed.rows = rows
+        net = NormalisedMLP(network(settings, member, widths, seed(*name)), BatchNorm).to(device)
+        _train(settings, member, net, images, x.float(), name, observed, checkpoints)
+        if all(observed.going):
+            for place, values in _observe(settings, member, copy.deepcopy(net), images, x, name):
+                observed.add({"epoch": settings.epochs, "precision": "float64"} | place, values)
+    return frame(rows)
+
+
+def _train(
+    settings: Settings,
+    member: Trained,
+    net: NormalisedMLP,
+    data: Dataset,
+    x: Tensor,
+    name: tuple[object, ...],
+    observed: Observations,
+    checkpoints: Checkpoints,
+) -> None:
+    """Train; in the eigenbasis, turn every hidden layer to it after every epoch."""
+    descent = optimiser.make(net, settings)
+    phase = checkpoints.phase(f"{member.label} {member.repeat}", observed)
+    for epoch in autograd.train(net, descent, data, settings.epochs, settings.batch_size, name, phase):
+        observed.training(epoch)
+        if member.training == "in the eigenbasis" and epoch.number > 0 and all(observed.going):
+            for layer in range(1, len(settings.hidden) + 1):
+                turn_to_eigenbasis(net, layer, x, descent)
+
+
+def _observe(
+    settings: Settings, member: Trained, net: NormalisedMLP, data: Dataset, x: Tensor, name: tuple[object, ...]
+) -> Iterator[Observed]:
+    """All that is measured of a trained network, in float64 unless the place says otherwise; `net` is changed."""
+    layers, labels = range(1, len(settings.hidden) + 1), data.test.labels
+    net.double().eval()
+    neurons = {layer: normalised(net, layer, data) for layer in layers}
+    z = autograd.logits(net, data)
+    yield {"phase": "trained"}, {"accuracy": measures.accuracy(z, labels)[None]}
+    for layer in layers:
+        measure_whitening(net, layer, x)
+        hold_in_eigenbasis(net, layer)
+    held = autograd.logits(net, data)
+    yield {"phase": "held"}, {"accuracy": measures.accuracy(held, labels)[None]} | _change(z, held, labels)
+    rotations: dict[str, dict[int, Tensor]] = {COMPONENTS: {}, RANDOM: {}}
+    for layer in layers:
+        found, converged = _components(net, layer, x, seed(*name, "components", layer), settings.component_steps)
+        yield {"phase": "found", "layer": layer}, {"converged": torch.tensor([100.0 * converged])}
+        rotations[COMPONENTS][layer] = found
+        rotations[RANDOM][layer] = random_rotation(_white(net, layer), generator(*name, "rotation", layer))
+    for precision, dtype in PRECISIONS.items():
+        for place, values in _represented(copy.deepcopy(net).to(dtype), rotations, data):
+            yield place | {"phase": "represented", "precision": precision}, values
+    for layer in layers:
+        bases = _bases(net, layer, {basis: own[layer] for basis, own in rotations.items()}, data)
+        bases |= {NEURONS: neurons[layer], NOISE: _noise(bases[EIGENBASIS], generator(*name, "noise", layer))}
+        for basis, y in bases.items():
+            yield from ((own | {"layer": layer, "task": basis}, values) for own, values in _independence(y))
+        if layer == 1 and member.repeat == 0:
+            for index, side in enumerate(data.shape):  # channels, height, width
+                yield {"phase": "image", "index": index}, {"side": torch.tensor([side])}
+            for basis in (COMPONENTS, NEURONS):
+                drawn = _drawn(bases[basis], data, settings.shown)
+                yield from ((own | {"layer": layer, "task": basis}, values) for own, values in drawn)
+
+
+def _components(net: NormalisedMLP, layer: int, x: Tensor, start: int, steps: int) -> tuple[Tensor, bool]:
+    """The rotation to independent components, and whether FastICA converged."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        rotation = independent_components(net, layer, x, start % 2**32, steps)  # scikit-learn wants 32 bits
+    return rotation, not any(issubclass(each.category, ConvergenceWarning) for each in raised)
+
+
+def _white(net: NormalisedMLP, layer: int) -> Tensor:
+    """Which directions of a layer held in its eigenbasis have any variance, boolean [n]: those ICA is of."""
+    norm = net.norm(layer)
+    assert isinstance(norm, BatchNorm)
+    return norm.variance > norm.eps
+
+
+def random_rotation(white: Tensor, draw: torch.Generator) -> Tensor:
+    """A random orthogonal matrix among these directions, which leaves the others as they are: [n, n], float64."""
+    rotation = torch.eye(len(white), dtype=torch.float64)
+    own, within = torch.empty(int(white.sum()), int(white.sum()), dtype=torch.float64), white.cpu()
+    rotation[torch.outer(within, within)] = nn.init.orthogonal_(own, generator=draw).flatten()
+    return rotation.to(white.device)
+
+
+def _represented(net: NormalisedMLP, rotations: dict[str, dict[int, Tensor]], data: Dataset) -> Iterator[Observed]:
+    """What each variant does to the function, in each hidden layer alone and, without a layer, in all of them."""
+    labels = data.test.labels
+    z = autograd.logits(net, data)
+    for basis, variant in VARIANTS:
+        own = rotations[basis]
+        for place, chosen in [*(({"layer": layer}, {layer: own[layer]}) for layer in own), ({}, own)]:
+            changed = copy.deepcopy(net)
+            for layer, rotation in chosen.items():
+                represent_components(changed, layer, rotation, variant)
+            yield {"task": f"{variant} {basis}", **place}, _change(z, autograd.logits(changed, data), labels)
+
+
+def _change(before: Tensor, after: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    return measures.function_change(before[None], after[None], labels)
+
+
+def _bases(net: NormalisedMLP, layer: int, rotations: dict[str, Tensor], data: Dataset) -> dict[str, Tensor]:
+    """The whitened activations of the test set in their eigenbasis and as they are rotated, [N, white] each."""
+    z, white = normalised(net, layer, data), _white(net, layer)
+    return {EIGENBASIS: z[:, white]} | {basis: (z @ own.mT)[:, white] for basis, own in rotations.items()}
+
+
+def _noise(like: Tensor, draw: torch.Generator) -> Tensor:
+    """What is measured of this is the bias of the measures: its columns are Gaussian and independent."""
+    return torch.randn(like.shape, generator=draw, dtype=like.dtype).to(like)
+
+
+def _independence(y: Tensor) -> Iterator[Observed]:
+    """How Gaussian and how dependent the columns of y [N, n] are: of all, and of each by its rank."""
+    each = negentropy(y)
+    means = {"kurtosis": excess_kurtosis(y).abs().mean(), "negentropy": each.mean()}
+    pairs = {"information": pairwise_information(y), "energy_correlation": energy_correlation(y)}
+    yield {"phase": "basis"}, {measure: value[None] for measure, value in (means | pairs).items()}
+    for index, value in enumerate(each.sort(descending=True).values):
+        yield {"phase": "neuron", "index": index}, {"negentropy": value[None]}
+
+
+def _drawn(y: Tensor, data: Dataset, count: int) -> Iterator[Observed]:
+    """Of the least Gaussian columns of y [N, n]: what they look like, and how their values spread.
+
+    Signs are arbitrary: what is shown is that with which the longer tail is positive.
+    """
+    y = (y - y.mean(0)) / y.std(0, correction=0)
+    y = y[:, negentropy(y).argsort(descending=True)[:count]]
+    y = y * y.pow(3).mean(0).sign()
+    for rank, (image, own) in enumerate(zip(pixel_correlations(y, data), y.mT, strict=True)):
+        for index, value in enumerate(image):
+            yield {"phase": "picture", "change": rank, "index": index}, {"pixel_correlation": value[None]}
+        for index, (centre, share) in enumerate(zip(*spread(own), strict=True)):
+            values = {"activation": centre[None], "share": share[None]}
+            yield {"phase": "histogram", "change": rank, "index": index}, values
