@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -107,6 +108,10 @@ class MLP(nn.Module):
     def member_widths(self) -> list[list[int]]:
         """The widths of each stacked network, without padding; here of the one."""
         return [self.widths]
+
+    def become(self, tensors: Tensors, member_widths: Sequence[Sequence[int]]) -> None:
+        """Put `tensors` in place of all of its own, as those of networks that have these widths without padding."""
+        self.assign(tensors)
 
     def trace(self, x: Tensor, block: slice | None = None) -> tuple[Tensor, list[Tensor | None]]:
         """The way of x [*K, B, n_0] through the network: logits [*K, B, n_L] and the gains g_1 .. g_{L-1}.

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from pipeline.model.ensemble import Ensemble
+from pipeline.model.base import MLP
 
 Item = TypeVar("Item")
 
@@ -89,16 +89,16 @@ class Phase:
         self._part: int = found.get("part", 0)  # parts of the next item that are behind
         self._total: Tensor | None = found.get("total")  # over these parts
         self._found: dict[str, Any] | None = found.get("networks")
-        self._networks: tuple[Ensemble, Optimizer] | None = None
+        self._networks: tuple[MLP, Optimizer] | None = None
         self._seen = len(record.rows), list(record.going)
         self._ended = False
 
-    def training(self, ensemble: Ensemble, optimiser: Optimizer) -> None:
+    def training(self, net: MLP, optimiser: Optimizer) -> None:
         """Say which networks the phase trains, and bring them and the optimiser to where they were."""
         if self._found is not None:
-            _restore(ensemble, optimiser, self._found)
+            _restore(net, optimiser, self._found)
             self._found = None
-        self._networks = (ensemble, optimiser)
+        self._networks = (net, optimiser)
 
     def each(self, items: Sequence[Item]) -> Iterator[Item]:
         """The items that are not behind yet. An item is behind once the next is asked for."""
@@ -160,20 +160,20 @@ class Nothing:
         self.going: list[bool] = []
 
 
-def _state(ensemble: Ensemble, optimiser: Optimizer) -> dict[str, Any]:
+def _state(net: MLP, optimiser: Optimizer) -> dict[str, Any]:
     """Tensors with their strides: products of the same numbers in another layout are rounded otherwise."""
-    moments = {name: dict(optimiser.state.get(p, {})) for name, p in ensemble.named_parameters()}
-    return {"widths": ensemble.member_widths, "tensors": ensemble.tensors(), "moments": moments}
+    moments = {name: dict(optimiser.state.get(p, {})) for name, p in net.named_parameters()}
+    return {"widths": net.member_widths, "tensors": net.tensors(), "moments": moments}
 
 
-def _restore(ensemble: Ensemble, optimiser: Optimizer, state: dict[str, Any]) -> None:
+def _restore(net: MLP, optimiser: Optimizer, state: dict[str, Any]) -> None:
     def here(t: Tensor | None) -> Tensor | None:
         return None if t is None else t.to(device)
 
-    device = ensemble.affine[0].weight.device
-    before = dict(ensemble.named_parameters())
-    ensemble.become({name: t.to(device) for name, t in state["tensors"].items()}, state["widths"])
-    after = dict(ensemble.named_parameters())
+    device = net.affine[0].weight.device
+    before = dict(net.named_parameters())
+    net.become({name: t.to(device) for name, t in state["tensors"].items()}, state["widths"])
+    after = dict(net.named_parameters())
     replaced = {id(p): after[name] for name, p in before.items()}
     for group in optimiser.param_groups:
         group["params"] = [replaced[id(p)] for p in group["params"]]
