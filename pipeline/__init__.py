@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.model.convolutional import IsotropicConvNet
     from pipeline.model.ensemble import Ensemble
     from pipeline.model.ica import (
         hold_in_eigenbasis,
@@ -35,6 +36,7 @@ __all__ = [
     "Ensemble",
     "FrobNorm",
     "GeneralisedLayerNorm",
+    "IsotropicConvNet",
     "IsotropicMLP",
     "NormalisedMLP",
     "ParallelMLP",
@@ -60,6 +62,7 @@ _HOME = {
     "Ensemble": "pipeline.model.ensemble",
     "FrobNorm": "pipeline.model.normalisers",
     "GeneralisedLayerNorm": "pipeline.model.normalisers",
+    "IsotropicConvNet": "pipeline.model.convolutional",
     "IsotropicMLP": "pipeline.model.network",
     "NormalisedMLP": "pipeline.model.normalised",
     "ParallelMLP": "pipeline.model.parallel",

@@ -2,7 +2,9 @@
 
 A hidden width l is carried by the rows of W_l, b_l and psi_l and by the columns of W_{l+1}, and by nothing
 else (METHOD section 2). Rotating, growing and pruning are each one loop over this table. Axes are counted from
-the end, so the same code serves one network, K stacked networks and an optimiser's moments of either.
+the end, so the same code serves one network, K stacked networks and an optimiser's moments of either. It also serves
+kernels (METHOD section 9), of which a hidden width is the channels: their positions P are leading axes, W_l of shape
+[*K, *P, n_l, n_{l-1}] and psi_l of shape [*K, *P, n_l].
 """
 
 from __future__ import annotations
@@ -65,6 +67,16 @@ def _entries(t: Tensor, axis: int, index: Tensor) -> Tensor:
     between = [1] * (moved.ndim - index.ndim)
     chosen = torch.take_along_dim(moved, index.reshape(*index.shape[:-1], *between, -1), -1)
     return chosen.movedim(-1, axis).contiguous()
+
+
+def unfolded(weight: Tensor, members: int) -> Tensor:
+    """[*K, *P, n, m] -> [*K, n, P m]: outputs with all that they read. K has `members` axes; unchanged without P."""
+    return weight.movedim(-2, members).flatten(members + 1)
+
+
+def stacked(weight: Tensor, members: int) -> Tensor:
+    """[*K, *P, n, m] -> [*K, P n, m]: inputs with all that read them. K has `members` axes; unchanged without P."""
+    return weight.flatten(members, -2)
 
 
 def _each(tensors: Tensors, layer: int, change) -> Tensors:  # type: ignore[no-untyped-def]

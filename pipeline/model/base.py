@@ -94,6 +94,11 @@ class MLP(nn.Module):
         return all(isinstance(activation, IsotropicTanh) for activation in self.activations)
 
     @property
+    def has_kernels(self) -> bool:
+        """Whether its weights have positions before their rows and columns: [*K, *P, n_l, n_{l-1}]."""
+        return any(affine.weight.ndim > self.has_length.ndim + 2 for affine in self.affine)
+
+    @property
     def widths(self) -> list[int]:
         """n_0 .. n_L, the padded ones of an ensemble."""
         return [self.affine[0].weight.shape[-1], *(affine.weight.shape[-2] for affine in self.affine)]
@@ -118,7 +123,8 @@ class MLP(nn.Module):
 
     def penalty(self) -> Tensor:
         """lambda_psi * sum over l of ||psi_l||^2, [*K]: to be added to the loss where psi decays."""
-        squares = [affine.psi.square().sum(-1) for affine in self.affine if affine.psi is not None]
+        members = self.psi_decay.ndim
+        squares = [affine.psi.square().flatten(members).sum(-1) for affine in self.affine if affine.psi is not None]
         return self.psi_decay * (torch.stack(squares).sum(0) if squares else 0.0)
 
     def tensors(self) -> Tensors:

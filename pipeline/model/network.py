@@ -14,6 +14,7 @@ from pipeline.model.activation import IsotropicTanh, Tanh
 from pipeline.model.base import MLP, AffineMap
 
 ACTIVATIONS = ("isotropic-tanh", "tanh")
+WITH_PSI = ("constant", "trainable", "trainable+decay")  # compensations with compensatory vectors
 INITIAL_LENGTH = 1e-6  # o at the start of training (EXPERIMENTS, "Common to all")
 
 
@@ -56,37 +57,28 @@ class IsotropicMLP(MLP):
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
     ) -> None:
-        _check(widths, activation, intrinsic_length, compensation)
+        if len(widths) < 2 or any(type(n) is not int or n < 1 for n in widths):
+            raise ValueError(f"widths: {list(widths)} is not a list of two or more integers >= 1")
+        check_treatment(activation, intrinsic_length, compensation)
         dtype = dtype or torch.get_default_dtype()
         generator = None if seed is None else torch.Generator().manual_seed(seed)
-        has_psi = compensation in ("constant", "trainable", "trainable+decay")
-        lengths = -math.inf if intrinsic_length == "none" else math.log(INITIAL_LENGTH)
 
         def affine(layer: int, rows: int, columns: int) -> AffineMap:
             weight = torch.empty(rows, columns, dtype=torch.float64)
             nn.init.orthogonal_(weight, generator=generator)
             zeros = torch.zeros(rows, dtype=dtype)
-            psi = zeros.clone() if has_psi and layer > 1 else None
+            psi = zeros.clone() if compensation in WITH_PSI and layer > 1 else None
             return AffineMap(weight.to(dtype), zeros, psi, compensation != "constant")
-
-        def hidden() -> IsotropicTanh | Tanh:
-            if activation == "tanh":
-                return Tanh()
-            return IsotropicTanh(torch.tensor(lengths, dtype=dtype), intrinsic_length == "trainable")
 
         shapes = list(zip(widths[1:], widths[:-1], strict=True))
         super().__init__(
-            [affine(layer, *shape) for layer, shape in enumerate(shapes, start=1)], [hidden() for _ in shapes[1:]]
+            [affine(layer, *shape) for layer, shape in enumerate(shapes, start=1)],
+            [initial_activation(activation, intrinsic_length, dtype) for _ in shapes[1:]],
         )
         self.activation = activation
         self.intrinsic_length = intrinsic_length
         self.compensation = compensation
-        self._treat(
-            torch.tensor(intrinsic_length != "none"),
-            torch.tensor(has_psi),
-            torch.tensor(compensation == "expectation"),
-            torch.tensor(psi_decay if compensation == "trainable+decay" else 0.0, dtype=dtype),
-        )
+        self._treat(*treatment(intrinsic_length, compensation, psi_decay, dtype))
         self.to(device)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,9 +90,28 @@ class IsotropicMLP(MLP):
         return f"{self.widths}, {self.activation!r}, {self.intrinsic_length!r}, {self.compensation!r}"
 
 
-def _check(widths: Sequence[int], activation: str, intrinsic_length: str, compensation: str) -> None:
-    if len(widths) < 2 or any(type(n) is not int or n < 1 for n in widths):
-        raise ValueError(f"widths: {list(widths)} is not a list of two or more integers >= 1")
+def initial_activation(activation: str, intrinsic_length: str, dtype: torch.dtype) -> IsotropicTanh | Tanh:
+    """A hidden activation at the start of training."""
+    if activation == "tanh":
+        return Tanh()
+    log_o = -math.inf if intrinsic_length == "none" else math.log(INITIAL_LENGTH)
+    return IsotropicTanh(torch.tensor(log_o, dtype=dtype), intrinsic_length == "trainable")
+
+
+def treatment(
+    intrinsic_length: str, compensation: str, psi_decay: float, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """has_length, has_psi, expects and psi_decay of a network, as in `MLP`."""
+    return (
+        torch.tensor(intrinsic_length != "none"),
+        torch.tensor(compensation in WITH_PSI),
+        torch.tensor(compensation == "expectation"),
+        torch.tensor(psi_decay if compensation == "trainable+decay" else 0.0, dtype=dtype),
+    )
+
+
+def check_treatment(activation: str, intrinsic_length: str, compensation: str) -> None:
+    """Raise a ValueError for an unknown name, or a treatment that the activation cannot have."""
     for name, value, allowed in (
         ("activation", activation, ACTIVATIONS),
         ("intrinsic_length", intrinsic_length, get_args(IntrinsicLength)),

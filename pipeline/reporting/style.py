@@ -37,6 +37,7 @@ MEASURES = {
     "psi_norm": Measure("sum of the norms of ψ", "", 3),
     "test_accuracy": Measure("test accuracy", "%", 2),
     "accuracy": Measure("test accuracy", "%", 2),
+    "accuracy_after": Measure("test accuracy after further training", "%", 2),
     "best_accuracy": Measure("best test accuracy of any epoch", "%", 2),
     "sigma_sum": Measure("sum of singular values", "", 2),
     "epsilon": Measure("change of logits ε", "", None, log=True),

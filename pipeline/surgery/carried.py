@@ -59,8 +59,8 @@ class Carried:
 
     @property
     def weight(self) -> Tensor:
-        """W_l, [*K, n_l, n_{l-1}]."""
-        return self.own.tensors[f"maps.{self.layer - 1}.weight"]
+        """W_l, [*K, n_l, n_{l-1}]; of kernels unfolded, [n_l, P n_{l-1}]."""
+        return axes.unfolded(self.own.tensors[f"maps.{self.layer - 1}.weight"], self.bias.ndim - 1)
 
     @property
     def bias(self) -> Tensor:
@@ -69,7 +69,7 @@ class Carried:
 
     @property
     def next_weight(self) -> Tensor:
-        """W_{l+1}, [*K, n_{l+1}, n_l]."""
+        """W_{l+1}, [*K, *P, n_{l+1}, n_l]."""
         return self.own.tensors[f"maps.{self.layer}.weight"]
 
     def rotate(self, basis: Tensor, layer: int | None = None) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pipeline.model.axes import unfolded
 from pipeline.surgery.backward import right_vectors
 from pipeline.surgery.carried import Carried
 from pipeline.surgery.diagonalise import left_vectors
@@ -37,6 +38,8 @@ def pruning_basis(carried: Carried, side: str, choice: Choice, count: int) -> Te
     weight, gradient = carried.own.tensors[f"maps.{index}.weight"], carried.net.affine[index].weight.grad
     if gradient is None or gradient.shape != weight.shape:
         raise ValueError(f"importance 'gradient' needs maps.{index}.weight.grad; call backward before")
+    members = carried.bias.ndim - 1
+    weight, gradient = unfolded(weight, members), unfolded(gradient, members)
     transposed = (weight.mT, gradient.mT) if side == "right" else (weight, gradient)
     order = by_gradient(basis, *transposed).sort(descending=True, stable=True).indices
     return torch.take_along_dim(basis, order[..., None, :], -1)

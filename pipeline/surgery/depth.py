@@ -115,7 +115,10 @@ def _replace(optimiser: Optimizer, net: IsotropicMLP, before: dict[str, Paramete
 
 def _check(net: IsotropicMLP, layer: int, last: int) -> None:
     if not isinstance(net, IsotropicMLP):
-        raise ValueError("net: change the depth of each `ensemble.member(k)` and stack them again")
+        raise ValueError(
+            f"net: {type(net).__name__} is no IsotropicMLP; of an ensemble, change the depth of each "
+            "`ensemble.member(k)` and stack them again"
+        )
     if not net.isotropic:
         raise ValueError("activation 'tanh' has no alpha that makes a layer linear; only isotropic activations have")
     if type(layer) is not int or not 1 <= layer <= last:

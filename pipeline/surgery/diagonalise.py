@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from pipeline.model.axes import stacked
 from pipeline.model.base import MLP
 from pipeline.surgery.carried import Carried
 
@@ -22,6 +23,10 @@ def diagonalise(net: MLP, layer: int, side: str = "left", optimiser: Optimizer |
         right  W_l <- W_l V  = U S       (hidden width l - 1 by V)        2 <= l <= L
         full   W_l <- S                  (both; off-diagonal exactly 0)   2 <= l <= L - 1
 
+    Of kernels W_l is all positions together (METHOD section 9): left, unfolded to [n_l, P n_{l-1}], whose rows become
+    orthogonal; right, stacked to [P n_l, n_{l-1}], whose columns do. One rotation of each side cannot make every
+    position diagonal, so there is no full form.
+
     Args:
         net: an isotropic network or an ensemble of them; changed in place.
         layer: l, the affine map, counted from 1.
@@ -33,15 +38,16 @@ def diagonalise(net: MLP, layer: int, side: str = "left", optimiser: Optimizer |
         The singular values of W_l before the call, descending, [*K, min(n_l, n_{l-1})], in float64.
 
     Raises:
-        ValueError: unknown side, layer out of range for it, elementwise activations, weights not finite.
+        ValueError: unknown side, or "full" of kernels, layer out of range for it, elementwise activations, weights
+            not finite.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    carried = Carried(net, hidden_width(net, layer, side, SIDES), optimiser)
+    carried = Carried(net, hidden_width(net, layer, side, SIDES, of_kernels=SIDES[:2]), optimiser)
     weight = net.affine[layer - 1].weight.detach()
     if side == "left":
         values = rotate_left(carried)
     elif side == "right":
-        basis, values = left_vectors(weight.mT)
+        basis, values = left_vectors(stacked(weight, net.has_length.ndim).mT)
         carried.rotate(basis)
     else:
         u, values, vh = torch.linalg.svd(weight.double(), full_matrices=True)
@@ -54,14 +60,19 @@ def diagonalise(net: MLP, layer: int, side: str = "left", optimiser: Optimizer |
     return values
 
 
-def hidden_width(net: MLP, layer: int, side: str, sides: tuple[str, ...]) -> int:
+def hidden_width(
+    net: MLP, layer: int, side: str, sides: tuple[str, ...], of_kernels: tuple[str, ...] = ("left",)
+) -> int:
     """The hidden width that one side of map `layer` changes: its output's, or its input's for side "right".
 
     Raises:
-        ValueError: a side that is not one of `sides`, or a layer that has no hidden width on this side.
+        ValueError: a side that is not one of `sides`, or, of a network with kernels, of `of_kernels`, or a layer that
+            has no hidden width on this side.
     """
     if side not in sides:
         raise ValueError(f"side: {side!r} is not one of {', '.join(sides)}")
+    if net.has_kernels and side not in of_kernels:
+        raise ValueError(f"side: {side!r} is not possible with kernels; one of {', '.join(of_kernels)}")
     first, last = (1 if side == "left" else 2), (net.depth if side == "right" else net.depth - 1)
     if type(layer) is not int or not first <= layer <= last:
         raise ValueError(f"layer: {layer!r} cannot be diagonalised on side {side!r}; one of {first} to {last}")

@@ -77,7 +77,9 @@ def mean_activation(net: MLP, layer: int, inputs: Inputs) -> Tensor:
 
 
 def check_inputs(net: MLP, inputs: Inputs | None) -> None:
-    """Raise a ValueError if pruning `net` needs inputs and there are none."""
+    """Raise a ValueError if pruning `net` needs inputs and there are none, or if it cannot use them."""
+    if inputs is not None and net.has_kernels:
+        raise ValueError("inputs: means over them are not known of kernels; valid is None")
     if inputs is None and bool(net.expects.any()):
         raise ValueError("inputs: compensation 'expectation' needs data [N, n_0] to take the mean gain over")
 

@@ -7,7 +7,8 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from pipeline.model.network import IsotropicMLP
+from pipeline.model.axes import unfolded
+from pipeline.model.base import MLP
 from pipeline.surgery.carried import Carried
 from pipeline.surgery.choice import IMPORTANCES, by_gradient
 from pipeline.surgery.diagonalise import left_vectors
@@ -18,7 +19,7 @@ from pipeline.surgery.widths import new_columns
 
 @torch.no_grad()
 def adapt(
-    net: IsotropicMLP,
+    net: MLP,
     threshold: float = 0.95,
     scaffold: int = 5,
     optimiser: Optimizer | None = None,
@@ -35,7 +36,7 @@ def adapt(
     decomposition a layer.
 
     Args:
-        net: an isotropic network; changed in place.
+        net: one isotropic network; changed in place.
         threshold: theta > 0, in units of the importance.
         scaffold: Xi >= 1.
         optimiser: whose moments are carried along.
@@ -52,7 +53,7 @@ def adapt(
             they are needed, or as `grow` and `prune`. The layers before the one that fails are changed.
         TypeError: an optimiser whose state has no known transform.
     """
-    if not isinstance(net, IsotropicMLP):
+    if net.has_length.ndim > 0:
         raise ValueError("net: an ensemble's members need changes of their own; adapt each `ensemble.member(k)`")
     if not threshold > 0:
         raise ValueError(f"threshold: {threshold!r} is not greater than 0")
@@ -67,7 +68,7 @@ def adapt(
         carried = Carried(net, layer, optimiser)
         basis, singular_values = left_vectors(carried.weight)
         if importance == "gradient":
-            ranked = by_gradient(basis, carried.weight, _gradient(net, layer, gradients))
+            ranked = by_gradient(basis, carried.weight, unfolded(_gradient(net, layer, gradients), members=0))
         else:  # a width beyond the rank counts as 0
             ranked = F.pad(singular_values, (0, carried.width - len(singular_values)))
         values, order = ranked.sort(descending=True, stable=True)
@@ -83,7 +84,7 @@ def adapt(
     return changes[::-1]
 
 
-def _gradient(net: IsotropicMLP, layer: int, gradients: list[Tensor | None]) -> Tensor:
+def _gradient(net: MLP, layer: int, gradients: list[Tensor | None]) -> Tensor:
     """dL/dW_layer as it was before the first change."""
     gradient = gradients[layer - 1]
     if gradient is None or gradient.shape != net.affine[layer - 1].weight.shape:

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
+from pipeline.model.axes import stacked
 from pipeline.model.base import MLP
 from pipeline.surgery.backward import append_from_the_right, check_rows, right_vectors
 from pipeline.surgery.carried import Carried
@@ -60,7 +61,7 @@ def grow(
         rows: for side "right": "bias", which needs an intrinsic length, "normal" or "zero".
 
     Raises:
-        ValueError: layer, count, columns, side or rows out of range, or as `diagonalise`.
+        ValueError: layer, count, columns, side or rows out of range, side "right" of kernels, or as `diagonalise`.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser)
@@ -80,9 +81,16 @@ def grow(
 def new_columns(
     carried: Carried, kind: str, count: int, generator: Generator | Sequence[Generator] | None
 ) -> dict[str, Tensor]:
-    """Columns [*K, n_{l+1}, count] of W_{l+1}, under its name, for `count` new neurons of the carried layer."""
-    rows = [widths[carried.layer + 1] for widths in carried.net.member_widths]
-    return {f"maps.{carried.layer}.weight": draw_columns(kind, carried.next_weight, count, generator, rows)}
+    """Columns [*K, *P, n_{l+1}, count] of W_{l+1}, under its name, for `count` new neurons of the carried layer.
+
+    Those of kernels are drawn as columns of all positions together, [P n_{l+1}, count].
+    """
+    after = carried.next_weight
+    together = stacked(after, carried.bias.ndim - 1)
+    positions = together.shape[-2] // after.shape[-2]
+    rows = [positions * widths[carried.layer + 1] for widths in carried.net.member_widths]
+    drawn = draw_columns(kind, together, count, generator, rows)
+    return {f"maps.{carried.layer}.weight": drawn.reshape(*after.shape[:-1], count)}
 
 
 @torch.no_grad()
@@ -141,7 +149,7 @@ def prune(
 
     Raises:
         ValueError: layer, count, side, choice or correction out of range, `inputs` missing or empty, gradients
-            missing, or as `diagonalise`.
+            missing, `inputs` or side "right" with kernels, or as `diagonalise`.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser)

@@ -1,6 +1,6 @@
 """The training loop for one network of any kind, by autograd.
 
-For what the closed-form gradient of ensembles does not know, such as normalisers.
+For what the closed-form gradient of ensembles does not know, such as normalisers and kernels.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
+from pipeline.model.base import MLP
 from pipeline.training.checkpoint import Phase, unkept
 from pipeline.training.engine import Epoch, shuffled
 from pipeline.training.measures import accuracy, cross_entropy
@@ -62,10 +63,10 @@ def train(
 
 
 def step(net: nn.Module, optimiser: Optimizer, x: Tensor, y: Tensor) -> Tensor:
-    """One step on a batch x [B, D], y [B]: the mean cross-entropy before it."""
+    """One step on a batch x [B, D], y [B]: the mean cross-entropy before it, without the penalty on psi."""
     optimiser.zero_grad()
     loss = functional.cross_entropy(net(x), y)
-    loss.backward()
+    (loss + net.penalty() if isinstance(net, MLP) else loss).backward()
     optimiser.step()
     return loss.detach()
 

@@ -1,0 +1,227 @@
+"""Can channels of a convolutional network be grown and pruned? (The second version's appendix D, a sketch there.)"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Sequence
+from itertools import pairwise, product
+from typing import Annotated
+
+import pandas as pd
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, Several, Widths
+from pipeline.data.dataset import Dataset
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, streams
+from pipeline.model.convolutional import IsotropicConvNet
+from pipeline.model.network import WITH_PSI
+from pipeline.results.rows import frame
+from pipeline.seeds import generator, seed
+from pipeline.surgery.diagonalise import diagonalise
+from pipeline.surgery.widths import resize
+from pipeline.training import autograd, measures, optimiser
+from pipeline.training.checkpoint import Checkpoints
+
+QUESTION = "Does a trained convolutional network compute the same function after channels were added or removed?"
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+
+# What takes the place of a pruned channel's bias: all that METHOD section 4 says, for kernels; and less.
+WHOLE, NO_LENGTH, NO_PSI, VECTOR = WAYS = ("length and psi", "no length", "no psi", "psi a vector")
+
+
+class Settings(Plan):
+    """Decided here: the paper has no such experiment."""
+
+    channels: Widths
+    kernel: int = Field(ge=1, le=99)
+    stride: int = Field(ge=1, le=99)
+    layers: Several[Annotated[int, Field(ge=1)]]  # whose channels are changed, one at a time
+    changes: Several[int]  # channels added (positive) or removed (negative); diagonalisation alone, 0, is always done
+    columns: Columns
+    trained_on: list[int] = Field(max_length=1000)  # of these and 0, after which the networks are trained on
+    epochs_after: int = Field(ge=1, le=MOST_EPOCHS)  # of that further training
+    configuration: Configuration
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        for layer in self.layers:
+            if layer > len(self.channels):
+                raise ValueError(f"layers: layer {layer} is no hidden layer; channels has {len(self.channels)}")
+            width = self.channels[layer - 1]
+            for change in self.changes:
+                if change == 0 or not 1 <= width + change <= WIDEST:
+                    valid = f"{1 - width} to {WIDEST - width}, but not 0"
+                    raise ValueError(f"changes: {change} of {width} channels; valid are {valid}")
+        for number, change in enumerate(self.trained_on):
+            if change not in {0, *self.changes} or change in self.trained_on[:number]:
+                valid = ", ".join(map(str, [0, *self.changes]))
+                raise ValueError(f"trained_on: {change} is not one of {valid}, or is there twice")
+        treated = self.configuration.intrinsic_length != "none" and self.configuration.compensation in WITH_PSI
+        if not treated:
+            raise ValueError(
+                f"configuration: {self.configuration.label} lacks an intrinsic length or psi; here pruning with "
+                "both is compared with less"
+            )
+        if self.matmul != "float32":
+            raise ValueError(f"matmul: {self.matmul} is for dense networks; valid here is float32")
+        return self
+
+    def members(self) -> list[Member]:
+        """One a repeat: every change and every way is tried on the same trained network."""
+        return [Member(repeat=repeat, configuration=self.configuration) for repeat in range(self.repeats)]
+
+    def widths(self, member: Member, features: int, classes: int) -> list[int]:
+        """The values of an image, the channels, the classes."""
+        return [features, *self.channels, classes]
+
+    def trials(self) -> list[tuple[int, int, str]]:
+        """(layer, change, way): the ways differ where channels are pruned."""
+        changes = [(layer, change) for layer in self.layers for change in [0, *self.changes]]
+        return [(*each, way) for each in changes for way in (WAYS if each[1] < 0 else WAYS[:1])]
+
+    def further(self) -> list[tuple[int, int]]:
+        """(layer, change): after which the networks are trained on."""
+        return list(product(self.layers, self.trained_on))
+
+    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+        """Training before the changes and after each, the tests of these, and of every trial in both precisions.
+
+        A step counts as one of a dense network that multiplies as often: map l for each of the grid's positions
+        k^2 n_l n_{l-1} times. A size does not tell colours from positions, so images count as grey, and maps after
+        the first of images in three colours for thrice what they are. What autograd adds to a step is not counted.
+        """
+        (size,) = data
+        grids = [size.features / self.stride ** (2 * layer) for layer in range(1, len(self.channels) + 1)]
+        columns = [1, *self.channels]
+        dense = [size.features]
+        for grid, (before, after) in zip(grids, pairwise(columns), strict=True):
+            dense.append(max(1, round(grid * self.kernel**2 * before * after / dense[-1])))
+        branches, steps = len(self.further()), -(-size.train // self.batch_size)
+        tests = 1 + self.epochs + branches * (1 + self.epochs_after) + (1 + FLOAT64_PASS) * (1 + len(self.trials()))
+        epochs, widths = self.epochs + branches * self.epochs_after, (*dense, size.classes)
+        return [Course(widths, epochs, steps, self.batch_size, size.features, tests * size.test)]
+
+    def together(self, member: Member) -> Hashable:
+        """None: networks of kernels are not stacked."""
+        return member.repeat
+
+
+def run(
+    settings: Settings,
+    members: Sequence[Member],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
+) -> pd.DataFrame:
+    """Train a network, change the channels of fresh copies in every way, and train the best of these on."""
+    (images,), (member,) = (each.to(device) for each in data), members
+    (name,) = streams("convolutions", images.name, members)
+    net = _network(settings, images, seed(*name)).to(device)
+    widths = settings.widths(member, images.features, images.classes)
+    observed = Observations("convolutions", images.name, members, [widths])
+    descent = optimiser.make(net, settings)
+    phase = checkpoints.phase("training", observed)
+    for epoch in autograd.train(net, descent, images, settings.epochs, settings.batch_size, name, phase):
+        observed.training(epoch)
+    for precision, dtype in PRECISIONS.items():
+        changing = _Changing(settings, copy.deepcopy(net).to(dtype), images, name)
+        place: dict[str, object] = {"epoch": settings.epochs, "precision": precision}
+        observed.add({"phase": "baseline", **place}, changing.baseline())
+        phase = checkpoints.phase(f"changes in {precision}", observed)
+        for layer, change, way in phase.each(settings.trials()):
+            at = {"phase": "adapted", "layer": layer, "change": change, "task": way}
+            observed.add(at | place, changing.by(layer, change, way))
+    for layer, change in settings.further():
+        # Together, so that the copied optimiser holds the copied parameters.
+        changed, own = copy.deepcopy((net, descent))
+        _change(changed, own, settings, layer, change, name)
+        _trained_on(settings, changed, own, images, (*name, "after"), observed.branch(), layer, change, checkpoints)
+    return frame(observed.rows)
+
+
+def _trained_on(
+    settings: Settings,
+    net: IsotropicConvNet,
+    descent: Optimizer,
+    images: Dataset,
+    stream: tuple[object, ...],
+    observed: Observations,
+    layer: int,
+    change: int,
+    checkpoints: Checkpoints,
+) -> None:
+    """Train a changed network on, with the same batches after every change, and observe where that leads."""
+    phase = checkpoints.phase(f"after {change} in layer {layer}", observed, needed=False)
+    for epoch in autograd.train(net, descent, images, settings.epochs_after, settings.batch_size, stream, phase):
+        number = settings.epochs + epoch.number
+        place: dict[str, object] = {"epoch": number, "precision": "float32", "layer": layer, "change": change}
+        observed.stop(epoch.diverged, place)
+        if epoch.number == settings.epochs_after:
+            observed.add({"phase": "trained on", **place}, {"accuracy_after": epoch.test_accuracy})
+
+
+def _network(settings: Settings, images: Dataset, start: int) -> IsotropicConvNet:
+    """The network for these images at its initialisation, drawn from the seed `start`."""
+    return IsotropicConvNet(
+        images.shape,
+        settings.channels,
+        images.classes,
+        settings.kernel,
+        settings.stride,
+        intrinsic_length=settings.configuration.intrinsic_length,
+        compensation=settings.configuration.compensation,
+        psi_decay=settings.psi_decay,
+        seed=start,
+    )
+
+
+def _change(
+    net: IsotropicConvNet,
+    descent: Optimizer | None,
+    settings: Settings,
+    layer: int,
+    change: int,
+    name: tuple[object, ...],
+) -> None:
+    """Diagonalise, then add or remove channels."""
+    diagonalise(net, layer, optimiser=descent)
+    columns = generator(*name, "columns", layer, change)
+    resize(net, layer, net.widths[layer] + change, settings.columns, descent, columns)
+
+
+class _Changing:
+    """A trained network in a precision, and each change of its channels from a fresh copy of it."""
+
+    def __init__(
+        self, settings: Settings, trained: IsotropicConvNet, data: Dataset, name: tuple[object, ...]
+    ) -> None:
+        self.settings, self.trained, self.data, self.name = settings, trained, data, name
+        self.z = measures.logits(trained, data)
+
+    def baseline(self) -> dict[str, Tensor]:
+        return {"accuracy": measures.accuracy(self.z, self.data.test.labels)[None]}
+
+    def by(self, layer: int, change: int, way: str) -> dict[str, Tensor]:
+        """What diagonalising, then adding or removing channels does, each [1]."""
+        changed, labels = copy.deepcopy(self.trained), self.data.test.labels
+        if way == NO_LENGTH:
+            changed.has_length.fill_(False)
+        if way == NO_PSI:
+            changed.has_psi.fill_(False)
+        _change(changed, None, self.settings, layer, change, self.name)
+        if way == VECTOR:
+            one_vector(changed, self.trained, layer)
+        after = measures.logits(changed, self.data)
+        values = measures.function_change(self.z, after, labels) | {"accuracy": measures.accuracy(after, labels)}
+        return {measure: value[None] for measure, value in values.items()}
+
+
+@torch.no_grad()
+def one_vector(net: IsotropicConvNet, before: IsotropicConvNet, layer: int) -> None:
+    """Put in place of what psi_{l+1} gained when layer l was pruned its mean over positions: the same at each."""
+    psi, old = net.affine[layer].psi, before.affine[layer].psi
+    assert psi is not None and old is not None  # as the settings want it
+    psi.copy_(old + (psi - old).mean((0, 1)))
