@@ -71,7 +71,7 @@ class _Part:
     def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
         self.rows, self.settings, self.data = rows, settings, data
         self.changes = sorted({0, *settings.changes}, reverse=True)
-        self.channels = ", ".join(map(str, settings.channels))
+        self.channels = "-".join(map(str, settings.channels))
         self.places = {
             f"{layer} {precision}": (f"layer {layer}", precision)
             for layer in settings.layers
