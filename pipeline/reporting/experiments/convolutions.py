@@ -24,8 +24,8 @@ NOTE = Note(
     reading=(
         "A network is trained, and the channels of one layer (`map`) are changed in copies of it. Growing, and"
         " pruning channels whose unfolded kernel has a vanishing singular value, should leave `epsilon_scaled` at"
-        " rounding level (about 1e-5 % in float32, 1e-13 % in float64) with *length and psi*, and not with less than both."
-        " `accuracy_after` is that after further training."
+        " rounding level (about 1e-5 % in float32, 1e-13 % in float64) with *length and psi*, and not with less than"
+        " both. `accuracy_after` is that after further training."
     ),
     columns=("test/accuracy", "repeats"),
     logarithmic=("epsilon", "epsilon_scaled", "kl"),
@@ -142,8 +142,8 @@ class _Part:
         caption = (
             f"{MEASURES['epsilon_scaled'].label.capitalize()} of the same networks where less than all takes the "
             "place of the pruned channels' biases; mean ± standard deviation over repeats. Of channels with "
-            "vanishing singular values, which are pruned first is arbitrary, and with them what is lost without either. "
-            f"{self._conditions}"
+            "vanishing singular values, which are pruned first is arbitrary, and with them what is lost without "
+            f"either. {self._conditions}"
         )
         return self._of("controls", "Pruning with less than all", caption, groups)
 
