@@ -35,10 +35,10 @@ PRECISIONS = ["float32", "float64"]
 WHOLE = "length and psi"  # the way with all that METHOD section 4 says
 # Ways of pruning as rows name them -> in words, and how they are drawn.
 WAYS = {
-    WHOLE: ("intrinsic length and ψ, a kernel", COOL[0]),
-    "no length": ("ψ alone, no intrinsic length", COOL[1]),
-    "psi a vector": ("intrinsic length, and ψ the same at every position", WARM[1]),
-    "no psi": ("intrinsic length alone, no ψ", WARM[0]),
+    WHOLE: ("length, ψ a kernel", COOL[0]),
+    "no length": ("ψ a kernel, no length", COOL[1]),
+    "psi a vector": ("length, ψ one vector", WARM[1]),
+    "no psi": ("length, no ψ", WARM[0]),
 }
 
 
@@ -170,7 +170,8 @@ class _Part:
             title="How far the logits move when channels are added or removed",
             caption=(
                 "Scaled change of the logits, mean over repeats with its 95% interval; the ways of pruning are "
-                f"controls on the same networks, side by side. {self._conditions} A kernel of side k over n channels "
+                f"controls on the same networks, side by side; “one vector” is ψ alike at every position. "
+                f"{self._conditions} A kernel of side k over n channels "
                 "has at most k²n singular values: of layer 1, n is the number of colours, and pruning no more than "
                 f"the channels beyond these is exact, but only with all. {no_logarithm(panels.values())}"
             ).strip(),
