@@ -39,20 +39,17 @@ class Architecture(Member):
     hidden_layers: int
 
 
-class Settings(Plan):
-    """The protocol's row `sparsification`."""
+class Architectures(Plan):
+    """Isotropic networks with every number of hidden layers in every width."""
 
     spread: ClassVar[frozenset[str]] = Plan.spread | {"hidden_widths", "hidden_layers"}
 
     hidden_widths: Several[Width]
     hidden_layers: Several[Annotated[int, Field(ge=2, le=100)]]  # one alone leaves no map to make diagonal
     configurations: list[Configuration] = Field(min_length=1, max_length=1)
-    present_above: float = Field(ge=0)  # a parameter counts as present if its absolute value is larger
-    latency_batches: Several[Annotated[int, Field(ge=1, le=100_000)]]  # samples at once
-    latency_passes: int = Field(ge=1, le=100_000)  # of which the median is taken
 
     @model_validator(mode="after")
-    def _consistent(self) -> Settings:
+    def _isotropic(self) -> Architectures:
         if self.configurations[0].activation == "tanh":
             raise ValueError("configurations: standard tanh cannot be diagonalised; valid is isotropic-tanh")
         return self
@@ -71,16 +68,24 @@ class Settings(Plan):
         """The hidden layers are of one width."""
         return [features, *[member.hidden_width] * member.hidden_layers, classes]
 
+    def together(self, member: Architecture) -> Hashable:
+        """Networks of one architecture."""
+        return member.hidden_width, member.hidden_layers
+
+
+class Settings(Architectures):
+    """The protocol's row `sparsification`."""
+
+    present_above: float = Field(ge=0)  # a parameter counts as present if its absolute value is larger
+    latency_batches: Several[Annotated[int, Field(ge=1, le=100_000)]]  # samples at once
+    latency_passes: int = Field(ge=1, le=100_000)  # of which the median is taken
+
     def courses(self, member: Architecture, data: Sequence[Size]) -> list[Course]:
         """Training, three tests in both precisions (before, after, in sparse form), and the passes that are timed."""
         (size,) = data
         passes = (1 + FLOAT64_PASS) * 3 * size.test + 2 * self.latency_passes * sum(self.latency_batches)
         *courses, last = super().courses(member, data)
         return [*courses, replace(last, passes=last.passes + passes)]
-
-    def together(self, member: Architecture) -> Hashable:
-        """Networks of one architecture."""
-        return member.hidden_width, member.hidden_layers
 
 
 def run(
@@ -117,7 +122,7 @@ def _sparsified(settings: Settings, trained: Ensemble, data: Dataset) -> Iterato
     """Accuracy and sizes before; the same and the change of function after. `trained` is changed."""
     labels, diagonal = data.test.labels, alternate_maps(trained.depth)
     z = measures.logits(trained, data)
-    present, dense = _present(trained, settings.present_above), _each(trained)
+    present, dense = count_present(trained, settings.present_above), _each(trained)
     exact = parameter_count(trained.widths)
     yield (
         {"phase": "baseline"},
@@ -129,7 +134,7 @@ def _sparsified(settings: Settings, trained: Ensemble, data: Dataset) -> Iterato
         },
     )
     diagonalise_alternate(trained)
-    after, left = measures.logits(trained, data), _present(trained, settings.present_above)
+    after, left = measures.logits(trained, data), count_present(trained, settings.present_above)
     exact_left = parameter_count(trained.widths, diagonal)
     sparse = [SparseMLP(net, diagonal) for net in _each(trained)]
     form = torch.stack([_logits(net, data, z.dtype) for net in sparse])  # [K, N, C]
@@ -152,7 +157,7 @@ def _each(ensemble: Ensemble) -> list[IsotropicMLP]:
     return [ensemble.member(k) for k in range(len(ensemble))]
 
 
-def _present(ensemble: Ensemble, above: float) -> Tensor:
+def count_present(ensemble: Ensemble, above: float) -> Tensor:
     """How many of W, b, psi and o have an absolute value above a threshold, [K]. It is o that counts, not log o."""
     total = torch.zeros(len(ensemble), dtype=torch.float64, device=ensemble.affine[0].weight.device)
     for name, t in ensemble.tensors().items():
