@@ -14,7 +14,7 @@ PIPELINE := profiles/$(PROFILE)/dvc.yaml
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro estimate test lint bench ui profiles clean
+.PHONY: help repro estimate test lint bench ui docs profiles clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
@@ -40,6 +40,9 @@ bench: .venv/installed  ## measure how fast this machine trains, beside a plain 
 ui: .venv/installed  ## publish what MLflow does not have yet, and open MLflow on this machine
 	python -m stages.track --profile $(PROFILE)
 	python -m stages.ui
+
+docs: .venv/installed-test  ## make the API reference from the docstrings: docs/api/index.html
+	python docs/api.py
 
 profiles: ## copy dvc.yaml to every profile, after it was edited
 	@for folder in profiles/*/; do cp dvc.yaml $$folder; done

@@ -28,7 +28,7 @@ from pipeline.results import rows
 from pipeline.training.checkpoint import Checkpoints
 
 # What a result depends on: the code below, not that which draws tables.
-_SOURCES = ("data", "model", "surgery", "training")
+_SOURCES = ("data", "model", "surgery", "training", "experiments/plan")
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def absent(profile: Profile, name: str) -> dict[str, str]:
 @cache
 def _code_version(name: str) -> str:
     root = Path(pipeline.__file__).parent
-    files = [root / "seeds.py", *(root / "experiments" / f"{module}.py" for module in ("plan", name))]
+    files = [root / "seeds.py", root / "experiments" / f"{name}.py"]
     files += [file for folder in _SOURCES for file in (root / folder).rglob("*.py")]
     digest = hashlib.blake2b(digest_size=16)
     for file in sorted(files):

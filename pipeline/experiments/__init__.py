@@ -11,6 +11,8 @@ It is found by its file; `experiments` in a profile and in its params.yaml say t
 is said in `pipeline/reporting/experiments/<name>.py`, and if there is no such file, they are shown plainly. Rows of a
 member must not depend on which others it is run with. An interrupted run is begun again with the same arguments, and
 goes on from what it has left in the phases of `checkpoints`.
+
+What several experiments share is in `plan/`. None imports another, so that a change of one makes no other run again.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-EXPERIMENTS = tuple(sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py") if file.stem != "plan"))
+EXPERIMENTS = tuple(sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py")))
 
 
 def experiment(name: str) -> ModuleType:

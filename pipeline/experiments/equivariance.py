@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal
 
 import pandas as pd
 import torch
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from torch import Tensor
 from torch.optim import Optimizer
 
-from pipeline import config
-from pipeline.config import MOST_EPOCHS, Configuration, Widths
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, stacked, streams
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Observations, Size, stacked, streams
+from pipeline.experiments.plan.descents import ByDescent, Descending, Descent
 from pipeline.model.base import MLP
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
@@ -30,70 +28,14 @@ QUESTION = "Does training commute with a change of basis of the hidden layers?"
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
-class Descent(config.Settings):
-    """A way to descend, by the name that it has in rows; what it leaves open is as in the experiment's settings."""
-
-    name: str = Field(pattern=r"^[\w][\w .+-]{0,59}$")  # of words: it stands in tables
-    optimiser: Literal["adamw", "adam", "sgd"] | None = None
-    learning_rate: float | None = Field(default=None, gt=0)
-    momentum: float = Field(default=0.0, ge=0, lt=1)
-
-
-class Descending(Member):
-    """A network trained by one of the descents."""
-
-    descent: Descent
-
-    @property
-    def label(self) -> str:
-        """The descent: in all else the networks of a repeat are alike."""
-        return self.descent.name
-
-
-class Settings(Plan):
+class Settings(ByDescent):
     """Decided here: the paper has no such experiment."""
-
-    spread: ClassVar[frozenset[str]] = frozenset({"data", "repeats", "descents"})
-
-    hidden: Widths
-    epochs_before: int = Field(ge=1, le=MOST_EPOCHS)  # of `epochs`, before the change: so there are moments to carry
-    descents: list[Descent] = Field(min_length=1, max_length=100)
-    configuration: Configuration
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
-        if self.epochs <= self.epochs_before:
-            raise ValueError(
-                f"epochs: {self.epochs} leave none after the change of basis (after {self.epochs_before})"
-            )
-        names = [descent.name for descent in self.descents]
-        if len(set(names)) < len(names):
-            raise ValueError(f"descents: {', '.join(names)} are not different names")
-        for descent in self.descents:
-            if descent.momentum and self.trained_by(descent).optimiser != "sgd":
-                raise ValueError(f"descents: {descent.name}: momentum {descent.momentum} is for sgd alone")
-        if self.configuration.activation == "tanh":
-            raise ValueError("configuration: standard tanh does not commute with a change of basis itself")
         if self.matmul != "float32":
             raise ValueError(f"matmul: {self.matmul} rounds in every precision alike; valid here is float32")
         return self
-
-    def trained_by(self, descent: Descent) -> Settings:
-        """These settings with the optimiser and the learning rate of a descent."""
-        own = {"optimiser": descent.optimiser, "learning_rate": descent.learning_rate}
-        return self.model_copy(update={name: value for name, value in own.items() if value is not None})
-
-    def members(self) -> list[Descending]:
-        """Every descent of every repeat."""
-        return [
-            Descending(repeat=repeat, configuration=self.configuration, descent=descent)
-            for repeat in range(self.repeats)
-            for descent in self.descents
-        ]
-
-    def widths(self, member: Descending, features: int, classes: int) -> list[int]:
-        """The same for all."""
-        return [features, *self.hidden, classes]
 
     def courses(self, member: Descending, data: Sequence[Size]) -> list[Course]:
         """In each precision one network to the change of basis and two from there on, tested and then compared.
@@ -106,10 +48,6 @@ class Settings(Plan):
         passes = (1 + FLOAT64_PASS) * (self.epochs_before + 1 + 2 * 2 * (left + 1)) * size.test
         (course,) = self.trained(size, widths, [widths] * epochs)
         return [replace(course, passes=passes)]
-
-    def together(self, member: Descending) -> Hashable:
-        """The members of one descent: they share an optimiser."""
-        return member.label
 
 
 def run(

@@ -76,7 +76,7 @@ class Ensemble(MLP):
             "psi": 0 < int(trains_psi.sum()) < len(members),
         }
         self._padding = [[w - n for w, n in zip(widest, net.widths, strict=True)] for net in members]
-        self._blanks = [_blank(net) for net in members]
+        self._blanks = _Shared(_blank(net) for net in members)
         self.to(first.affine[0].weight.device)
 
     def __len__(self) -> int:
@@ -130,6 +130,13 @@ class Ensemble(MLP):
             yield from ((length, self.trains_length) for length in lengths)
         if self._mixed["psi"]:
             yield from ((affine.psi, self.trains_psi) for affine in self.affine if affine.psi is not None)
+
+
+class _Shared(tuple[IsotropicMLP, ...]):
+    """Networks that nothing changes, so that copies of an ensemble can have them in common: there are many."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Shared:
+        return self
 
 
 def _pad(t: Tensor | None, shape: tuple[int, ...], like: Tensor) -> Tensor:

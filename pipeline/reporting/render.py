@@ -59,7 +59,7 @@ def render(
         with written(folder / f"curve-{name}.csv") as path:
             curve.to_csv(path, index=False)
     claims = [
-        verdict.plain() | {"anchor": f"{experiment}-{part.name}-{verdict.id}"}
+        verdict.plain() | {"anchor": f"{experiment}-{part.name}-{verdict.id}", "on": list(part.data)}
         for part in parts
         for verdict in part.verdicts
     ]

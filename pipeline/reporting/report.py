@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pipeline.errors import InputError
 from pipeline.paths import written
+from pipeline.reporting.facts import facts
 from pipeline.reporting.render import CLAIMS, PROVENANCE, SECTION
 from pipeline.reporting.style import COLOURS
 from pipeline.reporting.templates import template
@@ -43,6 +44,7 @@ def page(profile: str, experiments: Sequence[str], folder: Path, path: Path) -> 
             *_unjudged(records, [e for e, own in judged.items() if not own]),
             *_fewer(records),
         ],
+        facts=facts([record["run"] for record in records.values()]),
         claims=claims,
         titles={experiment: record["title"] for experiment, record in records.items()},
         sections=[_text(folder / experiment / SECTION) for experiment in experiments],
@@ -65,7 +67,7 @@ def _claims(path: Path) -> list[dict[str, Any]]:
     """The verdicts in a file of them."""
     claims = read_json(path, list, _MAKER)
     for claim in claims:
-        need(path, claim, id=str, statement=str, verdict=str, anchor=str, scale=str, basis=dict)
+        need(path, claim, id=str, statement=str, verdict=str, anchor=str, on=list, scale=str, basis=dict)
         need(path, claim["basis"], data=str, same_as_paper=bool)
     return claims
 

@@ -59,6 +59,10 @@ MEASURES = {
     "bytes": Measure("bytes stored", "", 0),
     "latency_dense": Measure("latency", "ms", None),
     "latency_ratio": Measure("latency, sparse / dense", "", 2),
+    "row_norm": Measure("length of a new neuron’s row", "", None, log=True),
+    "column_norm": Measure("length of a new neuron’s column", "", None),
+    "active": Measure("new neurons that are active", "", 2),
+    "until_active": Measure("until half of the new neurons are active", "epochs", 1),
 }
 
 # Name -> colour on white, colour on dark. The series (all but the first three) are Okabe and Ito's, told apart

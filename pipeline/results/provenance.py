@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
 from pipeline.paths import is_name
+from pipeline.results.words import counted
 
 if TYPE_CHECKING:
     from pipeline.data.dataset import Dataset
@@ -126,8 +129,18 @@ def environment() -> dict[str, str]:
         "code": code_version(),
         "python": sys.version.split()[0],
         "platform": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "processor": f"{_processor()}, {counted(os.cpu_count() or 1, 'core')}",
         **{name: _installed(name) for name in _PACKAGES},
     }
+
+
+def _processor() -> str:
+    """The processor's name; Linux has it in a file only."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def code_version() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.model.base import MLP
 from pipeline.model.ensemble import Ensemble
 from pipeline.profile import Profile, load_profile
+from pipeline.surgery import over_data
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.descent import Descent
 
@@ -53,6 +55,9 @@ EPOCH = 1042  # steps over 50,000 samples in batches of 48, the last of 32
         ("sparsification", 25, 26 * 10_000 + 3 * 3 * 10_000 + 2 * 50 * 1057),
         # In both precisions 5 epochs, then 10 of two networks; tested 6 and 2 * 11 times, and as often to compare.
         ("equivariance", 2 * (5 + 2 * 10), 3 * (6 + 2 * 11 + 2 * 11) * 10_000),
+        # The training set for its gradient; the baseline; 2 + 2 * 3 curves without a correction, and with each of two
+        # 3 more without data: before, and after 12 counts. 16 are corrected over data, 10,000 samples a count.
+        ("pruning_order", 50, 51 * 10_000 + 50_000 + 10_000 + 30 * 13 * 10_000 + 16 * 12 * 10_000),
     ],
 )
 def test_one_course_where_widths_stay(paper: Profile, name: str, epochs: int, tested: int) -> None:
@@ -116,6 +121,17 @@ def test_task_schedule_counts_active_tasks_and_the_shortest_of_them(paper: Profi
     assert passes(courses) == 601 * 3 * 500
 
 
+def test_scaffolds_begin_once_and_branch_to_a_control_and_to_each_kind(paper: Profile) -> None:
+    settings = paper.settings("scaffolds")
+    courses = settings.courses(settings.members()[0], [CIFAR10])
+    hidden = [(course.widths[1:-1], course.epochs, course.steps) for course in courses]
+    grown = (75, 100)
+    assert hidden[:2] == [((50, 100), 10, EPOCH), ((50, 100), 20, EPOCH)]
+    assert hidden[2:] == 4 * [(grown, 1, 1000), (grown, 20, EPOCH)]
+    # Tests: 11 before and one more to compare; 21 of the control; of each kind one, and 21 with 2 more of each.
+    assert passes(courses) == (11 + 1 + 21 + 4 * (1 + 3 * 21)) * 10_000
+
+
 def test_timing_is_all_cases_one_after_the_other(paper: Profile) -> None:
     settings = paper.settings("timing")
     (member,) = settings.members()
@@ -171,8 +187,23 @@ def _taken(
         passed.append(networks * x.shape[-2] * (FLOAT64_PASS if x.dtype == torch.float64 else 1))
         return trace(self, x, *block)
 
+    hidden = over_data._hidden
+
+    def measured(net: MLP, layer: int, x: torch.Tensor) -> torch.Tensor:
+        passed.append(x.shape[-2])  # of one member
+        return hidden(net, layer, x)
+
     with monkeypatch.context() as patch:
         patch.setattr(Descent, "__call__", counted)
+        patch.setattr(over_data, "_hidden", measured)
         patch.setattr(MLP, "trace", followed)
         experiment(name).run(settings, [member], data, torch.device("cpu"), Checkpoints())
     return taken, sum(passed)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_no_experiment_imports_another(name: str) -> None:
+    """DVC and the identity of a job know an experiment's own file, not those of others."""
+    text = (ROOT / f"pipeline/experiments/{name}.py").read_text(encoding="utf-8")
+    imported = re.findall(r"pipeline\.experiments(?:\.(\w+)| import (\w+))", text)
+    assert {first or second for first, second in imported} <= {"plan"}

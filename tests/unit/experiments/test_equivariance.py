@@ -15,8 +15,9 @@ from torch.optim import Optimizer
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import equivariance
-from pipeline.experiments.equivariance import Descending, Settings, bases, run, turn
+from pipeline.experiments.equivariance import Settings, bases, run, turn
 from pipeline.experiments.plan import stacked, streams
+from pipeline.experiments.plan.descents import Descending
 from pipeline.model.base import MLP
 from pipeline.results.claims.equivariance import COMMUTES, DEPENDS
 from pipeline.results.statistics import select
@@ -178,7 +179,7 @@ def test_what_a_descent_leaves_open_is_as_in_the_settings() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"epochs": 2}, r"epochs: 2 leave none after the change of basis \(after 2\)"),
+        ({"epochs": 2}, r"epochs: 2 leave none after the change \(after 2\)"),
         ({"epochs_before": 0}, "epochs_before"),
         ({"descents": []}, "descents"),
         ({"descents": [{"name": "a"}, {"name": "a", "optimiser": "adam"}]}, "a, a are not different names"),

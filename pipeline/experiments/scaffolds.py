@@ -1,0 +1,191 @@
+"""How soon do new neurons become active? (METHOD section 3, and the second version's appendix A.3.)"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pipeline.config import Columns, Several, Width
+from pipeline.data.batches import Standardiser
+from pipeline.data.dataset import Dataset
+from pipeline.experiments.plan import Course, Observations, Size, stacked, streams
+from pipeline.experiments.plan.descents import ByDescent, Descending
+from pipeline.model.base import MLP
+from pipeline.model.ensemble import Ensemble
+from pipeline.results.rows import frame
+from pipeline.seeds import generator
+from pipeline.surgery.diagonalise import diagonalise
+from pipeline.surgery.widths import grow
+from pipeline.training import engine, measures, optimiser
+from pipeline.training.checkpoint import Checkpoints
+from pipeline.training.descent import Descent
+from pipeline.training.products import multiplying
+
+QUESTION = "How soon do new neurons become active, by the columns that they are given?"
+CONTROL = "not grown"
+
+
+class Settings(ByDescent):
+    """Decided here: the paper has no such experiment. Its descent is AdamW, and its columns are "normal"."""
+
+    layer: int = Field(ge=1)  # l, the hidden layer that grows
+    neurons: Width  # that it gains
+    columns: Several[Columns]  # each kind in a copy of the same networks
+    steps: int = Field(ge=1, le=1_000_000)  # of the first epoch after growing, after each of which norms are taken
+    active_above: float = Field(gt=0)  # a new neuron is active once its row is longer than this share of the others'
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.layer > len(self.hidden):
+            raise ValueError(f"layer: layer {self.layer} is no hidden layer; hidden has {len(self.hidden)}")
+        return self
+
+    def first_steps(self, samples: int) -> int:
+        """How many of `steps` an epoch of so many samples has."""
+        return min(self.steps, -(-samples // self.batch_size))
+
+    def courses(self, member: Descending, data: Sequence[Size]) -> list[Course]:
+        """The training before; that of the control; and of each kind the first steps, alone, and the epochs.
+
+        Beyond that a network is tested before growing and right after it, and with every epoch's test once more, with
+        and without its new neurons.
+        """
+        (size,) = data
+        start, left = self.widths(member, size.features, size.classes), self.epochs - self.epochs_before
+        grown = [width + self.neurons * (number == self.layer) for number, width in enumerate(start)]
+        (before,) = self.trained(size, start, [start] * self.epochs_before)
+        (control,) = self.trained(size, start, [start] * left)
+        (course,) = self.trained(size, grown, [grown] * left)
+        course = replace(course, passes=course.passes + 2 * (left + 1) * size.test)
+        steps = replace(course, epochs=1, steps=self.first_steps(size.train), passes=size.test)
+        return [replace(before, passes=before.passes + size.test), control, *len(self.columns) * [steps, course]]
+
+
+def run(
+    settings: Settings,
+    members: Sequence[Descending],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
+) -> pd.DataFrame:
+    """Train the members, let copies of them grow with each kind of columns, and train these and a control on."""
+    (images,) = (each.to(device) for each in data)
+    chosen = members[0].descent
+    training = settings.trained_by(chosen)
+    names = streams("scaffolds", images.name, members)
+    ensemble = stacked(settings, members, names, images.features, images.classes, device)
+    observed = Observations("scaffolds", images.name, members, ensemble.member_widths)
+    descent = optimiser.make(ensemble, training, chosen.momentum)
+    phase = checkpoints.phase("before", observed)
+    for epoch in engine.train(
+        ensemble, descent, images, settings.epochs_before, settings.batch_size, names, settings.matmul, phase
+    ):
+        observed.training(epoch)
+    growing = _Growing(settings, images, names, measures.logits(ensemble, images), checkpoints)
+    for kind in (CONTROL, *settings.columns):
+        # Together, so that the copied optimiser holds the copied parameters.
+        branch, branch_descent = copy.deepcopy((ensemble, descent))
+        of_branch = observed.branch()
+        if kind == CONTROL:  # in the basis in which the others grow, on which what Adam does depends
+            diagonalise(branch, settings.layer, "left", branch_descent)
+        else:
+            columns = [generator(*name, "columns") for name in names]
+            grow(branch, settings.layer, settings.neurons, kind, branch_descent, columns)
+            growing.first_steps(kind, branch, branch_descent, of_branch)
+        growing.epochs(kind, branch, branch_descent, of_branch)
+    return frame(observed.rows)
+
+
+class _Growing:
+    """What is done with every kind of columns alike; `z` are the logits before growing."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: Dataset,
+        names: Sequence[tuple[object, ...]],
+        z: Tensor,
+        checkpoints: Checkpoints,
+    ) -> None:
+        self.settings, self.data, self.z, self.checkpoints = settings, data, z, checkpoints
+        self.orders = [(*name, "grown") for name in names]  # the same with every kind
+
+    def first_steps(self, kind: str, net: Ensemble, descent: Optimizer, observed: Observations) -> None:
+        """The change of function by growing, and the new neurons in the first steps of the epochs, in a copy."""
+        place = self._place(kind) | {"epoch": self.settings.epochs_before}
+        after = measures.logits(net, self.data)
+        observed.add({"phase": "grown", **place}, measures.function_change(self.z, after, self.data.test.labels))
+        net, descent = copy.deepcopy((net, descent))
+        phase = self.checkpoints.phase(f"first steps of {kind}", observed, needed=False)
+        phase.training(net, descent)
+        step, weight = Descent(net, descent, matmul=self.settings.matmul), net.affine[0].weight
+        size, steps = self.settings.batch_size, self.settings.first_steps(len(self.data.train))
+        batches = Standardiser(self.data, weight.device, weight.dtype, rows=len(net) * size)
+        chosen = engine.shuffled(self.data, self.orders, 1).split(size, dim=1)
+        for number in phase.each(range(steps + 1)):
+            if number > 0:
+                with multiplying(self.settings.matmul):
+                    step(*batches.gather(chosen[number - 1]))
+            observed.add({"phase": "steps", "index": number, **place}, self._new(net))
+
+    def epochs(self, kind: str, net: Ensemble, descent: Optimizer, observed: Observations) -> None:
+        """All epochs that are left, with the new neurons after each, and what the function owes to them."""
+        settings, place = self.settings, self._place(kind)
+        left = settings.epochs - settings.epochs_before
+        phase = self.checkpoints.phase(f"epochs of {kind}", observed, needed=False)
+        for epoch in engine.train(
+            net, descent, self.data, left, settings.batch_size, self.orders, settings.matmul, phase
+        ):
+            number = settings.epochs_before + epoch.number
+            observed.training(epoch, epoch=number, task=kind)
+            if kind == CONTROL:
+                continue
+            z = measures.logits(net, self.data)
+            owed = without(net, settings.layer, settings.neurons)
+            change = measures.function_change(z, measures.logits(owed, self.data), self.data.test.labels)
+            observed.add({"phase": "without", "epoch": number, **place}, change)
+            observed.add({"phase": "new", "epoch": number, **place}, self._new(net))
+
+    def _place(self, kind: str) -> dict[str, object]:
+        return {"task": kind, "precision": "float32"}
+
+    def _new(self, net: MLP) -> dict[str, Tensor]:
+        return new_neurons(net, self.settings.layer, self.settings.neurons, self.settings.active_above)
+
+
+@torch.no_grad()
+def new_neurons(net: MLP, layer: int, count: int, above: float) -> dict[str, Tensor]:
+    """What has become of the last `count` neurons of a hidden layer, each [*K].
+
+    row_norm     mean ||row of W_l||, what they take in; for the other neurons, right after growing, sigma_i
+    column_norm  mean ||column of W_{l+1}||, what they pass on
+    active       how many have a row longer than `above` times the median of the other neurons'
+    """
+    rows = torch.linalg.vector_norm(net.affine[layer - 1].weight, dim=-1)  # [*K, n_l]
+    columns = torch.linalg.vector_norm(net.affine[layer].weight, dim=-2)
+    others, new = rows[..., :-count], rows[..., -count:]
+    active = new > above * others.median(dim=-1, keepdim=True).values
+    return {
+        "row_norm": new.mean(-1),
+        "column_norm": columns[..., -count:].mean(-1),
+        "active": active.double().sum(-1),
+    }
+
+
+@torch.no_grad()
+def without(net: Ensemble, layer: int, count: int) -> Ensemble:
+    """A copy in which nothing goes into the last `count` neurons of a hidden layer, or out of them."""
+    left = copy.deepcopy(net)
+    tensors = left.tensors()
+    own, following = f"maps.{layer - 1}", f"maps.{layer}"
+    for name, axis in ((f"{own}.weight", -2), (f"{own}.bias", -1), (f"{own}.psi", -1), (f"{following}.weight", -1)):
+        if name in tensors:
+            tensors[name].narrow(axis, tensors[name].shape[axis] - count, count).zero_()
+    return left

@@ -1,0 +1,100 @@
+"""The tables and figures of `pruning_order`: the numbers that the presenter computes, and that no way is mixed up."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import made_rows
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.reporting.experiments.pruning_order import CHOICES, geometric, headlines, present
+from pipeline.reporting.presentation import Part
+from pipeline.results.statistics import select
+
+SETTINGS = made_rows.settings("pruning_order")
+CORRECTIONS = ["none", "linear", "isometric"]
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    return made_rows.rows("pruning_order", SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def part(rows: pd.DataFrame) -> Part:
+    (only,) = present(rows, SETTINGS, made_rows.described("digits")).parts
+    return only
+
+
+def mean(rows: pd.DataFrame, way: str, measure: str, count: int) -> float:
+    return float(select(rows, task=way, measure=measure, change=-count)["value"].mean())
+
+
+@pytest.mark.parametrize("measure", ["epsilon_scaled", "delta_accuracy"])
+def test_the_tables_have_every_way_at_its_place(part: Part, rows: pd.DataFrame, measure: str) -> None:
+    (table,) = [each for each in part.tables if each.name == f"digits-{measure.replace('_', '-')}"]
+    assert list(table.columns) == ["1", "4", "7"]
+    assert [group.key for group in table.groups] == [f"{measure}, {correction}" for correction in CORRECTIONS]
+    for group, correction in zip(table.groups, CORRECTIONS, strict=True):
+        words = {words: choice for choice, (words, _) in CHOICES.items()}
+        assert len(group.rows) == (4 if correction == "none" else 5)
+        for row in group.rows:
+            for cell, count in zip(row.cells, (1, 4, 7), strict=True):
+                assert cell is not None and cell.n == 4
+                assert cell.mean == pytest.approx(mean(rows, f"{words[row.key]}: {correction}", measure, count))
+
+
+def test_figures_draw_geometric_means_where_the_axis_is_logarithmic(part: Part, rows: pd.DataFrame) -> None:
+    scaled, accuracy = (plot.figure.axes for plot in part.plots)
+    assert [ax.get_yscale() for ax in (*scaled, *accuracy)] == ["log"] * 3 + ["linear"] * 3
+    values = select(rows, task="singular value: none", measure="epsilon_scaled", change=-4)["value"]
+    first = scaled[0].get_lines()[0]
+    assert np.asarray(first.get_xdata()).tolist() == [1, 4, 7]
+    assert np.asarray(first.get_ydata())[1] == pytest.approx(math.exp(np.log(values).mean()))
+    assert "geometric mean of 4 repeats" in part.plots[0].figure.legends[0].get_title().get_text()
+    assert "geometric" not in part.plots[1].figure.legends[0].get_title().get_text()
+    assert all(f"({words})" in plot.alt for plot in part.plots for words, _ in CHOICES.values())
+
+
+def test_geometric_means_are_those_of_logarithms() -> None:
+    keys = {"measure": "epsilon", "correction": "none", "configuration": "some", "removed": 1}
+    table = geometric(pd.DataFrame([keys | {"value": value} for value in (0.1, 1.0, 10.0)]))
+    assert table["mean"].tolist() == pytest.approx([1.0])
+    reach = 4.302653 / math.sqrt(3)  # t of 2 degrees of freedom, times the standard error of -1, 0, 1
+    assert table[["low", "high"]].iloc[0].tolist() == pytest.approx([10**-reach, 10**reach], rel=1e-5)
+
+
+def test_how_often_the_gradient_misjudges_is_counted_by_repeat(rows: pd.DataFrame) -> None:
+    here = (rows["measure"] == "epsilon_scaled") & (rows["change"] == -4)
+    by_gradient = here & (rows["task"] == "gradient: none") & (rows["repeat"] >= 1)
+    changed = rows.assign(value=rows["value"].mask(here, 1.0).mask(by_gradient, 10.5))
+    (only,) = present(changed, SETTINGS, made_rows.described("digits")).parts
+    assert "moves the logits more than 10 times as far as that of σ in 3 of 4 repeats." in only.tables[0].caption
+
+
+def test_headlines_are_of_the_middle_count(rows: pd.DataFrame) -> None:
+    found = headlines(rows)
+    assert found.pop("removed") == 4 and len(found) == 14
+    for way, numbers in found.items():
+        assert numbers["epsilon_scaled"] == pytest.approx(mean(rows, way, "epsilon_scaled", 4), abs=1e-3)
+        assert numbers["delta_accuracy"] == pytest.approx(mean(rows, way, "delta_accuracy", 4), abs=1e-2)
+
+
+def test_a_table_of_many_counts_shows_some(rows: pd.DataFrame) -> None:
+    counts = list(range(1, 8))
+    more = [rows.assign(change=rows["change"].mask(rows["change"] == -4, -count)) for count in counts]
+    table = pd.concat(more).drop_duplicates(["phase", "epoch", "task", "change", "measure", "repeat"])
+    settings = SETTINGS.model_copy(update={"counts": counts})
+    (only,) = present(table, settings, made_rows.described("digits")).parts
+    assert list(only.tables[0].columns) == ["1", "3", "5", "7"]
+    assert "With 4 of 8 removed:" in only.plots[0].alt
+
+
+def test_the_protocol_says_that_the_paper_has_no_such_experiment(part: Part) -> None:
+    lines = {setting.name: setting for setting in part.protocol}
+    assert lines["pruned hidden layer"] == replace(lines["data"], name="pruned hidden layer", here="2")
+    assert lines["neurons removed"].here == "1, 4, 7" and lines["random orders of each repeat"].here == "2"
+    assert all(not lines[name].same for name in ("data", "neurons removed", "repeats", "epochs"))
