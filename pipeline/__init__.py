@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from pipeline.model.whitening import BatchNorm, Whitening
     from pipeline.surgery.depth import insert_layer, remove_layer
     from pipeline.surgery.diagonalise import diagonalise
+    from pipeline.surgery.joint import sparsify_jointly
     from pipeline.surgery.policy import adapt
-    from pipeline.surgery.sparsify import sparsify
+    from pipeline.surgery.sparsify import sparsify, triangularise
     from pipeline.surgery.widths import grow, prune
     from pipeline.training.pruning_curve import pruning_curve
 
@@ -54,6 +55,8 @@ __all__ = [
     "remove_layer",
     "represent_components",
     "sparsify",
+    "sparsify_jointly",
+    "triangularise",
 ]
 
 _HOME = {
@@ -80,6 +83,8 @@ _HOME = {
     "measure_whitening": "pipeline.model.ica",
     "represent_components": "pipeline.model.ica",
     "sparsify": "pipeline.surgery.sparsify",
+    "sparsify_jointly": "pipeline.surgery.joint",
+    "triangularise": "pipeline.surgery.sparsify",
 }
 
 

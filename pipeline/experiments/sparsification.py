@@ -5,19 +5,20 @@ from __future__ import annotations
 import copy
 import statistics
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import pandas as pd
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline.config import Configuration, Several, Width
+from pipeline.config import Several
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, stacked, streams
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Observations, Size, stacked, streams
+from pipeline.experiments.plan.architectures import Architecture, Architectures
 from pipeline.model.ensemble import Ensemble
 from pipeline.model.network import IsotropicMLP
 from pipeline.model.sparse import SparseMLP, storage
@@ -32,44 +33,12 @@ QUESTION = (
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
-class Architecture(Member):
-    """A network of hidden layers of one width."""
-
-    hidden_width: int
-    hidden_layers: int
-
-
-class Settings(Plan):
+class Settings(Architectures):
     """The protocol's row `sparsification`."""
 
-    spread: ClassVar[frozenset[str]] = Plan.spread | {"hidden_widths", "hidden_layers"}
-
-    hidden_widths: Several[Width]
-    hidden_layers: Several[Annotated[int, Field(ge=2, le=100)]]  # one alone leaves no map to make diagonal
-    configurations: list[Configuration] = Field(min_length=1, max_length=1)
     present_above: float = Field(ge=0)  # a parameter counts as present if its absolute value is larger
     latency_batches: Several[Annotated[int, Field(ge=1, le=100_000)]]  # samples at once
     latency_passes: int = Field(ge=1, le=100_000)  # of which the median is taken
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Settings:
-        if self.configurations[0].activation == "tanh":
-            raise ValueError("configurations: standard tanh cannot be diagonalised; valid is isotropic-tanh")
-        return self
-
-    def members(self) -> list[Architecture]:
-        """Every architecture of every repeat."""
-        return [
-            Architecture(repeat=r, configuration=c, hidden_width=width, hidden_layers=layers)
-            for width in self.hidden_widths
-            for layers in self.hidden_layers
-            for c in self.configurations
-            for r in range(self.repeats)
-        ]
-
-    def widths(self, member: Architecture, features: int, classes: int) -> list[int]:
-        """The hidden layers are of one width."""
-        return [features, *[member.hidden_width] * member.hidden_layers, classes]
 
     def courses(self, member: Architecture, data: Sequence[Size]) -> list[Course]:
         """Training, three tests in both precisions (before, after, in sparse form), and the passes that are timed."""
@@ -77,10 +46,6 @@ class Settings(Plan):
         passes = (1 + FLOAT64_PASS) * 3 * size.test + 2 * self.latency_passes * sum(self.latency_batches)
         *courses, last = super().courses(member, data)
         return [*courses, replace(last, passes=last.passes + passes)]
-
-    def together(self, member: Architecture) -> Hashable:
-        """Networks of one architecture."""
-        return member.hidden_width, member.hidden_layers
 
 
 def run(
@@ -117,7 +82,7 @@ def _sparsified(settings: Settings, trained: Ensemble, data: Dataset) -> Iterato
     """Accuracy and sizes before; the same and the change of function after. `trained` is changed."""
     labels, diagonal = data.test.labels, alternate_maps(trained.depth)
     z = measures.logits(trained, data)
-    present, dense = _present(trained, settings.present_above), _each(trained)
+    present, dense = measures.count_present(trained, settings.present_above), _each(trained)
     exact = parameter_count(trained.widths)
     yield (
         {"phase": "baseline"},
@@ -129,7 +94,7 @@ def _sparsified(settings: Settings, trained: Ensemble, data: Dataset) -> Iterato
         },
     )
     diagonalise_alternate(trained)
-    after, left = measures.logits(trained, data), _present(trained, settings.present_above)
+    after, left = measures.logits(trained, data), measures.count_present(trained, settings.present_above)
     exact_left = parameter_count(trained.widths, diagonal)
     sparse = [SparseMLP(net, diagonal) for net in _each(trained)]
     form = torch.stack([_logits(net, data, z.dtype) for net in sparse])  # [K, N, C]
@@ -150,15 +115,6 @@ def _sparsified(settings: Settings, trained: Ensemble, data: Dataset) -> Iterato
 
 def _each(ensemble: Ensemble) -> list[IsotropicMLP]:
     return [ensemble.member(k) for k in range(len(ensemble))]
-
-
-def _present(ensemble: Ensemble, above: float) -> Tensor:
-    """How many of W, b, psi and o have an absolute value above a threshold, [K]. It is o that counts, not log o."""
-    total = torch.zeros(len(ensemble), dtype=torch.float64, device=ensemble.affine[0].weight.device)
-    for name, t in ensemble.tensors().items():
-        values = t.exp() if name.endswith("log_o") else t.abs()
-        total += (values > above).reshape(len(ensemble), -1).sum(-1)
-    return total
 
 
 @torch.no_grad()

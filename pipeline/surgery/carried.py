@@ -121,11 +121,8 @@ def _check(net: MLP, layer: int, elementwise: bool = False) -> None:
             "activation 'isotropic-tanh' acts on all neurons together, through their norm; only neurons of "
             "elementwise activations can be copied, merged or removed one by one: `grow` and `prune` are for this one"
         )
-    if elementwise and net.has_kernels:
-        raise ValueError(
-            f"net: {type(net).__name__} has kernels; neurons can be copied, merged or removed one by one only "
-            "between dense maps"
-        )
+    if elementwise:
+        refuse_kernels(net)
     if not elementwise and not net.isotropic:
         raise ValueError(
             "activation 'tanh' acts on each coordinate and does not commute with rotations; "
@@ -139,6 +136,12 @@ def _check(net: MLP, layer: int, elementwise: bool = False) -> None:
     for index in (layer - 1, layer):
         if not bool(torch.isfinite(net.affine[index].weight).all()):
             raise ValueError(f"maps.{index}.weight has values that are not finite; it cannot be decomposed")
+
+
+def refuse_kernels(net: MLP) -> None:
+    """Raise a ValueError if `net` has kernels: for what is done to dense maps alone."""
+    if net.has_kernels:
+        raise ValueError(f"net: {type(net).__name__} has kernels; this can be done to dense maps alone")
 
 
 def families_of(net: nn.Module, optimiser: Optimizer | None) -> list[Family]:

@@ -6,9 +6,13 @@ import copy
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
+from torch.optim import Optimizer
+
 from pipeline.model.base import MLP
 from pipeline.model.network import IsotropicMLP
 from pipeline.model.sparse import SparseMLP
+from pipeline.surgery.carried import Carried, refuse_kernels
 from pipeline.surgery.diagonalise import diagonalise
 
 
@@ -25,6 +29,39 @@ def diagonalise_alternate(net: MLP) -> None:
     """
     for layer in alternate_maps(net.depth):
         diagonalise(net, layer, "full")
+
+
+@torch.no_grad()
+def triangularise(net: MLP, layer: int, optimiser: Optimizer | None = None) -> None:
+    """Turn hidden width `layer` so that W_l becomes upper triangular, in place; no output changes (derived here).
+
+        W_l = Q R (QR decomposition)     W_l <- R     b_l <- Q^T b_l     psi_l <- Q^T psi_l     W_{l+1} <- W_{l+1} Q
+
+    with all entries below the diagonal exactly 0: n_l (n_l - 1) / 2 of them if n_l <= n_{l-1} + 1, which is as many
+    as a basis of one hidden width can give (`joint.most_zeros`). It is for a width whose maps are both dense, such as
+    the one that alternate diagonalisation leaves over where the number of hidden widths is odd.
+
+    Args:
+        net: an isotropic network or an ensemble of them.
+        layer: l, 1 <= l <= L - 1.
+        optimiser: whose moments are carried along, as in `diagonalise`.
+
+    Raises:
+        ValueError, TypeError: as `diagonalise`, and kernels. The network is unchanged on any error.
+    """
+    carried = Carried(net, layer, optimiser)
+    refuse_kernels(net)
+    weight = carried.weight
+    basis, triangle = torch.linalg.qr(weight.double(), mode="complete")
+    carried.rotate(basis)
+    carried.own.tensors[f"maps.{layer - 1}.weight"] = triangle.triu().to(weight.dtype)
+    carried.commit()
+
+
+def triangularise_unpaired(net: MLP) -> None:
+    """The hidden width that alternate diagonalisation leaves over, if their number is odd, as in `triangularise`."""
+    if net.depth % 2 == 0:
+        triangularise(net, net.depth - 1)
 
 
 def sparsify(net: IsotropicMLP) -> SparseMLP:

@@ -61,6 +61,16 @@ def sigma_sum(net: MLP, layer: int) -> Tensor:
     return torch.linalg.svdvals(net.affine[layer - 1].weight.detach().double()).sum(-1)
 
 
+def count_present(net: MLP, above: float) -> Tensor:
+    """How many of W, b, psi and o have an absolute value above a threshold, [*K]. It is o that counts, not log o."""
+    members = net.has_length.shape
+    total = torch.zeros(members, dtype=torch.float64, device=net.affine[0].weight.device)
+    for name, t in net.tensors().items():
+        values = t.exp() if name.endswith("log_o") else t.abs()
+        total += (values > above).reshape(*members, -1).sum(-1)
+    return total
+
+
 class Sample:
     """Standardised training inputs, evenly spaced over the training set: about `count`, or all of it.
 

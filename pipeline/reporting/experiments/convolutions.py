@@ -35,15 +35,15 @@ PRECISIONS = ["float32", "float64"]
 WHOLE = "length and psi"  # the way with all that METHOD section 4 says
 # Ways of pruning as rows name them -> in words, which fit a legend in one row of three, and how they are drawn.
 WAYS = {
-    WHOLE: ("length and ψ", COOL[0]),
-    "no length": ("ψ, no length", COOL[1]),
-    "psi a vector": ("length, ψ averaged", WARM[1]),
+    WHOLE: ("length, ψ a kernel", COOL[0]),
+    "no length": ("ψ a kernel, no length", COOL[1]),
+    "psi a vector": ("length, ψ one vector", WARM[1]),
     "no psi": ("length, no ψ", WARM[0]),
 }
 IN_WORDS = (
-    "“length”: the intrinsic length takes up the squares of the pruned channels' biases; “ψ”: the compensatory "
-    "kernel of the next map takes up what these biases did there; “ψ averaged”: it gains the mean over the kernel's "
-    "positions at each of them, as one vector would."
+    "“length”: the intrinsic length takes up the squares of the pruned channels' biases; “ψ a kernel”: that of "
+    "the next map takes up what these biases did there; “ψ one vector”: it gains the mean of this over the kernel's "
+    "positions at each of them."
 )
 
 

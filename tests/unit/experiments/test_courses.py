@@ -15,6 +15,7 @@ from pipeline.data.sources import fetch
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.model.base import MLP
+from pipeline.model.convolutional import IsotropicConvNet
 from pipeline.model.ensemble import Ensemble
 from pipeline.model.normalised import NormalisedMLP
 from pipeline.profile import Profile, load_profile
@@ -161,11 +162,11 @@ def test_steps_and_passes_are_those_taken(name: str, monkeypatch: pytest.MonkeyP
         listed: Counter[tuple[tuple[int, ...], int]] = Counter()
         for course in settings.courses(member, sizes):
             listed[course.widths, course.rows] += course.epochs * course.steps
-        if name in {"timing", "convolutions"}:  # list the first of widths that move, and dense widths for kernels
+        if name in ("timing", "convolutions"):  # the first of widths that move; dense networks that cost as much
             assert taken.total() == listed.total()
         else:
             assert taken == +listed
-        if name != "sparsification":  # whose sparse form is no MLP
+        if name not in ("sparsification", "joint_sparsity"):  # a sparse form is no MLP; a descent of bases no pass
             assert passed == passes(settings.courses(member, sizes))
 
 
@@ -194,11 +195,9 @@ def _taken(
         return alone(net, descent, x, y)
 
     def followed(self: MLP, x: torch.Tensor, *block: slice) -> Any:
-        networks = len(self) if isinstance(self, Ensemble) else 1
-        rows = x.shape[-2]
-        if self.has_kernels:  # x [B, H, W, C]; autograd trains through here too
-            rows = 0 if self.training else len(x)
-        passed.append(networks * rows * (FLOAT64_PASS if x.dtype == torch.float64 else 1))
+        samples = len(self) * x.shape[-2] if isinstance(self, Ensemble) else len(x)
+        if not (isinstance(self, IsotropicConvNet) and self.training):  # that is a step
+            passed.append(samples * (FLOAT64_PASS if x.dtype == torch.float64 else 1))
         return trace(self, x, *block)
 
     hidden = over_data._hidden

@@ -13,6 +13,8 @@ from torch.optim import Optimizer, RMSprop
 
 from pipeline import Ensemble, IsotropicConvNet, ParallelMLP, adapt, diagonalise, grow, insert_layer, prune, sparsify
 from pipeline.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
+from pipeline.surgery.joint import annealing, sparsify_jointly
+from pipeline.surgery.sparsify import triangularise
 
 
 def test_initial_kernels_are_semi_orthogonal_unfolded() -> None:
@@ -87,6 +89,8 @@ def begun(make: Any = OPTIMISERS["adamw"]) -> tuple[IsotropicConvNet, Optimizer]
         (lambda n, o: grow(n, 1, 1, "ones", o), "columns: 'ones' is not one of"),
         (lambda n, o: sparsify(n), "side: 'full' is not possible with kernels"),
         (lambda n, o: insert_layer(n, 1, o), "net: IsotropicConvNet is no IsotropicMLP"),
+        (lambda n, o: triangularise(n, 2, o), "net: IsotropicConvNet has kernels"),
+        (lambda n, o: sparsify_jointly(n, annealing(30), optimiser=o), "net: IsotropicConvNet has kernels"),
         (lambda n, o: ParallelMLP(n), "net: IsotropicConvNet has a gain at every position"),
         (lambda n, o: Ensemble([n]), "members: member 0 is an IsotropicConvNet; only dense networks can be stacked"),
         (lambda n, o: n.trace(images(n).flatten(1), slice(0, 2)), "block: slice(0, 2, None) of an image"),

@@ -1,0 +1,146 @@
+"""How sparse does joint optimisation of all bases make a network? (The second version names it without a result.)"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated
+
+import pandas as pd
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.optim import SGD
+
+from pipeline.config import Several
+from pipeline.data.dataset import Dataset
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Observations, Size, stacked, streams
+from pipeline.experiments.plan.architectures import Architecture, Architectures
+from pipeline.model.ensemble import Ensemble
+from pipeline.results.rows import frame
+from pipeline.surgery.joint import annealing, most_zeros, sparsify_jointly
+from pipeline.surgery.sparsify import diagonalise_alternate, triangularise_unpaired
+from pipeline.training import engine, measures, optimiser
+from pipeline.training.checkpoint import Checkpoints
+
+QUESTION = "Does joint optimisation of all bases leave fewer parameters than the bases known in closed form?"
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+STARTS = ("trained", "alternate")  # the bases in which joint optimisation starts, as methods are named
+STAGES = 30  # of joint optimisation, between which it can be interrupted
+JOINT_STEP = 30  # what a step of it costs for each neuron of a width, in passes of float32
+
+
+class Settings(Architectures):
+    """Decided here: the paper has no such experiment."""
+
+    thresholds: Several[Annotated[float, Field(ge=0)]]  # a parameter counts as present if its |p| is larger
+    powers: Several[Annotated[float, Field(gt=0, le=1)]]  # p of the proxy: 1 is the L1 norm
+    joint_steps: int = Field(ge=STAGES, le=1_000_000)
+
+    def courses(self, member: Architecture, data: Sequence[Size]) -> list[Course]:
+        """Training, a test in both precisions for each method, and the steps of joint optimisation as passes."""
+        (size,) = data
+        descents = len(self.powers) * len(STARTS)
+        methods = 2 + member.hidden_layers % 2 + descents
+        steps = self.joint_steps // STAGES * STAGES
+        passes = methods * (1 + FLOAT64_PASS) * size.test + descents * steps * JOINT_STEP * member.hidden_width
+        *courses, last = super().courses(member, data)
+        return [*courses, replace(last, passes=last.passes + passes)]
+
+
+def run(
+    settings: Settings,
+    members: Sequence[Architecture],
+    data: Sequence[Dataset],
+    device: torch.device,
+    checkpoints: Checkpoints,
+) -> pd.DataFrame:
+    """Train the members, then measure copies of them in the bases that each method finds."""
+    (images,) = (each.to(device) for each in data)
+    names = streams("joint_sparsity", images.name, members)
+    ensemble = stacked(settings, members, names, images.features, images.classes, device)
+    observed = Observations("joint_sparsity", images.name, members, ensemble.member_widths)
+    descent = optimiser.make(ensemble, settings)
+    phase = checkpoints.phase("training", observed)
+    for epoch in engine.train(
+        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
+    ):
+        observed.training(epoch)
+    trained = copy.deepcopy(ensemble).double()
+    alternate = copy.deepcopy(trained)
+    diagonalise_alternate(alternate)
+    compared = _Compared(settings, trained, images, observed)
+    compared.add("trained", trained)
+    compared.add("alternate", alternate)
+    if trained.depth % 2 == 0:  # a hidden width has no other to be paired with
+        triangular = copy.deepcopy(alternate)
+        triangularise_unpaired(triangular)
+        compared.add("alternate triangular", triangular)
+    for power in settings.powers:
+        starts = Ensemble([start.member(k) for start in (trained, alternate) for k in range(len(start))])
+        _descend(settings, power, starts, compared, checkpoints)
+        for number, start in enumerate(STARTS):
+            own = [starts.member(number * len(trained) + k) for k in range(len(trained))]
+            compared.add(joint(power, start), Ensemble(own))
+    return frame(observed.rows)
+
+
+def joint(power: float, start: str) -> str:
+    """The name of joint optimisation in rows, by the proxy's power and the basis in which it starts."""
+    return f"joint p {power:g} from {start}"
+
+
+def _descend(
+    settings: Settings, power: float, starts: Ensemble, compared: _Compared, checkpoints: Checkpoints
+) -> None:
+    """Joint optimisation of the networks in all bases in which it starts, together; in place."""
+    phase = checkpoints.phase(f"joint, power {power:g}", compared.observed)
+    phase.training(starts, SGD(starts.parameters()))  # nothing is trained: it holds no moments
+    for number, stage in phase.each(list(enumerate(annealing(settings.joint_steps, STAGES)))):
+        before, after = sparsify_jointly(starts, [stage], power)  # [starts * K] each
+        if number == 0:
+            compared.norms(power, 0, before)
+        compared.norms(power, number + 1, after)
+
+
+class _Compared:
+    """What is measured of networks in another basis, beside the same networks in the basis of their training.
+
+    Attributes:
+        observed: to which rows are added.
+    """
+
+    def __init__(self, settings: Settings, trained: Ensemble, data: Dataset, observed: Observations) -> None:
+        self.observed = observed
+        self._settings, self._data, self._trained = settings, data, trained
+        self._z: dict[str, Tensor] = {}
+
+    def add(self, method: str, turned: Ensemble) -> None:
+        """Accuracy, change of function, L1 norm, and how many parameters are small; the method is the phase."""
+        labels, place = self._data.test.labels, {"phase": method, "epoch": self._settings.epochs}
+        for precision, dtype in PRECISIONS.items():
+            z = measures.logits(copy.deepcopy(turned).to(dtype), self._data)
+            before = self._z.setdefault(precision, z)  # the first are those that were trained
+            values = measures.function_change(before, z, labels) | {"accuracy": measures.accuracy(z, labels)}
+            self.observed.add(place | {"precision": precision}, values)
+        place |= {"precision": "float64"}
+        whole = measures.count_present(turned, -1.0)
+        most = torch.full_like(whole, 100 * most_zeros(turned.widths)) / whole
+        self.observed.add(place, {"l1_norm": _l1_norm(turned), "percent_most": most})
+        for threshold in self._settings.thresholds:
+            present = measures.count_present(turned, threshold)
+            values = {"parameters": present, "percent_small": 100 * (1 - present / whole)}
+            self.observed.add(place | {"task": f"{threshold:g}"}, values)
+
+    def norms(self, power: float, stage: int, norms: Tensor) -> None:
+        """The L1 norms of all starts after a stage, [starts * K]."""
+        for start, own in zip(STARTS, norms.chunk(len(STARTS)), strict=True):
+            place = {"phase": joint(power, start), "epoch": self._settings.epochs, "index": stage}
+            self.observed.add(place | {"precision": "float64"}, {"l1_norm": own})
+
+
+def _l1_norm(net: Ensemble) -> Tensor:
+    """Of all W_l, b_l and psi_l, [K]."""
+    maps = [t for name, t in net.tensors().items() if name.startswith("maps.")]
+    return torch.stack([t.abs().flatten(1).sum(-1) for t in maps]).sum(0)
