@@ -51,7 +51,7 @@ def test_a_network_trained_in_the_eigenbasis_is_there_already() -> None:
 
 
 def test_components_of_real_images_are_less_gaussian_than_other_white_bases() -> None:
-    settings = made_rows.settings("components", repeats=1, trainings=["as usual"], hidden=[16, 16], epochs=3)
+    settings = made_rows.settings("components", repeats=1, trainings=["as usual"], hidden=[32, 32], epochs=8)
     data = fetch("digits", Data(source="digits"))
     found = run(settings, settings.members(), [data], torch.device("cpu"), Checkpoints())
     means = select(found, phase="basis", measure="negentropy").groupby(["layer", "task"])["value"].mean()
