@@ -40,8 +40,8 @@ class Carried:
             ones. Only a basis of the latter can be rotated.
 
     Raises:
-        ValueError: the layer is out of range, the activations are of the other kind, members of an ensemble differ
-            in this width, or the optimiser does not hold the network.
+        ValueError: the layer is out of range, the activations are of the other kind, elementwise ones follow kernels,
+            members of an ensemble differ in this width, or the optimiser does not hold the network.
         TypeError: an optimiser whose state has no known transform.
     """
 
@@ -121,6 +121,8 @@ def _check(net: MLP, layer: int, elementwise: bool = False) -> None:
             "activation 'isotropic-tanh' acts on all neurons together, through their norm; only neurons of "
             "elementwise activations can be copied, merged or removed one by one: `grow` and `prune` are for this one"
         )
+    if elementwise and net.has_kernels:
+        raise ValueError("kernels: single neurons can be copied, merged or removed in dense networks only")
     if not elementwise and not net.isotropic:
         raise ValueError(
             "activation 'tanh' acts on each coordinate and does not commute with rotations; "
