@@ -95,7 +95,7 @@ class Line:
 
     colour: str
     marker: str
-    dashes: Literal["-", "--", ":", "-."] = "-"
+    dashes: Literal["-", "--", ":", "-.", "none"] = "-"  # "none": single means, with nothing between them
 
     @property
     def light(self) -> str:
