@@ -24,7 +24,7 @@ from pipeline.results.rows import frame
 from pipeline.seeds import generator, seed
 from pipeline.surgery.eigenbasis import turn_to_eigenbasis
 from pipeline.training import autograd, measures, optimiser
-from pipeline.training.activations import normalised, pixel_correlations, spread
+from pipeline.training.activations import normalised, pixel_correlations
 from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = (
@@ -221,7 +221,9 @@ def _represented(net: NormalisedMLP, rotations: dict[str, dict[int, Tensor]], da
             changed = copy.deepcopy(net)
             for layer, rotation in chosen.items():
                 represent_components(changed, layer, rotation, variant)
-            yield {"task": f"{variant} {basis}", **place}, _change(z, autograd.logits(changed, data), labels)
+            after = autograd.logits(changed, data)
+            accuracy = {"accuracy": measures.accuracy(after, labels)[None]}
+            yield {"task": f"{variant} {basis}", **place}, accuracy | _change(z, after, labels)
 
 
 def _change(before: Tensor, after: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -250,16 +252,13 @@ def _independence(y: Tensor) -> Iterator[Observed]:
 
 
 def _drawn(y: Tensor, data: Dataset, count: int) -> Iterator[Observed]:
-    """Of the least Gaussian columns of y [N, n]: what they look like, and how their values spread.
+    """What the least Gaussian columns of y [N, n] look like in the input: their correlation with every pixel.
 
     Signs are arbitrary: what is shown is that with which the longer tail is positive.
     """
     y = (y - y.mean(0)) / y.std(0, correction=0)
     y = y[:, negentropy(y).argsort(descending=True)[:count]]
     y = y * y.pow(3).mean(0).sign()
-    for rank, (image, own) in enumerate(zip(pixel_correlations(y, data), y.mT, strict=True)):
+    for rank, image in enumerate(pixel_correlations(y, data)):
         for index, value in enumerate(image):
             yield {"phase": "picture", "change": rank, "index": index}, {"pixel_correlation": value[None]}
-        for index, (centre, share) in enumerate(zip(*spread(own), strict=True)):
-            values = {"activation": centre[None], "share": share[None]}
-            yield {"phase": "histogram", "change": rank, "index": index}, values

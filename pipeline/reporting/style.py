@@ -63,6 +63,11 @@ MEASURES = {
     "row_norm": Measure("length of a new neuron’s row", "", None, log=True),
     "column_norm": Measure("length of a new neuron’s column", "", None),
     "active": Measure("new neurons that are active", "", 2),
+    "kurtosis": Measure("size of the excess kurtosis", "", 2),
+    "negentropy": Measure("negentropy", "nats", 3),
+    "information": Measure("mutual information of two", "nats", 4),
+    "energy_correlation": Measure("size of the correlation of the squares of two", "", 3),
+    "pixel_correlation": Measure("correlation with the pixel", "", 2),
     "until_active": Measure("until half of the new neurons are active", "epochs", 1),
 }
 
