@@ -147,8 +147,8 @@ class _Part:
             "The first line of each group is the step from the trained network to the one held in the eigenbasis of "
             "the covariance (of all layers, in float64). The others are changes of that network's function by the "
             "representation of one layer or of all; mean ± standard deviation over repeats, on the test set. A "
-            "random rotation with the whole covariance would be as exact as that of the components. The paper's Appendix E "
-            "describes the variants and has no numbers.",
+            "random rotation with the whole covariance would be as exact as that of the components. The paper's "
+            "Appendix E describes the variants and has no numbers.",
             "representation",
             columns,
             groups,
@@ -208,7 +208,7 @@ class _Part:
         title: str,
         caption: str,
         row_name: str,
-        columns: dict[str, tuple[str, ...]],
+        columns: Mapping[str, tuple[str, ...]],
         groups: list[Group],
     ) -> Table:
         return Table(
@@ -217,7 +217,7 @@ class _Part:
             caption=f"{caption} {self._conditions}",
             row_name=row_name,
             column_name="place",
-            columns=columns,
+            columns=dict(columns),
             groups=groups,
             repeats=self.settings.repeats,
         )
@@ -238,7 +238,8 @@ class _Part:
             title="How far from Gaussian each neuron is",
             caption=(
                 "Negentropy of each neuron of the normalised layer on the test set, in descending order; mean over "
-                f"repeats with its 95% interval as a band. {self._conditions}"
+                "repeats with its 95% interval as a band. Where a line is not seen it lies below that of the "
+                f"covariance eigenbasis: trained in it, neurons are those directions. {self._conditions}"
             ),
             alt="Negentropy against rank, for each basis of the layer. The mean of the least Gaussian: "
             + ", ".join(f"{basis} {write(value).plain}" for basis, value in first.items())
