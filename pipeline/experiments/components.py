@@ -174,7 +174,7 @@ def _observe(
         for place, values in _represented(copy.deepcopy(net).to(dtype), rotations, data):
             yield place | {"phase": "represented", "precision": precision}, values
     for layer in layers:
-        bases = _bases(net, layer, {basis: own[layer] for basis, own in rotations.items()}, data)
+        bases = whitened(net, layer, {basis: own[layer] for basis, own in rotations.items()}, data)
         bases |= {NEURONS: neurons[layer], NOISE: _noise(bases[EIGENBASIS], generator(*name, "noise", layer))}
         for basis, y in bases.items():
             yield from ((own | {"layer": layer, "task": basis}, values) for own, values in _independence(y))
@@ -230,7 +230,7 @@ def _change(before: Tensor, after: Tensor, labels: Tensor) -> dict[str, Tensor]:
     return measures.function_change(before[None], after[None], labels)
 
 
-def _bases(net: NormalisedMLP, layer: int, rotations: dict[str, Tensor], data: Dataset) -> dict[str, Tensor]:
+def whitened(net: NormalisedMLP, layer: int, rotations: dict[str, Tensor], data: Dataset) -> dict[str, Tensor]:
     """The whitened activations of the test set in their eigenbasis and as they are rotated, [N, white] each."""
     z, white = normalised(net, layer, data), _white(net, layer)
     return {EIGENBASIS: z[:, white]} | {basis: (z @ own.mT)[:, white] for basis, own in rotations.items()}
