@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.model.whitening import BatchNorm, Whitening
     from pipeline.surgery.depth import insert_layer, remove_layer
     from pipeline.surgery.diagonalise import diagonalise
+    from pipeline.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
     from pipeline.surgery.joint import sparsify_jointly
     from pipeline.surgery.policy import adapt
     from pipeline.surgery.sparsify import sparsify, triangularise
@@ -43,6 +44,7 @@ __all__ = [
     "ParallelMLP",
     "Whitening",
     "adapt",
+    "add_neurons",
     "diagonalise",
     "embed",
     "grow",
@@ -50,7 +52,10 @@ __all__ = [
     "independent_components",
     "insert_layer",
     "measure_whitening",
+    "merge_neurons",
+    "net2wider",
     "prune",
+    "prune_by_magnitude",
     "pruning_curve",
     "remove_layer",
     "represent_components",
@@ -71,16 +76,20 @@ _HOME = {
     "ParallelMLP": "pipeline.model.parallel",
     "Whitening": "pipeline.model.whitening",
     "adapt": "pipeline.surgery.policy",
+    "add_neurons": "pipeline.surgery.elementwise",
     "diagonalise": "pipeline.surgery.diagonalise",
     "embed": "pipeline.model.nested",
     "grow": "pipeline.surgery.widths",
     "insert_layer": "pipeline.surgery.depth",
     "prune": "pipeline.surgery.widths",
+    "prune_by_magnitude": "pipeline.surgery.elementwise",
     "pruning_curve": "pipeline.training.pruning_curve",
     "remove_layer": "pipeline.surgery.depth",
     "hold_in_eigenbasis": "pipeline.model.ica",
     "independent_components": "pipeline.model.ica",
     "measure_whitening": "pipeline.model.ica",
+    "merge_neurons": "pipeline.surgery.elementwise",
+    "net2wider": "pipeline.surgery.elementwise",
     "represent_components": "pipeline.model.ica",
     "sparsify": "pipeline.surgery.sparsify",
     "sparsify_jointly": "pipeline.surgery.joint",

@@ -58,8 +58,9 @@ def lines(
     legend: str,
     categories: Sequence[int] | None = None,
     across: int | None = None,
+    shared: bool = True,
 ) -> Figure:
-    """Means with 95% intervals, one line per configuration, in panels that share the vertical axis.
+    """Means with 95% intervals, one line per configuration, in panels.
 
     Args:
         panels: title -> table of `statistics.summarise` by "configuration" and `x`.
@@ -70,6 +71,7 @@ def lines(
         legend: heading of the legend: what the series are, how many repeats, on what.
         categories: values of `x` to place evenly, from left to right; None for a plain numerical axis.
         across: panels side by side, before a new row is begun; None for all.
+        shared: whether all panels have the same vertical axis.
     """
     across = across or len(panels)
     down = -(-len(panels) // across)
@@ -77,7 +79,7 @@ def lines(
         from matplotlib.figure import Figure as NewFigure
 
         figure = NewFigure(figsize=(7.2, 3.9 if down == 1 else 1.3 + 2.1 * down), layout="constrained")
-        axes = list(figure.subplots(down, across, sharey=True, squeeze=False).flat)
+        axes = list(figure.subplots(down, across, sharey=shared, squeeze=False).flat)
         for unused in axes[len(panels) :]:
             unused.remove()  # not only hidden: what a caller marks in all axes of the figure would show
         scale = _Decades.of(panels.values()) if measure.log else None
@@ -94,7 +96,7 @@ def lines(
                 ax.xaxis.get_major_locator().set_params(integer=True)
             if scale is not None:
                 scale.apply(ax)
-        for ax in axes[: len(panels) : across]:
+        for ax in axes[: len(panels) : across if shared else 1]:
             ax.set_ylabel(measure.label)
         figure.legend(handles=_keys(series), title=legend, loc="outside lower center", ncols=3)
     return figure

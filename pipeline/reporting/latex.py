@@ -17,6 +17,7 @@ _KNOWN = {
     "ε": r"$\varepsilon$",
     "ψ": r"$\psi$",
     "σ": r"$\sigma$",
+    "²": r"$^2$",
     "Σ": r"$\Sigma$",
     "θ": r"$\theta$",
     "Ξ": r"$\Xi$",

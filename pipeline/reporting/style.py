@@ -57,6 +57,8 @@ MEASURES = {
     "likeness": Measure("likeness of repeats", "", 3),
     "parameters": Measure("parameters", "", 0),
     "percent_removed": Measure("parameters removed", "%", 2),
+    "percent_small": Measure("small parameters", "%", 2),
+    "l1_norm": Measure("sum of absolute values", "", 1),
     "bytes": Measure("bytes stored", "", 0),
     "latency_dense": Measure("latency", "ms", None),
     "latency_ratio": Measure("latency, sparse / dense", "", 2),
@@ -93,7 +95,7 @@ class Line:
 
     colour: str
     marker: str
-    dashes: Literal["-", "--", ":", "-."] = "-"
+    dashes: Literal["-", "--", ":", "-.", "none"] = "-"  # "none": single means, with nothing between them
 
     @property
     def light(self) -> str:

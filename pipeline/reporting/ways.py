@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from pipeline.reporting.numbers import write_bounds
 from pipeline.reporting.style import MEASURES, Line
 from pipeline.reporting.tables import Group, Row, quantities
 from pipeline.results.methods import GROWING, PRUNING
@@ -41,9 +42,27 @@ class Way:
     methods: tuple[str, ...]
     changes: tuple[int, ...]
 
-    def series(self, references: Iterable[str]) -> dict[str, Line]:
-        """How the methods and two references are drawn."""
-        return dict(zip([*self.methods, *references], [*_METHODS, *_REFERENCES], strict=True))
+    def series(self, references: Iterable[str], joined: bool = True) -> dict[str, Line]:
+        """How the methods and two references are drawn, with or without lines between their means."""
+        drawn = [line if joined else replace(line, dashes="none") for line in (*_METHODS, *_REFERENCES)]
+        return dict(zip([*self.methods, *references], drawn, strict=True))
+
+    def standing(self, accuracies: pd.DataFrame, relative: pd.DataFrame) -> str:
+        """Where the isotropic method ends: from `advantages` in accuracies, and in those `relative` to no change."""
+        if not accuracies["low"].notna().all():
+            return ""  # one repeat has no intervals
+        return (
+            f" As far as intervals leave out zero, each taken by itself, {self.methods[0]} ends {_told(accuracies)} "
+            f"in test accuracy; relative to unchanged networks of the same kind, {_told(relative)}."
+        )
+
+    def numbers(self, accuracies: pd.DataFrame) -> str:
+        """The `advantages` in words, for those who cannot see a figure."""
+        return " ".join(
+            f"At width {place['end']}, {self.methods[0]} minus {place['configuration']}: "
+            f"{write_bounds(place['mean'], place['low'], place['high'], 2).plain} points."
+            for place in accuracies.to_dict("records")
+        )
 
 
 def ways(changes: Sequence[int]) -> list[Way]:
@@ -51,6 +70,17 @@ def ways(changes: Sequence[int]) -> list[Way]:
     grown, pruned = (tuple(sorted((c for c in changes if (c > 0) == up), key=abs)) for up in (True, False))
     both = [Way("growing", "added", _GROWN, GROWING, grown), Way("pruning", "removed", _PRUNED, PRUNING, pruned)]
     return [way for way in both if way.changes]
+
+
+def _told(advantages: pd.DataFrame) -> str:
+    """What is ahead and what behind, with the widths: "behind merging (to 4 and 8)"."""
+    sides = (("ahead of", advantages["low"] > 0), ("behind", advantages["high"] < 0))
+    said = []
+    for words, apart in sides:
+        widths = advantages[apart].groupby("configuration", sort=False)["end"].agg(sorted)
+        others = [f"{other} (to {' and '.join(map(str, ends))})" for other, ends in widths.items()]
+        said += [f"{words} {', '.join(others)}"] if others else []
+    return " and ".join(said) or "neither ahead of nor behind any other"
 
 
 def group(

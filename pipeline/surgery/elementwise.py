@@ -49,7 +49,7 @@ def net2wider(
         generator: of the random numbers; one per member for an ensemble. None is torch's global one.
 
     Raises:
-        ValueError: layer, count or noise out of range, isotropic activations, or not one generator a member.
+        ValueError: layer, count or noise out of range, isotropic activations, kernels, or not one generator a member.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     carried = Carried(net, layer, optimiser, elementwise=True)
@@ -116,7 +116,7 @@ def prune_by_magnitude(
         inputs: x [N, ...] with n_0 numbers a sample, or several such batches; None: nothing is kept.
 
     Raises:
-        ValueError: layer or count out of range, isotropic activations, or `inputs` empty.
+        ValueError: layer or count out of range, isotropic activations, kernels, or `inputs` empty.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     carried = Carried(net, layer, optimiser, elementwise=True)

@@ -22,7 +22,7 @@ from refusals import assert_refused, begun
 from torch import Generator, Tensor
 from torch.optim import SGD, AdamW, Optimizer
 
-from pipeline import Ensemble, IsotropicMLP
+from pipeline import Ensemble, IsotropicConvNet, IsotropicMLP
 from pipeline.model.base import MLP
 from pipeline.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
 
@@ -326,6 +326,16 @@ def test_generators_one_a_member() -> None:
 def test_an_isotropic_network_is_refused(method: str) -> None:
     words = "activation 'isotropic-tanh' acts on all neurons together"
     assert_refused(*begun(), lambda net, o: METHODS[method](net, 1, o, draw()), words)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_kernels_are_refused(method: str) -> None:
+    net = IsotropicConvNet((1, 4, 4), [6, 7], 3, 3, 1, "tanh", "none", "none", seed=0)
+    descent = AdamW(net.parameters())
+    net(torch.ones(2, 16)).square().sum().backward()
+    descent.step()
+    words = "net: IsotropicConvNet has kernels; this can be done to dense maps alone"
+    assert_refused(net, descent, lambda n, o: METHODS[method](n, 1, o, draw()), words)
 
 
 @pytest.mark.parametrize(

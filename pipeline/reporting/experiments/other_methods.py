@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import rounded
-from pipeline.reporting.numbers import signed, write_bounds
+from pipeline.reporting.numbers import signed
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, common, mean_of, repeats
 from pipeline.reporting.style import COLOURS, MEASURES, Measure
@@ -32,11 +32,11 @@ NOTE = Note(
     logarithmic=("epsilon", "epsilon_scaled", "kl"),
 )
 NONE = "no such experiment"
-GAIN = Measure("test accuracy, minus unchanged", "percentage points", 2)
+GAIN = Measure("accuracy minus unchanged", "percentage points", 2)
 AT_ONCE = (
     ("epsilon_scaled", "float32"),
     ("epsilon_scaled", "float64"),
-    ("kl", "float32"),
+    ("accuracy", "float32"),
     ("delta_accuracy", "float32"),
 )
 SHOWN_BEFORE = 2  # epochs before the change in figures: earlier accuracies would set their scale
@@ -124,7 +124,8 @@ class _Part:
             caption=(
                 f"What {way.name} does to a trained network’s function at once, over the whole test set, and the "
                 "test accuracy after the last epoch; mean ± standard deviation over repeats, differences in pairs "
-                f"with their 95% interval. {way.remark} The paper has no such experiment. {self._conditions}"
+                f"with their 95% interval.{self._standing(way)} {way.remark} The paper has no such experiment. "
+                f"{self._conditions}"
             ),
             row_name="method",
             column_name="change of width",
@@ -151,7 +152,7 @@ class _Part:
             ("advantage", f"{isotropic} minus", advantages(self.accuracy, way.methods), others),
             (
                 "advantage_in_gain",
-                f"{isotropic} minus, each minus unchanged",
+                f"{isotropic} minus, each relative to unchanged networks of its kind",
                 advantages(self.gains, way.methods),
                 others,
             ),
@@ -171,7 +172,8 @@ class _Part:
             panels[title] = means[(means["end"] == end).fillna(False) | means["end"].isna()]
         legend = f"{self.data.name}, {self.network}, {mean_of(self.rows)}"
         measure = MEASURES["test_accuracy"]
-        figure = lines(panels, series, measure, "epoch", "epochs trained", legend, across=min(2, len(panels)))
+        across = min(2, len(panels))
+        figure = lines(panels, series, measure, "epoch", "epochs trained", legend, None, across, shared=False)
         for ax in figure.axes:
             ax.axvline(self.settings.epochs_before, color=COLOURS["ink"][0], linestyle=":", linewidth=0.8)
         return Plot(
@@ -180,23 +182,20 @@ class _Part:
             caption=(
                 "Test accuracy after each epoch, from shortly before the change, at the dotted line, where "
                 "methods begin right after it. Mean over repeats with its 95% interval as a band. "
-                f"Unchanged networks are trained on alike. {self._conditions}"
+                f"Unchanged networks are trained on alike. Each panel has its own scale. {self._conditions}"
             ),
-            alt=f"Test accuracy over epochs. {self._ends(way)}",
+            alt=f"Test accuracy over epochs. {self._numbers(way)}",
             figure=figure,
         )
 
-    def _ends(self, way: Way) -> str:
-        """The advantages in words."""
-        isotropic, *_ = way.methods
-        sentences = []
-        for place in advantages(self.accuracy, way.methods).to_dict("records"):
-            points = write_bounds(place["mean"], place["low"], place["high"], 2).plain
-            sentences.append(f"At width {place['end']}, {isotropic} minus {place['configuration']}: {points} points.")
-        return " ".join(sentences)
+    def _numbers(self, way: Way) -> str:
+        return way.numbers(advantages(self.accuracy, way.methods))
+
+    def _standing(self, way: Way) -> str:
+        return way.standing(*(advantages(values, way.methods) for values in (self.accuracy, self.gains)))
 
     def _gained(self, way: Way) -> Plot:
-        series = way.series(FROM_SCRATCH)
+        series = way.series(FROM_SCRATCH, joined=False)
         own = self.gains.assign(change=self.gains["end"] - self.start)
         own = own[own["change"].isin(way.changes) & own["configuration"].isin(list(series))]
         means = summarise(own, ["configuration", "change"])
@@ -205,14 +204,16 @@ class _Part:
         figure = lines({"": means}, series, GAIN, "change", "change of width (neurons)", legend, changes)
         for place in range(1, len(changes)):  # between two changes
             figure.axes[0].axvline(place - 0.5, color=COLOURS["grid"][0], linewidth=0.8)
+        figure.axes[0].axhline(0, color=COLOURS["ink"][0], linestyle=":", linewidth=0.8)
         return Plot(
             name=f"{self.data.slug}-{way.name}-gains",
             title=f"Accuracy after {way.name} and further training, beside no change",
             caption=(
                 "Test accuracy after the last epoch minus that of unchanged networks of the same kind, isotropic or "
-                "tanh, in pairs; mean over repeats with its 95% interval. Methods stand side by side at each change. "
+                "tanh, at the dotted line, in pairs; mean over repeats with its 95% interval. Methods stand side by "
+                "side at each change. "
                 f"{self._conditions}"
             ),
-            alt=f"Accuracy relative to unchanged networks by change of width. {self._ends(way)}",
+            alt=f"Accuracy relative to unchanged networks by change of width. {self._numbers(way)}",
             figure=figure,
         )

@@ -64,6 +64,15 @@ def test_caption_says_what_has_no_logarithm() -> None:
     assert "interval" in no_logarithm([means().assign(low=-1.0)])
 
 
+def test_panels_share_their_vertical_axis_or_have_their_own() -> None:
+    panels = {"near": means(), "far": means().assign(mean=500.0, low=400.0, high=600.0)}
+    for shared in (True, False):
+        figure = lines(panels, SERIES, MEASURES["accuracy"], "change", "change", "legend", shared=shared)
+        near, far = (ax.get_ylim() for ax in figure.axes)
+        assert (near == far) == shared
+        assert [bool(ax.get_ylabel()) for ax in figure.axes] == [True, not shared]
+
+
 def test_a_missing_interval_leaves_the_mean() -> None:
     table = means().assign(low=float("nan"), high=float("nan"))
     figure = lines({"": table}, SERIES, MEASURES["epsilon"], "change", "change", "legend")
