@@ -267,7 +267,9 @@ class _Part:
             caption=(
                 "Correlation of each neuron's normalised activation with each pixel over the test set, of the least "
                 "Gaussian neurons, those first; above the independent components, below neurons as trained. Signs "
-                f"are those with which the longer tail is positive. {colours}Of the first repeat. {self._conditions}"
+                f"are those with which the longer tail is positive. {colours}Of the first repeat. A pixel "
+                "that seldom varies has a long tail by itself: a component of that one pixel is far from Gaussian "
+                f"for no other reason. {self._conditions}"
             ),
             alt="Pictures of neurons in the input. Largest correlation with a pixel: "
             + ", ".join(f"{basis} {value:.2f}" for basis, value in reach.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from pipeline.data.dataset import Split, build
@@ -10,7 +11,7 @@ from pipeline.training import activations
 from pipeline.training.activations import pixel_correlations
 
 
-def test_correlations_in_several_parts_are_those_of_numpy(monkeypatch) -> None:
+def test_correlations_in_several_parts_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(0)
     images = torch.from_numpy(draw.integers(0, 255, (50, 6)).astype(np.uint8))
     images[:, 2] = 7  # never varies
