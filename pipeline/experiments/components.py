@@ -24,7 +24,7 @@ from pipeline.results.rows import frame
 from pipeline.seeds import generator, seed
 from pipeline.surgery.eigenbasis import turn_to_eigenbasis
 from pipeline.training import autograd, measures, optimiser
-from pipeline.training.activations import normalised, pixel_correlations, spread
+from pipeline.training.activations import normalised, pixel_correlations
 from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = (
@@ -174,7 +174,7 @@ def _observe(
         for place, values in _represented(copy.deepcopy(net).to(dtype), rotations, data):
             yield place | {"phase": "represented", "precision": precision}, values
     for layer in layers:
-        bases = _bases(net, layer, {basis: own[layer] for basis, own in rotations.items()}, data)
+        bases = whitened(net, layer, {basis: own[layer] for basis, own in rotations.items()}, data)
         bases |= {NEURONS: neurons[layer], NOISE: _noise(bases[EIGENBASIS], generator(*name, "noise", layer))}
         for basis, y in bases.items():
             yield from ((own | {"layer": layer, "task": basis}, values) for own, values in _independence(y))
@@ -221,14 +221,16 @@ def _represented(net: NormalisedMLP, rotations: dict[str, dict[int, Tensor]], da
             changed = copy.deepcopy(net)
             for layer, rotation in chosen.items():
                 represent_components(changed, layer, rotation, variant)
-            yield {"task": f"{variant} {basis}", **place}, _change(z, autograd.logits(changed, data), labels)
+            after = autograd.logits(changed, data)
+            accuracy = {"accuracy": measures.accuracy(after, labels)[None]}
+            yield {"task": f"{variant} {basis}", **place}, accuracy | _change(z, after, labels)
 
 
 def _change(before: Tensor, after: Tensor, labels: Tensor) -> dict[str, Tensor]:
     return measures.function_change(before[None], after[None], labels)
 
 
-def _bases(net: NormalisedMLP, layer: int, rotations: dict[str, Tensor], data: Dataset) -> dict[str, Tensor]:
+def whitened(net: NormalisedMLP, layer: int, rotations: dict[str, Tensor], data: Dataset) -> dict[str, Tensor]:
     """The whitened activations of the test set in their eigenbasis and as they are rotated, [N, white] each."""
     z, white = normalised(net, layer, data), _white(net, layer)
     return {EIGENBASIS: z[:, white]} | {basis: (z @ own.mT)[:, white] for basis, own in rotations.items()}
@@ -250,16 +252,13 @@ def _independence(y: Tensor) -> Iterator[Observed]:
 
 
 def _drawn(y: Tensor, data: Dataset, count: int) -> Iterator[Observed]:
-    """Of the least Gaussian columns of y [N, n]: what they look like, and how their values spread.
+    """What the least Gaussian columns of y [N, n] look like in the input: their correlation with every pixel.
 
     Signs are arbitrary: what is shown is that with which the longer tail is positive.
     """
     y = (y - y.mean(0)) / y.std(0, correction=0)
     y = y[:, negentropy(y).argsort(descending=True)[:count]]
     y = y * y.pow(3).mean(0).sign()
-    for rank, (image, own) in enumerate(zip(pixel_correlations(y, data), y.mT, strict=True)):
+    for rank, image in enumerate(pixel_correlations(y, data)):
         for index, value in enumerate(image):
             yield {"phase": "picture", "change": rank, "index": index}, {"pixel_correlation": value[None]}
-        for index, (centre, share) in enumerate(zip(*spread(own), strict=True)):
-            values = {"activation": centre[None], "share": share[None]}
-            yield {"phase": "histogram", "change": rank, "index": index}, values

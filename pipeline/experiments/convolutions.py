@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Hashable, Sequence
-from itertools import pairwise, product
+from itertools import product
 from typing import Annotated
 
 import pandas as pd
@@ -89,20 +89,36 @@ class Settings(Plan):
     def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
         """Training before the changes and after each, the tests of these, and of every trial in both precisions.
 
-        A step counts as one of a dense network that multiplies as often: map l for each of the grid's positions
-        k^2 n_l n_{l-1} times. A size does not tell colours from positions, so images count as grey, and maps after
-        the first of images in three colours for thrice what they are. What autograd adds to a step is not counted.
+        Widths are those of a dense network that multiplies as often (`dense`). What autograd adds to a step is not
+        counted, and trials count as if no channel were added or removed.
         """
         (size,) = data
-        grids = [size.features / self.stride ** (2 * layer) for layer in range(1, len(self.channels) + 1)]
-        columns = [1, *self.channels]
-        dense = [size.features]
-        for grid, (before, after) in zip(grids, pairwise(columns), strict=True):
-            dense.append(max(1, round(grid * self.kernel**2 * before * after / dense[-1])))
-        branches, steps = len(self.further()), -(-size.train // self.batch_size)
-        tests = 1 + self.epochs + branches * (1 + self.epochs_after) + (1 + FLOAT64_PASS) * (1 + len(self.trials()))
-        epochs, widths = self.epochs + branches * self.epochs_after, (*dense, size.classes)
-        return [Course(widths, epochs, steps, self.batch_size, size.features, tests * size.test)]
+        steps, trials = -(-size.train // self.batch_size), (1 + FLOAT64_PASS) * (1 + len(self.trials()))
+
+        def course(channels: Sequence[int], epochs: int, more: int = 0) -> Course:
+            widths, tests = self.dense(size, channels), 1 + epochs + more
+            return Course(widths, epochs, steps, self.batch_size, size.features, tests * size.test)
+
+        after = [self.changed(*each) for each in self.further()]
+        return [course(self.channels, self.epochs, trials), *(course(each, self.epochs_after) for each in after)]
+
+    def changed(self, layer: int, change: int) -> list[int]:
+        """The channels after a change of one layer's."""
+        return [n + change * (number == layer) for number, n in enumerate(self.channels, start=1)]
+
+    def dense(self, size: Size, channels: Sequence[int]) -> tuple[int, int, int]:
+        """Widths of the network with one hidden layer that multiplies as often as these convolutions for a sample.
+
+        Map l multiplies k^2 n_l (n_{l-1} + 1) times at each position of its grid, psi counted, and the last one
+        n_L (n_{L-1} + 1) times at each of the last grid. A size does not tell colours from positions, so images count
+        as grey; of images in three colours the maps after the first then count for thrice what they are.
+        """
+        grid, reads, multiplied = float(size.features), [1, *(n + 1 for n in channels)], 0.0
+        for before, after in zip(reads, channels, strict=False):
+            grid /= self.stride**2
+            multiplied += grid * self.kernel**2 * before * after
+        multiplied += grid * reads[-1] * size.classes
+        return size.features, max(1, round(multiplied / (size.features + size.classes))), size.classes
 
     def together(self, member: Member) -> Hashable:
         """None: networks of kernels are not stacked."""

@@ -30,7 +30,8 @@ class Ensemble(MLP):
         members: the networks, whose values are copied.
 
     Raises:
-        ValueError: no members, or members that differ in depth, input, output, activation, dtype or device.
+        ValueError: no members, members with kernels, or that differ in depth, input, output, activation, dtype or
+            device.
     """
 
     trains_length: Tensor
@@ -157,6 +158,8 @@ def _check(members: Sequence[IsotropicMLP]) -> None:
     if not members:
         raise ValueError("members: an ensemble needs at least one network")
     for k, net in enumerate(members):
+        if net.has_kernels:
+            raise ValueError(f"members: member {k} is an {type(net).__name__}; only dense networks can be stacked")
         for what, of in (
             ("depth", lambda n: n.depth),
             ("input width", lambda n: n.widths[0]),

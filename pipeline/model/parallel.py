@@ -42,13 +42,19 @@ class ParallelMLP(nn.Module):
         activations: as in IsotropicMLP.
 
     Raises:
-        ValueError: elementwise activations, which have no scalar gain.
+        ValueError: elementwise activations, which have no scalar gain, or kernels, which see one at
+            every position.
     """
 
     def __init__(self, net: IsotropicMLP) -> None:
         super().__init__()
         if not net.isotropic:
             raise ValueError("activation 'tanh' has no scalar gain to take out of a product; use 'isotropic-tanh'")
+        if net.has_kernels:
+            raise ValueError(
+                f"net: {type(net).__name__} has a gain at every position, not one to take out of a product; use "
+                "IsotropicMLP"
+            )
         like = net.affine[0].weight
         weights, biases = contractions(net)
         self.activations = copy.deepcopy(net.activations)

@@ -1,4 +1,4 @@
-"""Small images side by side: what neurons look like in the space of the inputs."""
+"""Pictures of what is given as a number for each pixel, side by side in one panel for each kind."""
 
 from __future__ import annotations
 
@@ -8,42 +8,60 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.reporting.figures import styled
+from pipeline.reporting.style import Measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_ACROSS = 8  # pictures in a line
+_COLOURS = "PuOr"  # pale at 0, told apart with any colour vision; stays as it is on a dark ground
 
-def contact_sheets(panels: Mapping[str, np.ndarray], across: int, label: str) -> Figure:
-    """Grids of images beside each other, all on one scale of colours with 0 in its middle.
+
+def pictures(panels: Mapping[str, np.ndarray], measure: Measure) -> Figure:
+    """A panel of pictures per entry, all on the same scale, from -m to m, the largest size of any number.
 
     Args:
-        panels: title -> images [n, H, W], drawn in rows of `across` from the top left.
-        across: images in a row of a grid.
-        label: what the colours are, for the bar beside them.
+        panels: title -> [count, channels, height, width]. One channel is coloured by `measure`, with a colour bar;
+            three are red, green and blue, grey at 0; of any other number the mean is coloured.
+        measure: what the numbers are.
     """
-    reach = max(float(np.abs(images).max()) for images in panels.values()) or 1.0
-    down = max(-(-len(images) // across) for images in panels.values())
+    reach = max((float(np.abs(images).max()) for images in panels.values() if images.size), default=0.0) or 1.0
     with styled():
+        from matplotlib import colormaps
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import Normalize
         from matplotlib.figure import Figure as NewFigure
 
-        figure = NewFigure(figsize=(7.2, 0.5 + 3.2 * down / across), layout="constrained")
-        figure.get_layout_engine().set(wspace=0.1)  # more than there is between two images
-        axes = figure.subplots(1, len(panels), squeeze=False)[0]
-        for ax, (title, images) in zip(axes, panels.items(), strict=True):
-            drawn = ax.imshow(sheet(images, across), cmap="PuOr_r", vmin=-reach, vmax=reach, interpolation="none")
+        scale = ScalarMappable(Normalize(-reach, reach), colormaps[_COLOURS])
+        tiled = {title: _tiled(_coloured(images, scale, reach)) for title, images in panels.items()}
+        inches = [6.2 * image.shape[0] / image.shape[1] for image in tiled.values()]
+        figure = NewFigure(figsize=(7.2, sum(inches) + 0.4 * len(inches)), layout="constrained")
+        axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=inches)[:, 0]
+        for ax, (title, image) in zip(axes, tiled.items(), strict=True):
+            ax.imshow(image, interpolation="nearest")
             ax.set_title(title)
             ax.set_axis_off()
-        bar = figure.colorbar(drawn, ax=list(axes), shrink=0.8, label=label)
-        bar.outline.set_visible(False)
+        if any(images.shape[1] != 3 for images in panels.values()):
+            figure.colorbar(scale, ax=list(axes), label=measure.label, shrink=0.6, aspect=30)
     return figure
 
 
-def sheet(images: np.ndarray, across: int) -> np.ndarray:
-    """Images [n, H, W] in rows of `across` with a pixel between them: a masked array, its gaps masked."""
-    count, height, width = images.shape
-    down = -(-count // across)
-    grid = np.full((down * (height + 1) - 1, across * (width + 1) - 1), np.nan)
-    for number, image in enumerate(images):
-        top, left = (number // across) * (height + 1), (number % across) * (width + 1)
-        grid[top : top + height, left : left + width] = image
-    return np.ma.masked_invalid(grid)
+def _coloured(images: np.ndarray, scale: object, reach: float) -> np.ndarray:
+    """[count, channels, height, width] -> red, green, blue and opacity, [count, height, width, 4]."""
+    if images.shape[1] != 3:
+        rgba: np.ndarray = scale.to_rgba(images.mean(1).ravel()).reshape(len(images), *images.shape[2:], 4)  # type: ignore[attr-defined]
+        return rgba
+    rgb = 0.5 + 0.5 * np.moveaxis(images, 1, -1) / reach
+    return np.concatenate([rgb, np.ones_like(rgb[..., :1])], axis=-1)
+
+
+def _tiled(images: np.ndarray) -> np.ndarray:
+    """[count, height, width, 4] as one picture, with gaps that let the ground through: [H, W, 4]."""
+    count, height, width, _ = images.shape
+    gap = max(1, height // 10)
+    down = -(-count // _ACROSS)
+    whole = np.zeros((down * (height + gap) - gap, _ACROSS * (width + gap) - gap, 4))
+    for place, image in enumerate(images):
+        top, left = (place // _ACROSS) * (height + gap), (place % _ACROSS) * (width + gap)
+        whole[top : top + height, left : left + width] = image
+    return whole

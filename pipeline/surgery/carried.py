@@ -40,7 +40,7 @@ class Carried:
             ones. Only a basis of the latter can be rotated.
 
     Raises:
-        ValueError: the layer is out of range, the activations are of the other kind, elementwise ones follow kernels,
+        ValueError: the layer is out of range, the activations are of the other kind or elementwise between kernels,
             members of an ensemble differ in this width, or the optimiser does not hold the network.
         TypeError: an optimiser whose state has no known transform.
     """
@@ -121,8 +121,8 @@ def _check(net: MLP, layer: int, elementwise: bool = False) -> None:
             "activation 'isotropic-tanh' acts on all neurons together, through their norm; only neurons of "
             "elementwise activations can be copied, merged or removed one by one: `grow` and `prune` are for this one"
         )
-    if elementwise and net.has_kernels:
-        raise ValueError("kernels: single neurons can be copied, merged or removed in dense networks only")
+    if elementwise:
+        refuse_kernels(net)
     if not elementwise and not net.isotropic:
         raise ValueError(
             "activation 'tanh' acts on each coordinate and does not commute with rotations; "
@@ -136,6 +136,12 @@ def _check(net: MLP, layer: int, elementwise: bool = False) -> None:
     for index in (layer - 1, layer):
         if not bool(torch.isfinite(net.affine[index].weight).all()):
             raise ValueError(f"maps.{index}.weight has values that are not finite; it cannot be decomposed")
+
+
+def refuse_kernels(net: MLP) -> None:
+    """Raise a ValueError if `net` has kernels: for what is done to dense maps alone."""
+    if net.has_kernels:
+        raise ValueError(f"net: {type(net).__name__} has kernels; this can be done to dense maps alone")
 
 
 def families_of(net: nn.Module, optimiser: Optimizer | None) -> list[Family]:

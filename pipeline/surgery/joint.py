@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import orthogonal
 from torch.optim import Adam, Optimizer
 
 from pipeline.model.base import MLP
-from pipeline.surgery.carried import Carried
+from pipeline.surgery.carried import Carried, refuse_kernels
 
 _SMOOTHINGS = (0.3, 1e-6)  # epsilon of the first stage and of the last: from the size of a weight to none
 _LARGEST_RATE = 0.1
@@ -84,11 +84,13 @@ def sparsify_jointly(
         The L1 norm of all W_l, b_l and psi_l before the first stage and after each, [stages + 1, *K], in float64.
 
     Raises:
-        ValueError: power out of range, members of different widths, elementwise activations, values not finite.
+        ValueError: power out of range, members of different widths, elementwise activations, kernels, or values not
+            finite.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     if not 0 < power <= 1:
         raise ValueError(f"power: {power!r} is not above 0 and at most 1, where the proxy favours zeros")
+    refuse_kernels(net)
     # Refuses what cannot be turned before anything is computed.
     carried = [Carried(net, layer, optimiser) for layer in range(1, net.depth)]
     blocks = _blocks(net)

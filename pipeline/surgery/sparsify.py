@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from pipeline.model.base import MLP
 from pipeline.model.network import IsotropicMLP
 from pipeline.model.sparse import SparseMLP
-from pipeline.surgery.carried import Carried
+from pipeline.surgery.carried import Carried, refuse_kernels
 from pipeline.surgery.diagonalise import diagonalise
 
 
@@ -47,9 +47,10 @@ def triangularise(net: MLP, layer: int, optimiser: Optimizer | None = None) -> N
         optimiser: whose moments are carried along, as in `diagonalise`.
 
     Raises:
-        ValueError, TypeError: as `diagonalise`. The network is unchanged on any error.
+        ValueError, TypeError: as `diagonalise`, and kernels. The network is unchanged on any error.
     """
     carried = Carried(net, layer, optimiser)
+    refuse_kernels(net)
     weight = carried.weight
     basis, triangle = torch.linalg.qr(weight.double(), mode="complete")
     carried.rotate(basis)

@@ -10,7 +10,6 @@ from pipeline.data.dataset import Dataset
 from pipeline.model.normalised import NormalisedMLP
 
 _TOGETHER = 1000  # test samples at once
-_REACH, _BINS = 8.0, 32  # of a histogram, in standard deviations
 
 
 @torch.no_grad()
@@ -37,14 +36,3 @@ def pixel_correlations(y: Tensor, data: Dataset) -> Tensor:
     count = len(y)
     variance = squares / count - (total / count).square()
     return products / count / variance.clamp_min(0).sqrt().masked_fill(variance < 1e-12, torch.inf)
-
-
-def spread(y: Tensor) -> tuple[Tensor, Tensor]:
-    """Histogram of one standardised activation y [N]: centres of its bins, and the percentage of y in each.
-
-    What is further than 8 standard deviations from 0 is in the first or the last bin.
-    """
-    counts = torch.histc(y.clamp(-_REACH, _REACH).cpu(), _BINS, -_REACH, _REACH)
-    width = 2 * _REACH / _BINS
-    centres = -_REACH + width * (torch.arange(_BINS, dtype=torch.float64) + 0.5)
-    return centres, 100 * counts / len(y)

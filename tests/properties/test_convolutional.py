@@ -243,6 +243,22 @@ def test_pruning_is_visibly_inexact_without_either(intrinsic_length: str, compen
     assert_differs(*pruned(idle(intrinsic_length, compensation)), "logits", by=1e-3)
 
 
+@pytest.mark.parametrize(("correction", "exact"), [("isometric", True), ("linear", False), ("none", False)])
+def test_a_channel_that_others_predict_is_pruned_exactly(correction: str, exact: bool) -> None:
+    """Channel 4 is channel 0 halved, at every position; the linear correction alone loses its part of the norm."""
+    net = convnet()
+    change = {name: net.tensors()[name].clone() for name in ("maps.1.weight", "maps.1.bias", "maps.1.psi")}
+    for t, axis in zip(change.values(), (-2, -1, -1), strict=True):
+        t.select(axis, 4).copy_(0.5 * t.select(axis, 0))
+    net.assign(change)
+    before = net(images(net))
+    prune(net, 2, 1, choice=torch.tensor([4]), correction=correction)
+    if exact:
+        assert_close(net(images(net)), before, "logits")
+    else:
+        assert_differs(net(images(net)), before, "logits", by=1e-3)
+
+
 def test_one_channel_too_many_is_visible() -> None:
     assert_differs(*pruned(idle("trainable", "trainable"), IDLE + 1), "logits", by=1e-2)
 

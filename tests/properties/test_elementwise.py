@@ -334,7 +334,7 @@ def test_kernels_are_refused(method: str) -> None:
     descent = AdamW(net.parameters())
     net(torch.ones(2, 16)).square().sum().backward()
     descent.step()
-    words = "kernels: single neurons can be copied, merged or removed in dense networks only"
+    words = "net: IsotropicConvNet has kernels; this can be done to dense maps alone"
     assert_refused(net, descent, lambda n, o: METHODS[method](n, 1, o, draw()), words)
 
 

@@ -1,7 +1,8 @@
-"""`components` in the report: what the ICA representation costs, how independent its neurons are, how they look."""
+"""`components` in the report: the paper's Appendix E, for which it has no experiment."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,68 +10,76 @@ import numpy as np
 import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines
-from pipeline.reporting.headlines import by_name, rounded
-from pipeline.reporting.images import contact_sheets
+from pipeline.reporting.headlines import rounded
+from pipeline.reporting.images import pictures
+from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
-from pipeline.reporting.protocol import common, mean_of, repeats
-from pipeline.reporting.style import COOL, MEASURES, WARM, Line
+from pipeline.reporting.protocol import TREATMENT, common, mean_of, repeats
+from pipeline.reporting.style import COOL, MEASURES, WARM
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.provenance import DataSet
-from pipeline.results.statistics import select, summarise
+from pipeline.results.statistics import paired, select, summarise
 from pipeline.results.words import counted
 
 TITLE = "Independent components"
 NOTE = Note(
     reading=(
-        "A run is a way to train a network with BatchNorm: as usual, or turned into the eigenbasis of the covariances"
-        " after every epoch. `represented/epsilon_scaled` is how far the logits move when each layer is written in"
-        " independent components: the exact variant should stay at rounding level, the one that keeps variances alone"
-        " should not. `basis/negentropy` is how far neurons are from Gaussian, in several bases."
+        "A run is a way of training. Its networks are held in the eigenbasis of their covariances (`held`), and there"
+        " represented by their independent components: *exact*, with the whole covariance, should leave `epsilon` at"
+        " rounding level (about 1e-6 in float32, 1e-14 in float64); *diagonal* does not. Neurons are the more"
+        " independent, the larger `basis/negentropy` and the smaller `information` and `energy_correlation`."
     ),
-    columns=("test/accuracy", "represented/*exact*", "repeats"),
+    columns=("trained/accuracy", "held/accuracy", "repeats"),
     logarithmic=("epsilon", "epsilon_scaled", "kl"),
 )
 NONE = "no such experiment"
-COMPONENTS, NEURONS, RANDOM = "independent components", "neurons as trained", "random rotation"
-EXACT, DIAGONAL = f"exact {COMPONENTS}", f"diagonal {COMPONENTS}"
-# Bases as rows name them, and how they are drawn.
-BASES = {
-    COMPONENTS: WARM[0],
-    NEURONS: COOL[0],
-    "covariance eigenbasis": COOL[1],
-    RANDOM: COOL[3],
-    "Gaussian noise": Line("purple", "X", ":"),
+PRECISIONS = ["float32", "float64"]
+FOUND, NEURONS, EIGENBASIS, RANDOM, NOISE = (
+    "independent components",
+    "neurons as trained",
+    "covariance eigenbasis",
+    "random rotation",
+    "Gaussian noise",
+)
+BASES = {FOUND: WARM[0], NEURONS: COOL[0], EIGENBASIS: COOL[1], RANDOM: COOL[3], NOISE: WARM[2]}
+VARIANTS = {f"exact {FOUND}": f"{FOUND}, exact (whole covariance)", f"diagonal {FOUND}": f"{FOUND}, diagonal"}
+VARIANTS |= {f"diagonal {RANDOM}": f"{RANDOM}, diagonal (control)"}
+CHANGES = ("epsilon", "epsilon_scaled", "kl", "delta_accuracy")
+INDEPENDENCE = {
+    "negentropy": "negentropy (nats); more is further from Gaussian",
+    "kurtosis": "size of the excess kurtosis; more is further from Gaussian",
+    "information": "mutual information of two (nats); less is more independent",
+    "energy_correlation": "size of the correlation of the squares of two; less is more independent",
 }
-VARIANTS = {
-    EXACT: "exact: full covariance",
-    DIAGONAL: "diagonal: variances alone",
-    f"diagonal {RANDOM}": "diagonal, of a random rotation",
-}
-INDEPENDENCE = ("negentropy", "kurtosis", "information", "energy_correlation")
-ACROSS = 4  # images in a row
+ALL = "all"
 
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
-    """By training: accuracy; scaled epsilon of both variants in all layers; negentropy of neurons and components."""
+    """By training: accuracies, what each variant does in all layers, and how Gaussian layer 1 is in three bases."""
     found: dict[str, Any] = {}
-    everywhere = select(
-        rows[rows["layer"].isna()], phase="represented", measure="epsilon_scaled", precision="float64"
-    )
-    for label, own in rows.groupby("configuration", sort=False):
-        accuracy = select(own, phase="trained", measure="accuracy")["value"].mean()
-        some = select(everywhere, configuration=label).groupby("task")["value"].mean()
-        least = select(own, phase="basis", measure="negentropy").groupby("task")["value"].mean()
-        found[str(label)] = {
-            "accuracy": rounded(accuracy, 2),
-            "log10_epsilon_scaled_exact": rounded(float(np.log10(some.get(EXACT, np.nan))), 1),
-            "epsilon_scaled_diagonal": rounded(some.get(DIAGONAL, np.nan), 1),
-            "negentropy": {name: rounded(value, 4) for name, value in by_name(least)},
+    for training, own in rows.groupby("configuration", sort=False):
+        whole = own[own["layer"].isna()]
+        means = {
+            "accuracy": select(whole, phase="trained", measure="accuracy"),
+            "accuracy_held": select(whole, phase="held", measure="accuracy"),
+            "epsilon_scaled_diagonal": _represented(whole, f"diagonal {FOUND}", "epsilon_scaled"),
+            "accuracy_diagonal": _represented(whole, f"diagonal {FOUND}", "accuracy"),
         }
+        exact = _represented(whole, f"exact {FOUND}", "epsilon")["value"].mean()
+        found[str(training)] = {name: rounded(each["value"].mean(), 2) for name, each in means.items()}
+        found[str(training)]["log10_epsilon_exact"] = rounded(math.log10(exact), 1) if exact > 0 else None
+        first = select(own, phase="basis", layer=1, measure="negentropy")
+        for name, basis in (("components", FOUND), ("neurons", NEURONS), ("random", RANDOM)):
+            found[str(training)][f"negentropy_{name}"] = rounded(select(first, task=basis)["value"].mean(), 3)
     return found
 
 
+def _represented(rows: pd.DataFrame, variant: str, measure: str) -> pd.DataFrame:
+    return select(rows, phase="represented", task=variant, measure=measure, precision="float64")
+
+
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-    """Two tables and three figures for each data set."""
+    """For each data set a table of changes for each way of training, of accuracy and of independence, and figures."""
     return Presentation([_Part(own, settings, known).part() for own, known in each(rows, data)])
 
 
@@ -79,178 +88,199 @@ class _Part:
 
     def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
         self.rows, self.settings, self.data = rows, settings, data
+        self.trainings = [name for name in settings.trainings if (rows["configuration"] == name).any()]
+        self.layers = range(1, len(settings.hidden) + 1)
         self.network = "-".join(str(width) for width in (data.features, *settings.hidden, data.classes))
-        self.trainings = list(dict.fromkeys(rows["configuration"]))
-        self.layers = [str(layer) for layer in range(1, len(settings.hidden) + 1)]
 
     def part(self) -> Part:
-        plots = [*self._pictures(), self._spreads(), self._ranks()]
-        return Part.of(self.data, self._protocol(), [self._changes(), self._independence()], plots, [])
+        tables = [*map(self._changes, self.trainings), self._accuracy(), self._independence()]
+        shown = [name for name in self.trainings if len(select(self.rows, phase="picture", configuration=name))]
+        plots = [self._by_rank(), *map(self._pictures, shown)]
+        return Part.of(self.data, self._protocol(), tables, plots, [])
 
     def _protocol(self) -> list[Setting]:
         settings = self.settings
         decided = {
             "data": self.data.words,
-            "hidden widths, each with BatchNorm": ", ".join(map(str, settings.hidden)),
-            "trained": "; ".join(settings.trainings),
-            "intrinsic length, ψ": settings.configuration.label,
-            "images for covariances and components, about": str(settings.component_samples),
-            "steps of FastICA, at most": str(settings.component_steps),
+            "hidden widths": ", ".join(map(str, settings.hidden)),
+            "ways of training": ", ".join(settings.trainings),
+            "normaliser": "BatchNorm without scale and shift behind every activation",
+            "samples of covariances and components": f"{settings.component_samples} of the training set at most",
+            "search for components": f"FastICA, {settings.component_steps} steps at most",
             "repeats": str(settings.repeats),
             "epochs": str(settings.epochs),
         }
-        return [*(Setting(name, NONE, here, False) for name, here in decided.items()), *common(settings, psi=False)]
+        return [
+            *(Setting(name, NONE, here, False) for name, here in decided.items()),
+            Setting.of("intrinsic length, ψ", TREATMENT, settings.configuration.label),
+            *common(settings, psi=False),
+        ]
 
     @property
     def _conditions(self) -> str:
-        epochs = counted(self.settings.epochs, "epoch")
-        return f"Data {self.data.name}, network {self.network} with BatchNorm, {repeats(self.rows)} of {epochs}."
+        return (
+            f"Data {self.data.name}, network {self.network} with BatchNorm behind every activation, "
+            f"{repeats(self.rows)} of {counted(self.settings.epochs, 'epoch')}."
+        )
 
-    def _places(self, everywhere: bool) -> dict[str, tuple[str, ...]]:
-        layers = {layer: f"layer {layer}" for layer in self.layers} | ({"": "all layers"} if everywhere else {})
-        return {f"{t}|{layer}": (f"trained {t}", words) for t in self.trainings for layer, words in layers.items()}
+    def _changes(self, training: str) -> Table:
+        rows = select(self.rows, configuration=training)
+        rows = rows[rows["phase"].isin(["held", "represented"])]
+        layer = rows["layer"].astype("string").fillna(ALL)
+        rows = rows.assign(place=layer + " " + rows["precision"], task=rows["task"].fillna("held"))
+        means = summarise(rows, ["measure", "task", "place"])
+        places = [*map(str, self.layers), ALL]
+        columns = {
+            f"{place} {precision}": ("all layers" if place == ALL else f"layer {place}", precision)
+            for place in places
+            for precision in PRECISIONS
+        }
+        lines_of = {"held": "whole covariance for its diagonal"} | VARIANTS
+        groups = []
+        for measure in CHANGES:
+            found = quantities(means[means["measure"] == measure], "task", "place")
+            cells = [Row(key, words, [found.get((key, c)) for c in columns]) for key, words in lines_of.items()]
+            groups.append(Group(measure, MEASURES[measure].label, MEASURES[measure].decimals, cells))
+        return self._table(
+            f"changes-{_slug(training)}",
+            f"Function change, trained {training}",
+            "The first line of each group is the step from the trained network to the one held in the eigenbasis of "
+            "the covariance (of all layers, in float64). The others are changes of that network's function by the "
+            "representation of one layer or of all; mean ± standard deviation over repeats, on the test set. A "
+            "random rotation with the whole covariance would be as exact as that of the components. The paper's "
+            "Appendix E describes the variants and has no numbers.",
+            "representation",
+            columns,
+            groups,
+        )
 
-    def _group(
-        self, rows: pd.DataFrame, measure: str, heading: str, names: Mapping[str, str], everywhere: bool
-    ) -> Group:
-        place = rows["configuration"] + "|" + rows["layer"].astype("string").fillna("")
-        found = quantities(summarise(rows.assign(place=place), ["task", "place"]), "task", "place")
-        cells = {name: [found.get((name, place)) for place in self._places(everywhere)] for name in names}
-        lines = [Row(name, names[name], own) for name, own in cells.items() if any(own)]
-        return Group(heading, heading, MEASURES[measure].decimals, lines)
-
-    def _changes(self) -> Table:
-        shown = (("epsilon_scaled", "float64"), ("epsilon_scaled", "float32"), ("kl", "float64"))
-        groups = [
-            self._group(
-                select(self.rows, phase="represented", measure=measure, precision=precision),
-                measure,
-                f"{MEASURES[measure].label}, {precision}",
-                VARIANTS,
-                True,
-            )
-            for measure, precision in (*shown, ("delta_accuracy", "float64"))
-        ]
-        held = select(self.rows, phase="held", measure="epsilon_scaled").assign(task="held")
-        words = {"held": "variances measured again in the eigenbasis"}
-        heading = f"before that: {MEASURES['epsilon_scaled'].label}, float64"
-        groups.append(self._group(held, "epsilon_scaled", heading, words, True))
-        return Table(
-            name=f"{self.data.slug}-representation",
-            title="Change of the function by the ICA representation",
-            caption=(
-                "Hidden layers written in independent components (Appendix E), one alone and all together, on the "
-                "whole test set; mean ± standard deviation over repeats. The exact variant keeps the full covariance "
-                "of the components before they are normalised, the diagonal one their variances alone, which the "
-                "random rotation beside it shows the price of. A network that was trained as usual changes already "
-                "when BatchNorm is held in the eigenbasis, where the variances are others; what follows is measured "
-                f"from there. {self._conditions}"
-            ),
-            row_name="variant",
-            column_name="training and layer",
-            columns=self._places(True),
-            groups=groups,
-            repeats=self.settings.repeats,
+    def _accuracy(self) -> Table:
+        rows = self.rows[self.rows["layer"].isna() & (self.rows["precision"] == "float64")]
+        rows = select(rows, measure="accuracy")
+        means = summarise(rows.assign(what=rows["task"].fillna(rows["phase"])), ["what", "configuration"])
+        found = quantities(means, "what", "configuration")
+        names = {"trained": "as trained", "held": "held in the eigenbasis"} | VARIANTS
+        cells = [Row(key, words, [found.get((key, t)) for t in self.trainings]) for key, words in names.items()]
+        measure = MEASURES["accuracy"]
+        return self._table(
+            "accuracy",
+            "Test accuracy (%) of the representations of all layers",
+            "Mean ± standard deviation over repeats, in float64. Trained in the eigenbasis, every layer is turned to "
+            "it after every epoch, so that holding it there changes nothing.",
+            "network",
+            {training: (f"trained {training}",) for training in self.trainings},
+            [Group("accuracy", measure.label, measure.decimals, cells)],
         )
 
     def _independence(self) -> Table:
-        basis = self.rows[self.rows["phase"] == "basis"]
-        names = {name: name for name in BASES}
-        groups = [
-            self._group(select(basis, measure=measure), measure, MEASURES[measure].label, names, False)
-            for measure in INDEPENDENCE
-        ]
+        rows = select(self.rows, phase="basis")
+        rows = rows.assign(place=rows["configuration"] + " " + rows["layer"].astype("string"))
+        columns = {
+            f"{t} {layer}": (f"trained {t}", f"layer {layer}") for t in self.trainings for layer in self.layers
+        }
+        groups = []
+        for measure, heading in INDEPENDENCE.items():
+            own = select(rows, measure=measure)
+            found = quantities(summarise(own, ["task", "place"]), "task", "place")
+            cells = [Row(basis, basis, [found.get((basis, c)) for c in columns]) for basis in BASES]
+            for other in (NEURONS, RANDOM):
+                gaps = paired(own.assign(configuration=own["task"]), FOUND, other, ["measure", "place"])
+                gap = quantities(gaps, "measure", "place")
+                words = f"components − {'neurons' if other == NEURONS else 'random'}"
+                cells.append(Row(f"minus {other}", words, [gap.get((measure, c)) for c in columns], differences=True))
+            groups.append(Group(measure, heading, MEASURES[measure].decimals, cells))
+        return self._table(
+            "independence",
+            "How independent neurons are",
+            "Of what the normaliser gives on the test set, means over neurons or over all pairs of them; mean ± "
+            "standard deviation over repeats, and paired differences with their 95% interval. Components are found "
+            "on the training set. Neurons as trained are standardised, all else but noise is white; trained in the "
+            "eigenbasis, the two are the same. Noise shows what the measures give for independent Gaussian columns "
+            "of that many samples.",
+            "neurons",
+            columns,
+            groups,
+        )
+
+    def _table(
+        self,
+        name: str,
+        title: str,
+        caption: str,
+        row_name: str,
+        columns: Mapping[str, tuple[str, ...]],
+        groups: list[Group],
+    ) -> Table:
         return Table(
-            name=f"{self.data.slug}-independence",
-            title="How independent neurons are, by basis",
-            caption=(
-                "Means over the neurons of a layer, or over their pairs, on the test set, of which FastICA has seen "
-                "nothing; mean ± standard deviation over repeats. Of white activations all neurons together say the "
-                "less of each other the larger the sum of their negentropies. Gaussian noise of the same size has "
-                f"the bias of the measures. {self._conditions}"
-            ),
-            row_name="basis",
-            column_name="training and layer",
-            columns=self._places(False),
+            name=f"{self.data.slug}-{name}",
+            title=title,
+            caption=f"{caption} {self._conditions}",
+            row_name=row_name,
+            column_name="place",
+            columns=dict(columns),
             groups=groups,
             repeats=self.settings.repeats,
         )
 
-    def _pictures(self) -> list[Plot]:
-        rows = select(self.rows, phase="picture", measure="pixel_correlation", configuration=self.trainings[0])
-        if rows.empty:  # the first repeat is drawn, and may have diverged
-            return []
-        sides = select(self.rows, phase="image", configuration=self.trainings[0]).sort_values("index")["value"]
-        channels, height, width = (int(side) for side in sides)
-        panels = {}
-        for basis in (COMPONENTS, NEURONS):
-            table = select(rows, task=basis).pivot(index="change", columns="index", values="value")
-            images = table.to_numpy(dtype=float).reshape(-1, channels, height, width).mean(1)
-            panels[f"{basis}, {len(images)} of {self.settings.hidden[0]}"] = images
-        return [
-            Plot(
-                name=f"{self.data.slug}-pictures",
-                title="What components look like, beside neurons",
-                caption=(
-                    "Correlation of a neuron of layer 1 with each pixel over the test set, averaged over colours if "
-                    "there are any: the least Gaussian ones first, of one network trained "
-                    f"{self.trainings[0]}; signs are such that the longer tail is positive. {self._conditions}"
-                ),
-                alt="Images of the correlation with each pixel, of independent components and of neurons as trained.",
-                figure=contact_sheets(panels, ACROSS, "correlation with a pixel"),
+    def _by_rank(self) -> Plot:
+        rows = select(self.rows, phase="neuron", measure="negentropy")
+        rows = rows.assign(training=rows["configuration"], configuration=rows["task"], rank=rows["index"] + 1)
+        panels = {
+            f"trained {training}, layer {layer}": summarise(
+                select(rows, training=training, layer=layer), ["configuration", "rank"]
             )
-        ]
-
-    def _spreads(self) -> Plot:
-        rows = self.rows[(self.rows["phase"] == "histogram") & (self.rows["change"] == 0)]
-        keys = ["configuration", "task", "index"]
-        both = rows.pivot(index=keys, columns="measure", values="value").astype(float).reset_index()
-        frames = {}
-        for training in self.trainings:
-            own = both[both["configuration"] == training]
-            # One network: a value without an interval.
-            values = own.rename(columns={"share": "mean"}).assign(configuration=own["task"], low=np.nan, high=np.nan)
-            frames[f"trained {training}"] = values[values["mean"] > 0]
-        series = {basis: BASES[basis] for basis in (COMPONENTS, NEURONS)}
-        return Plot(
-            name=f"{self.data.slug}-spreads",
-            title="How a component’s values spread, beside a neuron’s",
-            caption=(
-                "Percentage of the test set in bins half a standard deviation wide, of the least Gaussian neuron of "
-                f"layer 1 in each basis, of one network; bins without any are left out. {self._conditions}"
-            ),
-            alt="Histograms of one independent component and of one neuron.",
-            figure=lines(
-                frames,
-                series,
-                MEASURES["share"],
-                "activation",
-                "value (standard deviations)",
-                f"{self.data.name}, {self.network}, one network",
-            ),
-        )
-
-    def _ranks(self) -> Plot:
-        rows = select(self.rows, phase="neuron", measure="negentropy", configuration=self.trainings[0])
-        means = summarise(rows.assign(configuration=rows["task"]), ["layer", "configuration", "index"])
-        panels = {f"layer {layer}": means[means["layer"] == int(layer)] for layer in self.layers}
-        largest = means.groupby("configuration")["mean"].max()
+            for training in self.trainings
+            for layer in self.layers
+        }
+        first = select(rows, rank=1).groupby("configuration", sort=False)["value"].mean()
         return Plot(
             name=f"{self.data.slug}-negentropy",
-            title="Negentropy, neuron by neuron",
+            title="How far from Gaussian each neuron is",
             caption=(
-                "Neurons in the order of their negentropy, in each basis, on the test set; mean over repeats with "
-                f"its 95% interval. Networks trained {self.trainings[0]}. {self._conditions}"
+                "Negentropy of each neuron of the normalised layer on the test set, in descending order; mean over "
+                "repeats with its 95% interval as a band. Where a line is not seen it lies below that of the "
+                f"covariance eigenbasis: trained in it, neurons are those directions. {self._conditions}"
             ),
-            alt="Negentropy by rank; its largest means: "
-            + ", ".join(f"{name} {value:.2f}" for name, value in by_name(largest))
-            + ".",
+            alt="Negentropy against rank, for each basis of the layer. The mean of the least Gaussian: "
+            + ", ".join(f"{basis} {write(value).plain}" for basis, value in first.items())
+            + " nats.",
             figure=lines(
                 panels,
-                BASES,
+                dict(BASES),
                 MEASURES["negentropy"],
-                "index",
+                "rank",
                 "rank of the neuron",
                 f"{self.data.name}, {self.network}, {mean_of(self.rows)}\nbasis",
+                across=len(self.layers),
             ),
         )
+
+    def _pictures(self, training: str) -> Plot:
+        rows = select(self.rows, configuration=training)
+        sides = select(rows, phase="image").sort_values("index")["value"].astype(int).tolist()
+        panels = {basis: images(select(rows, phase="picture", task=basis), sides) for basis in (FOUND, NEURONS)}
+        reach = {basis: float(np.abs(found).max(initial=0)) for basis, found in panels.items()}
+        colours = "As colours, grey is no correlation. " if sides[0] == 3 else ""
+        return Plot(
+            name=f"{self.data.slug}-pictures-{_slug(training)}",
+            title=f"The first hidden layer in the input, trained {training}",
+            caption=(
+                "Correlation of each neuron's normalised activation with each pixel over the test set, of the least "
+                "Gaussian neurons, those first; above the independent components, below neurons as trained. Signs "
+                f"are those with which the longer tail is positive. {colours}Of the first repeat. {self._conditions}"
+            ),
+            alt="Pictures of neurons in the input. Largest correlation with a pixel: "
+            + ", ".join(f"{basis} {value:.2f}" for basis, value in reach.items())
+            + ".",
+            figure=pictures(panels, MEASURES["pixel_correlation"]),
+        )
+
+
+def images(rows: pd.DataFrame, sides: list[int]) -> np.ndarray:
+    """Of rows with a value for each picture (`change`) and pixel (`index`): [count, channels, height, width]."""
+    table = rows.pivot(index="change", columns="index", values="value").sort_index().sort_index(axis=1)
+    return table.to_numpy(dtype=float).reshape(-1, *sides)
+
+
+def _slug(training: str) -> str:
+    return training.replace(" ", "-")

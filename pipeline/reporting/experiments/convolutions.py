@@ -33,13 +33,18 @@ NOTE = Note(
 NONE = "no such experiment"
 PRECISIONS = ["float32", "float64"]
 WHOLE = "length and psi"  # the way with all that METHOD section 4 says
-# Ways of pruning as rows name them -> in words, and how they are drawn.
+# Ways of pruning as rows name them -> in words, which fit a legend in one row of three, and how they are drawn.
 WAYS = {
     WHOLE: ("length, ψ a kernel", COOL[0]),
     "no length": ("ψ a kernel, no length", COOL[1]),
     "psi a vector": ("length, ψ one vector", WARM[1]),
     "no psi": ("length, no ψ", WARM[0]),
 }
+IN_WORDS = (
+    "“length”: the intrinsic length takes up the squares of the pruned channels' biases; “ψ a kernel”: that of "
+    "the next map takes up what these biases did there; “ψ one vector”: it gains the mean of this over the kernel's "
+    "positions at each of them."
+)
 
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
@@ -66,7 +71,7 @@ class _Part:
     def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
         self.rows, self.settings, self.data = rows, settings, data
         self.changes = sorted({0, *settings.changes}, reverse=True)
-        self.network = "-".join(str(width) for width in (data.features, *settings.channels, data.classes))
+        self.channels = "-".join(map(str, settings.channels))
         self.places = {
             f"{layer} {precision}": (f"layer {layer}", precision)
             for layer in settings.layers
@@ -85,7 +90,7 @@ class _Part:
         settings = self.settings
         decided = {
             "data": self.data.words,
-            "channels of the convolutions": ", ".join(map(str, settings.channels)),
+            "channels of the convolutions": self.channels,
             "side of the kernels, stride": f"{settings.kernel}, {settings.stride}",
             "layers changed, one at a time": ", ".join(map(str, settings.layers)),
             "changes of channels": ", ".join(map(signed, self.changes)),
@@ -104,7 +109,7 @@ class _Part:
     def _conditions(self) -> str:
         settings = self.settings
         return (
-            f"Data {self.data.name}, convolutions of {' and '.join(map(str, settings.channels))} channels with "
+            f"Data {self.data.name}, convolutions of {self.channels} channels with "
             f"kernels of side {settings.kernel} and stride {settings.stride} and a dense map, "
             f"{repeats(self.rows)} of {counted(settings.epochs, 'epoch')}, one layer changed without retraining."
         )
@@ -130,9 +135,9 @@ class _Part:
             epochs = counted(self.settings.epochs_after, "further epoch")
             groups.append(self._group("accuracy_after", f"test accuracy (%) after {epochs}", WHOLE, further))
         caption = (
-            "Change of the function, and test accuracy after further training with the optimiser's moments carried "
-            "along (only in float32, in which is trained); mean ± standard deviation over repeats. The paper has no "
-            f"such experiment. {self._conditions}"
+            "Change of the function, and test accuracy after further training with the optimiser's moments "
+            "carried along (in float32, in which networks are trained); mean ± standard deviation over repeats. "
+            f"The paper has no such experiment. {self._conditions}"
         )
         return self._of("channels", "Channels added and removed", caption, groups)
 
@@ -140,10 +145,10 @@ class _Part:
         pruned = [change for change in self.changes if change < 0]
         groups = [self._group("epsilon_scaled", words, way, pruned) for way, (words, _) in WAYS.items()]
         caption = (
-            f"{MEASURES['epsilon_scaled'].label.capitalize()} of the same networks where less than all takes the "
-            "place of the pruned channels' biases; mean ± standard deviation over repeats. Of channels with "
-            "vanishing singular values, which are pruned first is arbitrary, and with them what is lost without "
-            f"either. {self._conditions}"
+            f"{MEASURES['epsilon_scaled'].label.capitalize()} where less than all takes the place of the "
+            f"pruned channels' biases, of the same networks; mean ± standard deviation over repeats. {IN_WORDS} "
+            "Among channels with vanishing singular values it is arbitrary which are pruned first, and so is what is "
+            f"lost without length or ψ. {self._conditions}"
         )
         return self._of("controls", "Pruning with less than all", caption, groups)
 
@@ -170,10 +175,10 @@ class _Part:
             title="How far the logits move when channels are added or removed",
             caption=(
                 "Scaled change of the logits, mean over repeats with its 95% interval; the ways of pruning are "
-                f"controls on the same networks, side by side; “one vector” is ψ alike at every position. "
-                f"{self._conditions} A kernel of side k over n channels "
-                "has at most k²n singular values: of layer 1, n is the number of colours, and pruning no more than "
-                f"the channels beyond these is exact, but only with all. {no_logarithm(panels.values())}"
+                f"controls on the same networks, side by side. {IN_WORDS} {self._conditions} A kernel of side k "
+                "over n channels has at most k²n singular values: of layer 1, n is the number of colours, and "
+                "pruning no more than the channels beyond these is exact, but only with all. Where no singular value "
+                f"vanishes, what is cut off outweighs what takes its place. {no_logarithm(panels.values())}"
             ).strip(),
             alt="Scaled change of the logits against change of channels, in a panel for each layer and precision. "
             + self._extremes(),
@@ -183,7 +188,7 @@ class _Part:
                 MEASURES["epsilon_scaled"],
                 "change",
                 "change of channels",
-                f"{self.data.name}, {mean_of(self.rows)}\nwhat takes the place of pruned channels",
+                f"{self.data.name}, {mean_of(self.rows)}\nwhat takes the place of pruned channels' biases",
                 self.changes[::-1],
                 across=len(PRECISIONS),
             ),
@@ -217,6 +222,7 @@ class _Part:
                 MEASURES["test_accuracy"],
                 "epoch",
                 "epochs trained",
-                f"{self.data.name}, {self.network}, {mean_of(self.rows)}\nconfiguration: intrinsic length, ψ",
+                f"{self.data.name}, {self.channels} channels, {mean_of(self.rows)}\n"
+                "configuration: intrinsic length, ψ",
             ),
         )

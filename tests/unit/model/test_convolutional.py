@@ -11,7 +11,10 @@ from isotropic_testing import OPTIMISERS, assert_close
 from refusals import Call, assert_refused
 from torch.optim import Optimizer, RMSprop
 
-from pipeline import IsotropicConvNet, adapt, diagonalise, grow, insert_layer, prune, sparsify
+from pipeline import Ensemble, IsotropicConvNet, ParallelMLP, adapt, diagonalise, grow, insert_layer, prune, sparsify
+from pipeline.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
+from pipeline.surgery.joint import annealing, sparsify_jointly
+from pipeline.surgery.sparsify import triangularise
 
 
 def test_initial_kernels_are_semi_orthogonal_unfolded() -> None:
@@ -86,6 +89,10 @@ def begun(make: Any = OPTIMISERS["adamw"]) -> tuple[IsotropicConvNet, Optimizer]
         (lambda n, o: grow(n, 1, 1, "ones", o), "columns: 'ones' is not one of"),
         (lambda n, o: sparsify(n), "side: 'full' is not possible with kernels"),
         (lambda n, o: insert_layer(n, 1, o), "net: IsotropicConvNet is no IsotropicMLP"),
+        (lambda n, o: triangularise(n, 2, o), "net: IsotropicConvNet has kernels"),
+        (lambda n, o: sparsify_jointly(n, annealing(30), optimiser=o), "net: IsotropicConvNet has kernels"),
+        (lambda n, o: ParallelMLP(n), "net: IsotropicConvNet has a gain at every position"),
+        (lambda n, o: Ensemble([n]), "members: member 0 is an IsotropicConvNet; only dense networks can be stacked"),
         (lambda n, o: n.trace(images(n).flatten(1), slice(0, 2)), "block: slice(0, 2, None) of an image"),
     ],
 )
@@ -99,3 +106,11 @@ def test_an_optimiser_of_unknown_kind_and_kernels_that_are_not_finite() -> None:
     net, optimiser = begun()
     net.affine[1].weight.data[0, 1, 2, 3] = float("nan")
     assert_refused(net, optimiser, lambda n, o: prune(n, 2, 1, o), "maps.1.weight has values that are not finite")
+
+
+@pytest.mark.parametrize("change", [net2wider, add_neurons, prune_by_magnitude, merge_neurons])
+def test_channels_of_elementwise_tanh_are_not_changed_one_by_one(change: Any) -> None:
+    net = IsotropicConvNet((1, 4, 4), [5], 3, activation="tanh", intrinsic_length="none", compensation="none", seed=0)
+    optimiser = OPTIMISERS["adamw"](net.parameters())
+    train(net, optimiser, 1)
+    assert_refused(net, optimiser, lambda n, o: change(n, 1, 2, optimiser=o), "net: IsotropicConvNet has kernels")

@@ -1,0 +1,113 @@
+"""The tables and figures of `components`, from rows of a small run."""
+
+from __future__ import annotations
+
+import made_rows
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.reporting.experiments.components import (
+    BASES,
+    FOUND,
+    INDEPENDENCE,
+    NEURONS,
+    RANDOM,
+    VARIANTS,
+    headlines,
+    images,
+    present,
+)
+from pipeline.reporting.presentation import Part
+from pipeline.reporting.tables import Quantity, Table
+from pipeline.results.statistics import select
+
+TRAININGS = ["as usual", "in the eigenbasis"]
+SETTINGS = made_rows.settings("components")
+ROWS = made_rows.rows("components")
+
+
+@pytest.fixture(scope="module")
+def part() -> Part:
+    (only,) = present(ROWS, SETTINGS, made_rows.described("digits")).parts
+    return only
+
+
+def cell(table: Table, group: str, row: str, column: str) -> Quantity:
+    (lines,) = [each for each in table.groups if each.key == group]
+    (line,) = [each for each in lines.rows if each.key == row]
+    found = line.cells[list(table.columns).index(column)]
+    assert found is not None
+    return found
+
+
+def test_names_are_those_of_the_rows() -> None:
+    """The experiment's own, which a presenter does not import."""
+    assert set(select(ROWS, phase="represented")["task"]) == set(VARIANTS)
+    assert set(select(ROWS, phase="basis")["task"]) == set(BASES)
+
+
+def test_tables_of_changes_have_each_variant_in_each_place(part: Part) -> None:
+    tables = {table.name: table for table in part.tables}
+    for name in ("as-usual", "in-the-eigenbasis"):
+        table = tables[f"digits-changes-{name}"]
+        assert list(table.columns) == [f"{p} {bits}" for p in ("1", "2", "all") for bits in ("float32", "float64")]
+        for group in table.groups:
+            for row in group.rows:
+                known = [each is not None for each in row.cells]
+                assert known == ([False] * 5 + [True] if row.key == "held" else [True] * 6)
+        assert cell(table, "epsilon", f"exact {FOUND}", "all float64").mean < 1e-12
+        assert cell(table, "epsilon", f"exact {FOUND}", "all float32").mean > 1e-9
+        assert cell(table, "epsilon", f"diagonal {FOUND}", "all float64").mean > 1e-2
+    held = [
+        cell(tables[f"digits-changes-{t.replace(' ', '-')}"], "epsilon", "held", "all float64") for t in TRAININGS
+    ]
+    assert held[0].mean > 1e-2 > 1e-4 > held[1].mean
+
+
+def test_accuracy_is_of_all_layers(part: Part) -> None:
+    (table,) = [each for each in part.tables if each.name == "digits-accuracy"]
+    rows = select(ROWS, phase="represented", measure="accuracy", precision="float64", configuration=TRAININGS[0])
+    rows = rows[rows["layer"].isna()]
+    for key in VARIANTS:
+        known = select(rows, task=key)["value"].mean()
+        assert cell(table, "accuracy", key, TRAININGS[0]).mean == pytest.approx(known)
+    assert [row.key for row in table.groups[0].rows] == ["trained", "held", *VARIANTS]
+
+
+def test_differences_of_independence_are_paired_by_repeat(part: Part) -> None:
+    (table,) = [each for each in part.tables if each.name == "digits-independence"]
+    assert [group.key for group in table.groups] == list(INDEPENDENCE)
+    own = select(ROWS, phase="basis", measure="negentropy", layer=2, configuration=TRAININGS[1])
+    one, other = (
+        select(own, task=task).sort_values("repeat")["value"].to_numpy(dtype=float) for task in (FOUND, RANDOM)
+    )
+    gap = cell(table, "negentropy", f"minus {RANDOM}", f"{TRAININGS[1]} 2")
+    assert gap.mean == pytest.approx((one - other).mean()) and gap.sd == pytest.approx(np.std(one - other, ddof=1))
+    neurons = cell(table, "negentropy", f"minus {NEURONS}", f"{TRAININGS[1]} 2")
+    assert neurons.mean != gap.mean
+
+
+def test_pictures_are_of_both_and_have_the_values_in_place(part: Part) -> None:
+    names = [plot.name for plot in part.plots]
+    assert names == ["digits-negentropy", "digits-pictures-as-usual", "digits-pictures-in-the-eigenbasis"]
+    (first, second, _) = part.plots[1].figure.axes
+    assert [ax.get_title(loc="left") for ax in (first, second)] == [FOUND, NEURONS]
+    assert not np.array_equal(first.images[0].get_array(), second.images[0].get_array())
+
+
+def test_images_are_by_picture_and_pixel_whatever_the_order_of_rows() -> None:
+    places = [(change, index) for change in range(2) for index in range(6)]
+    rows = pd.DataFrame({"change": [p[0] for p in places], "index": [p[1] for p in places]})
+    rows["value"] = rows["change"] * 10.0 + rows["index"]
+    found = images(rows.sample(frac=1, random_state=0), [1, 2, 3])
+    assert found.shape == (2, 1, 2, 3) and found[1, 0].tolist() == [[10, 11, 12], [13, 14, 15]]
+
+
+def test_headlines_name_what_each_variant_does() -> None:
+    found = headlines(ROWS)
+    assert list(found) == TRAININGS
+    for own in found.values():
+        assert own["log10_epsilon_exact"] < -12 and own["epsilon_scaled_diagonal"] > 1
+        assert own["negentropy_components"] > own["negentropy_random"]
+    assert found[TRAININGS[1]]["accuracy"] == found[TRAININGS[1]]["accuracy_held"]
