@@ -24,7 +24,7 @@ POINTS = {
     "random neurons": 2.25,
     "isotropic pruning": 9.5,
     "magnitude": -8.0,
-    "magnitude with mean": -2.0,
+    "magnitude with mean": -5.0,
     "merging": -1.0,
     "isotropic, from scratch": 0.5,
     "tanh, from scratch": -0.5,
