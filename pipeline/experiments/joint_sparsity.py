@@ -34,7 +34,7 @@ JOINT_STEP = 30  # what a step of it costs for each neuron of a width, in passes
 class Settings(Architectures):
     """Decided here: the paper has no such experiment."""
 
-    thresholds: Several[Annotated[float, Field(ge=0)]]  # a parameter counts as present if its |p| is larger
+    thresholds: Several[Annotated[float, Field(gt=0)]]  # a parameter counts as present if its |p| is larger
     powers: Several[Annotated[float, Field(gt=0, le=1)]]  # p of the proxy: 1 is the L1 norm
     joint_steps: int = Field(ge=STAGES, le=1_000_000)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
 import pandas as pd
@@ -65,7 +66,7 @@ class _Part:
         self.rows, self.settings, self.data = rows, settings, data
         self.networks = list(dict.fromkeys(rows["network"]))
         joint = [phase for phase in dict.fromkeys(rows["phase"]) if str(phase).startswith("joint")]
-        words = {phase: (_words(phase), line) for phase, line in zip(joint, _JOINT, strict=False)}
+        words = {phase: (_words(phase), line) for phase, line in zip(joint, cycle(_JOINT), strict=False)}
         self.methods = {name: own for name, own in (CLOSED | words).items() if (rows["phase"] == name).any()}
         self.series = dict(self.methods.values())
 
@@ -97,16 +98,19 @@ class _Part:
 
     def _table(self) -> Table:
         whole = self.rows["index"].isna()
+        thresholds = [f"{value:g}" for value in self.settings.thresholds]
         groups = [
-            self._group(
-                f"parameters above {float(THRESHOLD):g}", select(self.rows, measure="parameters", task=THRESHOLD)
+            *(
+                self._group(f"parameters above {value}", select(self.rows, measure="parameters", task=value))
+                for value in thresholds
+                if value == THRESHOLD
             ),
             *(
                 self._group(
-                    f"parameters of size at most {value:g} (%)",
-                    select(self.rows, measure="percent_small", task=f"{value:g}"),
+                    f"parameters of size at most {value} (%)",
+                    select(self.rows, measure="percent_small", task=value),
                 )
-                for value in self.settings.thresholds
+                for value in thresholds
             ),
             self._group("sum of absolute values (L1 norm)", select(self.rows[whole], measure="l1_norm")),
             self._group(
@@ -153,7 +157,8 @@ class _Part:
         with styled():
             for ax, network in zip(figure.axes, self.networks, strict=True):
                 ax.axhline(most[network], color=COLOURS["ink"][0], linewidth=0.8, linestyle=":")
-        at = means[means["threshold"] == math.log10(float(THRESHOLD))]
+        largest = means["threshold"].max()
+        at = means[means["threshold"] == largest]
         ends = ", ".join(
             f"{label} {value:.1f}" for label, value in by_name(at.groupby("configuration")["mean"].max())
         )
@@ -165,7 +170,7 @@ class _Part:
                 "its 95% interval; dotted, what bases can make exactly zero. Above the line are parameters that are "
                 f"small without being zero. {self._conditions}"
             ),
-            alt=f"Percentage of small parameters against the threshold; at 1e-4 at most: {ends}.",
+            alt=f"Percentage of small parameters against the threshold; at {10**largest:g} at most: {ends}.",
             figure=figure,
         )
 

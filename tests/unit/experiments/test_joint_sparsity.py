@@ -69,6 +69,7 @@ def test_settings_that_cannot_be_are_refused() -> None:
     for change, said in (
         ({"powers": [1.5]}, "powers.0: 1.5"),
         ({"joint_steps": 3}, "joint_steps: 3"),
+        ({"thresholds": [0.0]}, "thresholds.0: 0"),
         ({"configurations": [{"activation": "tanh", "intrinsic_length": "none", "compensation": "none"}]}, "tanh"),
     ):
         with pytest.raises(InputError, match=said):
@@ -85,3 +86,12 @@ def test_the_table_and_the_headlines_say_what_the_rows_say() -> None:
     assert [row.key for row in group.rows][:2] == ["trained", "alternate"]
     assert "trained" not in [row.key for each in table.groups if "ε" in each.heading for row in each.rows]
     assert headlines(rows())[network]["alternate"] == pytest.approx(small("alternate")[network].mean(), abs=0.01)
+
+
+def test_other_thresholds_than_the_papers_and_many_powers_are_all_shown() -> None:
+    own = made_rows.settings("joint_sparsity", thresholds=[1e-3], powers=[1.0, 0.8, 0.6, 0.4], hidden_layers=[2])
+    (part,) = present(made_rows.rows("joint_sparsity", own), own, made_rows.described("digits")).parts
+    groups = {group.heading: [row.key for row in group.rows] for group in part.tables[0].groups}
+    assert "parameters above 0.0001" not in groups
+    wanted = [joint(power, start) for power in own.powers for start in ("trained", "alternate")]
+    assert groups["parameters of size at most 0.001 (%)"] == ["trained", "alternate", *wanted]
