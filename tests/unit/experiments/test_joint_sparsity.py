@@ -46,6 +46,16 @@ def test_alternate_diagonalisation_has_as_many_zeros_as_a_pair_of_widths_has_dim
     assert (small("trained", f"{min(SETTINGS.thresholds):g}") < 5).all(), "negative control"
 
 
+def test_only_a_width_left_over_is_made_triangular_and_gives_its_zeros() -> None:
+    threshold = f"{min(SETTINGS.thresholds):g}"
+    most = select(rows(), phase="trained", measure="percent_most").set_index(["network", "repeat"])["value"]
+    ahead = (small("alternate triangular", threshold) - most).dropna()
+    odd = most.index[most.index.get_level_values("network").str.count("-") == 4]
+    assert len(odd) and set(ahead.index) == set(odd)
+    assert (ahead > -1e-9).all()
+    assert (small("alternate", threshold)[odd] < most[odd]).all(), "negative control"
+
+
 def test_joint_optimisation_lowers_the_norm_of_every_start() -> None:
     whole = select(rows()[rows()["index"].isna()], measure="l1_norm")
     norms = {phase: own.set_index(["network", "repeat"])["value"] for phase, own in whole.groupby("phase")}
