@@ -79,7 +79,13 @@ def start(folder: Path, *command: str, **more: Any) -> subprocess.Popen[str]:
         "MLFLOW_TRACKING_URI": "sqlite:////dev/null/nowhere.db",
     }
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=folder, env=os.environ | settings, start_new_session=True, **(pipes | more))
+    how: dict[str, Any] = {"cwd": folder, "env": os.environ | settings, "start_new_session": True}
+    return subprocess.Popen(command, preexec_fn=_interruptible, **(how | pipes | more))
+
+
+def _interruptible() -> None:
+    """As in a terminal: what a shell starts in the background ignores SIGINT, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def stage(folder: Path) -> subprocess.Popen[str]:
