@@ -79,8 +79,8 @@ def start(folder: Path, *command: str, **more: Any) -> subprocess.Popen[str]:
         "MLFLOW_TRACKING_URI": "sqlite:////dev/null/nowhere.db",
     }
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    how: dict[str, Any] = {"cwd": folder, "env": os.environ | settings, "start_new_session": True}
-    return subprocess.Popen(command, preexec_fn=_interruptible, **(how | pipes | more))
+    how: dict[str, Any] = {"start_new_session": True, "preexec_fn": _interruptible}
+    return subprocess.Popen(command, cwd=folder, env=os.environ | settings, **(how | pipes | more))
 
 
 def _interruptible() -> None:
