@@ -48,7 +48,7 @@ profiles: ## copy dvc.yaml to every profile, after it was edited
 	@for folder in profiles/*/; do cp dvc.yaml $$folder; done
 
 clean:  ## remove everything that the pipeline made (data, results, reports, runs); not .venv
-	rm -rf data results/*/*/rows.parquet results/*/*/run.json reports/*/ .shards mlartifacts mlflow.db* .dvc/cache .dvc/tmp
+	rm -rf data results/*/*/rows.parquet results/*/*/run.json results/*/*/networks.pt reports/*/ .shards mlartifacts mlflow.db* .dvc/cache .dvc/tmp
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

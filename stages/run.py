@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from pipeline import paths
 from pipeline.profile import Profile, load_profile
-from pipeline.results import rows
+from pipeline.results import networks, rows
 from pipeline.results.provenance import describe, environment
 from pipeline.results.records import write_json
 from pipeline.tracking.publisher import Publisher
@@ -43,7 +43,7 @@ def _run(profile: Profile, name: str) -> None:
     started, settings = time.monotonic(), profile.settings(name).model_dump()
     listed = jobs.jobs(profile, name)
     store = Store(profile.execution.shards)
-    store.tidy(f"{job.key}.parquet" for job in listed)
+    store.tidy(f"{job.key}.parquet" for job in listed)  # and what else has its key
     found = {job.key: job.result(store) for job in listed}
     tables = {key: table for key, table in found.items() if table is not None}
     missing = [job for job in listed if job.key not in tables]
@@ -57,6 +57,7 @@ def _run(profile: Profile, name: str) -> None:
     # In the order of the jobs, not in that of their ending, so that the same rows make the same file.
     everything = pd.concat([rows.frame([]), *(tables[job.key] for job in listed)], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
+    networks.write((each for job in listed for each in job.kept(store) or ()), paths.networks(profile.name, name))
     files = dict.fromkeys(path for job in listed for path in job.data)
     device, seconds = resolve(profile.execution.device).type, time.monotonic() - started
     work = planned.plan(profile.settings(name), sizes(profile)[0], device)

@@ -23,8 +23,10 @@ from pipeline.execution.packing import ensembles
 from pipeline.execution.store import Store
 from pipeline.experiments import experiment
 from pipeline.experiments.plan import Size
+from pipeline.experiments.plan.work import Work
 from pipeline.profile import Profile
-from pipeline.results import rows
+from pipeline.results import networks, rows
+from pipeline.results.networks import Network
 from pipeline.training.checkpoint import Checkpoints
 
 # What a result depends on: the code below, not that which draws tables.
@@ -68,10 +70,15 @@ class Job:
     def result(self, store: Store) -> pd.DataFrame | None:
         """The rows that it has left in a store; None if it has not been run to its end."""
         content = store.read(f"{self.key}.parquet")
-        return None if content is None else rows.from_bytes(content)
+        return None if content is None or self.kept(store) is None else rows.from_bytes(content)
+
+    def kept(self, store: Store) -> list[Network] | None:
+        """The networks that it has left beside its rows, if any; None if it has not been run to its end."""
+        content = store.read(f"{self.key}.networks")
+        return None if content is None else networks.from_bytes(content)
 
     def run(self, store: Store, every: float) -> pd.DataFrame:
-        """Train and measure, from the last checkpoint on if there is one; leave the rows in the store, and give them.
+        """Train and measure, from the last checkpoint on if there is one; leave rows and networks in the store, and give the rows.
 
         Args:
             store: of results and checkpoints.
@@ -86,8 +93,10 @@ class Job:
             return done  # by a worker that was killed, or cut off, before it could say so
         name = f"{self.key}.checkpoint"
         checkpoints = Checkpoints(partial(store.write, name), store.read(name), every)
-        table = experiment(self.experiment).run(self.settings, self.members, data, device, checkpoints)
-        store.write(f"{self.key}.parquet", rows.to_bytes(table))
+        work = Work(self.settings, self.members, data, device, checkpoints)
+        table = experiment(self.experiment).run(work)
+        store.write(f"{self.key}.networks", networks.to_bytes(work.kept))
+        store.write(f"{self.key}.parquet", rows.to_bytes(table))  # last: with it the job is done
         store.remove(name)
         return table
 

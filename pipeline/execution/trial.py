@@ -18,7 +18,7 @@ import torch
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset, Split
 from pipeline.execution.runner import single_threaded
-from pipeline.experiments.plan import network
+from pipeline.experiments.plan.work import network
 from pipeline.model.ensemble import Ensemble
 from pipeline.training import measures, optimiser
 from pipeline.training.epochs import Epochs

@@ -4,8 +4,7 @@ An experiment is a module here with
 
     QUESTION                                       one sentence
     class Settings(Plan)                           what a profile decides, and the members that follow from it
-    run(settings, members, data, device, checkpoints) -> rows
-                                                   train some members and observe them, on a round's data sets
+    run(work) -> rows                              train some members and observe them, on a round's data sets
 
 It is found by its file; `experiments` in a profile and in its params.yaml say that it is run. How its rows are shown
 is said in `pipeline/reporting/experiments/<name>.py`, and if there is no such file, they are shown plainly. Rows of a

@@ -10,13 +10,11 @@ import torch
 from pydantic import model_validator
 
 from pipeline.config import Columns, Configuration, Depth, EpochCount, Several, Width
-from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Course, Member, Observations, Plan, Size, stacked, streams
+from pipeline.experiments.plan import Course, Member, Plan, Size
+from pipeline.experiments.plan.work import Work
 from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.widths import resize
-from pipeline.training import engine, optimiser
-from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "Does the accuracy of a network depend on the width it started with, or only on the width it ends with?"
 
@@ -86,32 +84,20 @@ class Settings(Plan):
         return member.start, member.end
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Pair],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Pair]) -> pd.DataFrame:
     """Train the members of one pair, changing their widths from the output to the input before each epoch."""
-    (images,) = (each.to(device) for each in data)
-    start, end = members[0].start, members[0].end
-    names = streams("abundance", images.name, members)
-    ensemble = stacked(settings, members, names, images.features, images.classes, device)
-    observed = Observations("abundance", images.name, members, ensemble.member_widths)
-    descent = optimiser.make(ensemble, settings)
-    phase = checkpoints.phase("training", observed)
-    for epoch in engine.train(
-        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
-    ):
+    settings, observed = work.settings, work.observations()
+    start, end = work.members[0].start, work.members[0].end
+    ensemble, descent = work.begun()
+    for epoch in work.epochs(ensemble, descent, observed):
         place = {"epoch": epoch.number, "end": end, "precision": "float32"}
         observed.training(epoch, end=end)
         for layer in range(1, ensemble.depth):
-            width = torch.full((len(members),), ensemble.widths[layer])
+            width = torch.full((len(work.members),), ensemble.widths[layer])
             observed.add({"phase": "training", "layer": layer, **place}, {"width": width})
         target = settings.scheduled(start, end, epoch.number + 1)
         for layer in range(ensemble.depth - 1, 0, -1):
-            columns = [generator(*name, "columns", layer, epoch.number + 1) for name in names]
+            columns = [generator(*name, "columns", layer, epoch.number + 1) for name in work.streams]
             resize(ensemble, layer, target, settings.columns, descent, columns)
     accuracies = observed.history("test_accuracy")
     place = {"epoch": settings.epochs, "end": end, "precision": "float32"}

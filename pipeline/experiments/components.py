@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from pipeline.config import Configuration, Samples, Several, Width, Widths
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, network, streams
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size
+from pipeline.experiments.plan.observations import Observations
+from pipeline.experiments.plan.work import Work, network
 from pipeline.model.ica import hold_in_eigenbasis, independent_components, measure_whitening, represent_components
 from pipeline.model.independence import energy_correlation, excess_kurtosis, negentropy, pairwise_information
 from pipeline.model.normalised import NormalisedMLP
@@ -25,7 +27,6 @@ from pipeline.seeds import generator, seed
 from pipeline.surgery.eigenbasis import turn_to_eigenbasis
 from pipeline.training import autograd, measures, optimiser
 from pipeline.training.activations import normalised, pixel_correlations
-from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = (
     "Does the ICA representation keep the function of a network, and are its neurons then more independent than in "
@@ -107,43 +108,30 @@ class Settings(Plan):
         return [*courses, replace(last, passes=last.passes + passes)]
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Trained],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Trained]) -> pd.DataFrame:
     """Train each member, hold it in the eigenbasis of its covariances, and represent its components."""
-    (images,) = (each.to(device) for each in data)
+    settings, images = work.settings, work.images
     rows: list[dict[str, object]] = []
     x = torch.cat([some.clone() for some in measures.Sample(images, settings.component_samples, torch.float64)])
-    for member, name in zip(members, streams("components", images.name, members), strict=True):
+    for member, name in zip(work.members, work.streams, strict=True):
         widths = settings.widths(member, images.features, images.classes)
-        observed = Observations("components", images.name, [member], [widths])
+        own = Work(settings, [member], [images], work.device, work.checkpoints)
+        observed = own.observations()
         observed.rows = rows
-        net = NormalisedMLP(network(settings, member, widths, seed(*name)), BatchNorm).to(device)
-        _train(settings, member, net, images, x.float(), name, observed, checkpoints)
+        net = NormalisedMLP(network(settings, member, widths, seed(*name)), BatchNorm).to(work.device)
+        _train(own, net, x.float(), observed)
         if all(observed.going):
             for place, values in _observe(settings, member, copy.deepcopy(net), images, x, name):
                 observed.add({"epoch": settings.epochs, "precision": "float64"} | place, values)
     return frame(rows)
 
 
-def _train(
-    settings: Settings,
-    member: Trained,
-    net: NormalisedMLP,
-    data: Dataset,
-    x: Tensor,
-    name: tuple[object, ...],
-    observed: Observations,
-    checkpoints: Checkpoints,
-) -> None:
+def _train(work: Work[Settings, Trained], net: NormalisedMLP, x: Tensor, observed: Observations) -> None:
     """Train; in the eigenbasis, turn every hidden layer to it after every epoch."""
+    settings, (member,), (name,) = work.settings, work.members, work.streams
     descent = optimiser.make(net, settings)
-    phase = checkpoints.phase(f"{member.label} {member.repeat}", observed)
-    for epoch in autograd.train(net, descent, data, settings.epochs, settings.batch_size, name, phase):
+    phase = work.checkpoints.phase(f"{member.label} {member.repeat}", observed)
+    for epoch in autograd.train(net, descent, work.images, settings.epochs, settings.batch_size, name, phase):
         observed.training(epoch)
         if member.training == "in the eigenbasis" and epoch.number > 0 and all(observed.going):
             for layer in range(1, len(settings.hidden) + 1):

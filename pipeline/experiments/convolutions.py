@@ -15,7 +15,9 @@ from torch.optim import Optimizer
 
 from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, Several, Widths
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, streams
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size
+from pipeline.experiments.plan.observations import Observations
+from pipeline.experiments.plan.work import Work
 from pipeline.model.convolutional import IsotropicConvNet
 from pipeline.model.network import WITH_PSI
 from pipeline.results.rows import frame
@@ -23,7 +25,6 @@ from pipeline.seeds import generator, seed
 from pipeline.surgery.diagonalise import diagonalise
 from pipeline.surgery.widths import resize
 from pipeline.training import autograd, measures, optimiser
-from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "Does a trained convolutional network compute the same function after channels were added or removed?"
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
@@ -125,19 +126,11 @@ class Settings(Plan):
         return member.repeat
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Member],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train a network, change the channels of fresh copies in every way, and train the best of these on."""
-    (images,), (member,) = (each.to(device) for each in data), members
-    (name,) = streams("convolutions", images.name, members)
-    net = _network(settings, images, seed(*name)).to(device)
-    widths = settings.widths(member, images.features, images.classes)
-    observed = Observations("convolutions", images.name, members, [widths])
+    settings, images, checkpoints, (name,) = work.settings, work.images, work.checkpoints, work.streams
+    observed = work.observations()
+    net = _network(settings, images, seed(*name)).to(work.device)
     descent = optimiser.make(net, settings)
     phase = checkpoints.phase("training", observed)
     for epoch in autograd.train(net, descent, images, settings.epochs, settings.batch_size, name, phase):
@@ -154,24 +147,23 @@ def run(
         # Together, so that the copied optimiser holds the copied parameters.
         changed, own = copy.deepcopy((net, descent))
         _change(changed, own, settings, layer, change, name)
-        _trained_on(settings, changed, own, images, (*name, "after"), observed.branch(), layer, change, checkpoints)
+        _trained_on(work, changed, own, observed.branch(), layer, change)
     return frame(observed.rows)
 
 
 def _trained_on(
-    settings: Settings,
+    work: Work[Settings, Member],
     net: IsotropicConvNet,
     descent: Optimizer,
-    images: Dataset,
-    stream: tuple[object, ...],
     observed: Observations,
     layer: int,
     change: int,
-    checkpoints: Checkpoints,
 ) -> None:
     """Train a changed network on, with the same batches after every change, and observe where that leads."""
-    phase = checkpoints.phase(f"after {change} in layer {layer}", observed, needed=False)
-    for epoch in autograd.train(net, descent, images, settings.epochs_after, settings.batch_size, stream, phase):
+    settings, (name,) = work.settings, work.streams
+    size, count, order = settings.batch_size, settings.epochs_after, (*name, "after")
+    phase = work.checkpoints.phase(f"after {change} in layer {layer}", observed, needed=False)
+    for epoch in autograd.train(net, descent, work.images, count, size, order, phase):
         number = settings.epochs + epoch.number
         place: dict[str, object] = {"epoch": number, "precision": "float32", "layer": layer, "change": change}
         observed.stop(epoch.diverged, place)

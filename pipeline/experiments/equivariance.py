@@ -12,17 +12,16 @@ from pydantic import model_validator
 from torch import Tensor
 from torch.optim import Optimizer
 
-from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Observations, Size, stacked, streams
-from pipeline.experiments.plan.descents import ByDescent, Descending, Descent
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
+from pipeline.experiments.plan.descents import ByDescent, Descending
+from pipeline.experiments.plan.observations import Observations
+from pipeline.experiments.plan.work import Work
 from pipeline.model.base import MLP
-from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.carried import Carried
 from pipeline.surgery.restack import restack, unstack
-from pipeline.training import engine, measures, optimiser
-from pipeline.training.checkpoint import Checkpoints
+from pipeline.training import measures, optimiser
 
 QUESTION = "Does training commute with a change of basis of the hidden layers?"
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
@@ -50,57 +49,38 @@ class Settings(ByDescent):
         return [replace(course, passes=passes)]
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Descending],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Descending]) -> pd.DataFrame:
     """Train the members, turn copies of them with their moments, and train both on, in each precision."""
-    (images,) = (each.to(device) for each in data)
-    names = streams("equivariance", images.name, members)
-    networks = [settings.widths(member, images.features, images.classes) for member in members]
     # The same in both precisions: a network that diverged in one is not observed in the other.
-    observed = Observations("equivariance", images.name, members, networks)
-    for precision, dtype in PRECISIONS.items():
-        ensemble = stacked(settings, members, names, images.features, images.classes, device).to(dtype)
-        _both_orders(settings, members[0].descent, ensemble, images, names, observed, precision, checkpoints)
+    observed = work.observations()
+    for precision in PRECISIONS:
+        _both_orders(work, observed, precision)
     return frame(observed.rows)
 
 
-def _both_orders(
-    settings: Settings,
-    chosen: Descent,
-    ensemble: Ensemble,
-    data: Dataset,
-    names: Sequence[tuple[object, ...]],
-    observed: Observations,
-    precision: str,
-    checkpoints: Checkpoints,
-) -> None:
+def _both_orders(work: Work[Settings, Descending], observed: Observations, precision: str) -> None:
     """Rotate-then-train beside train-then-rotate (METHOD section 2), from networks trained up to the change of basis.
 
     A rotation changes no output, so train-then-rotate has the logits of training alone. What is measured (METHOD
     section 10) is how far the networks that were turned are from those that never were; at the change itself, what
     the rotation did. Both are trained in one ensemble, the turned ones as its second half.
     """
+    settings, chosen, data = work.settings, work.members[0].descent, work.images
 
     def make(net: MLP) -> Optimizer:
         return optimiser.make(net, settings.trained_by(chosen), chosen.momentum)
 
-    size, before, descent = settings.batch_size, settings.epochs_before, make(ensemble)
-    phase = checkpoints.phase(f"before in {precision}", observed)
-    for epoch in engine.train(ensemble, descent, data, before, size, names, phase=phase):
+    ensemble, before = work.initial().to(PRECISIONS[precision]), settings.epochs_before
+    descent = make(ensemble)
+    for epoch in work.epochs(ensemble, descent, observed, before, f"before in {precision}"):
         observed.training(epoch, precision=precision)
     # Together, so that the copied optimiser holds the copied parameters.
     turned, turned_descent = copy.deepcopy((ensemble, descent))
-    turn(turned, turned_descent, bases(settings.hidden, names))
+    turn(turned, turned_descent, bases(settings.hidden, work.streams))
     parts = [*unstack(ensemble, descent, make), *unstack(turned, turned_descent, make)]
     both, both_descent = restack(parts, make)
-    orders, left = 2 * [(*name, "turned") for name in names], settings.epochs - before
-    phase = checkpoints.phase(f"turned in {precision}", observed, needed=False)
-    for epoch in engine.train(both, both_descent, data, left, size, orders, phase=phase):
+    orders, left = 2 * [(*name, "turned") for name in work.streams], settings.epochs - before
+    for epoch in work.epochs(both, both_descent, observed, left, f"turned in {precision}", orders, needed=False):
         plain, other = epoch.halves()
         place: dict[str, object] = {"epoch": before + epoch.number, "precision": precision}
         observed.stop(other.diverged, place)

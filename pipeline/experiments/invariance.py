@@ -12,15 +12,14 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from pipeline.config import WIDEST, Columns, Configuration, Samples, Several, Width
-from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Observations, Plan, Size, stacked, streams
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size
+from pipeline.experiments.plan.work import Work
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.diagonalise import diagonalise
 from pipeline.surgery.widths import grow, prune
-from pipeline.training import engine, measures, optimiser
-from pipeline.training.checkpoint import Checkpoints
+from pipeline.training import measures
 
 QUESTION = "How far do the logits of a trained network move when a layer is diagonalised, grown or pruned?"
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
@@ -70,29 +69,15 @@ class Settings(Plan):
         return [*courses, replace(last, passes=last.passes + (1 + FLOAT64_PASS) * passes)]
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Member],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, then change the width of a fresh copy of each in every way, without retraining."""
-    (images,) = (each.to(device) for each in data)
-    names = streams("invariance", images.name, members)
-    ensemble = stacked(settings, members, names, images.features, images.classes, device)
-    observed = Observations("invariance", images.name, members, ensemble.member_widths)
-    descent = optimiser.make(ensemble, settings)
-    phase = checkpoints.phase("training", observed)
-    for epoch in engine.train(
-        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
-    ):
-        observed.training(epoch)
+    settings, observed = work.settings, work.observations()
+    ensemble, _ = work.trained(observed, keep=True)
     for precision, dtype in PRECISIONS.items():
-        changing = _Changing(settings, copy.deepcopy(ensemble).to(dtype), images, names)
+        changing = _Changing(work, copy.deepcopy(ensemble).to(dtype))
         place: dict[str, object] = {"epoch": settings.epochs, "precision": precision}
         observed.add({"phase": "baseline", **place}, changing.baseline())
-        for change in checkpoints.phase(f"changes in {precision}", observed).each([0, *settings.changes]):
+        for change in work.checkpoints.phase(f"changes in {precision}", observed).each([0, *settings.changes]):
             observed.add({"phase": "adapted", "change": change, **place}, changing.by(change))
     return frame(observed.rows)
 
@@ -100,14 +85,12 @@ def run(
 class _Changing:
     """The trained networks in a precision, and each change of width from a fresh copy of them."""
 
-    def __init__(
-        self, settings: Settings, trained: Ensemble, data: Dataset, names: Sequence[tuple[object, ...]]
-    ) -> None:
-        self.settings, self.trained, self.data, self.names = settings, trained, data, names
-        self.z, self.sigma = measures.logits(trained, data), measures.sigma_sum(trained, settings.layer)
+    def __init__(self, work: Work[Settings, Member], trained: Ensemble) -> None:
+        self.settings, self.trained, self.data, self.streams = work.settings, trained, work.images, work.streams
+        self.z, self.sigma = measures.logits(trained, self.data), measures.sigma_sum(trained, self.settings.layer)
         # Only where a member needs them: they are many.
-        some = settings.expectation_samples
-        self.inputs = measures.Sample(data, some, self.z.dtype) if trained.expects.any() else None
+        some = self.settings.expectation_samples
+        self.inputs = measures.Sample(self.data, some, self.z.dtype) if trained.expects.any() else None
 
     def baseline(self) -> dict[str, Tensor]:
         return {"accuracy": measures.accuracy(self.z, self.data.test.labels), "sigma_sum": self.sigma}
@@ -117,7 +100,7 @@ class _Changing:
         layer, labels, changed = self.settings.layer, self.data.test.labels, copy.deepcopy(self.trained)
         diagonalise(changed, layer, "full")
         if change > 0:
-            columns = [generator(*name, "columns", change) for name in self.names]
+            columns = [generator(*name, "columns", change) for name in self.streams]
             grow(changed, layer, change, self.settings.columns, generator=columns)
         elif change < 0:
             prune(changed, layer, -change, inputs=self.inputs)

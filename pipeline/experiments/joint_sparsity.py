@@ -15,13 +15,15 @@ from torch.optim import SGD
 
 from pipeline.config import Several
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Observations, Size, stacked, streams
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.experiments.plan.architectures import Architecture, Architectures
+from pipeline.experiments.plan.observations import Observations
+from pipeline.experiments.plan.work import Work
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
 from pipeline.surgery.joint import annealing, most_zeros, sparsify_jointly
 from pipeline.surgery.sparsify import diagonalise_alternate, triangularise_unpaired
-from pipeline.training import engine, measures, optimiser
+from pipeline.training import measures
 from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "Does joint optimisation of all bases leave fewer parameters than the bases known in closed form?"
@@ -49,28 +51,14 @@ class Settings(Architectures):
         return [*courses, replace(last, passes=last.passes + passes)]
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Architecture],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     """Train the members, then measure copies of them in the bases that each method finds."""
-    (images,) = (each.to(device) for each in data)
-    names = streams("joint_sparsity", images.name, members)
-    ensemble = stacked(settings, members, names, images.features, images.classes, device)
-    observed = Observations("joint_sparsity", images.name, members, ensemble.member_widths)
-    descent = optimiser.make(ensemble, settings)
-    phase = checkpoints.phase("training", observed)
-    for epoch in engine.train(
-        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
-    ):
-        observed.training(epoch)
+    settings, observed = work.settings, work.observations()
+    ensemble, _ = work.trained(observed)
     trained = copy.deepcopy(ensemble).double()
     alternate = copy.deepcopy(trained)
     diagonalise_alternate(alternate)
-    compared = _Compared(settings, trained, images, observed)
+    compared = _Compared(settings, trained, work.images, observed)
     compared.add("trained", trained)
     compared.add("alternate", alternate)
     if trained.depth % 2 == 0:  # a hidden width has no other to be paired with
@@ -79,7 +67,7 @@ def run(
         compared.add("alternate triangular", triangular)
     for power in settings.powers:
         starts = Ensemble([start.member(k) for start in (trained, alternate) for k in range(len(start))])
-        _descend(settings, power, starts, compared, checkpoints)
+        _descend(settings, power, starts, compared, work.checkpoints)
         for number, start in enumerate(STARTS):
             own = [starts.member(number * len(trained) + k) for k in range(len(trained))]
             compared.add(joint(power, start), Ensemble(own))

@@ -13,15 +13,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from pipeline.config import WIDEST, Columns, Configuration, EpochCount, Samples, Several, Widths
-from pipeline.data.dataset import Dataset
 from pipeline.experiments import plan
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Observations, Plan, Size, network, streams
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Plan, Size
+from pipeline.experiments.plan.observations import Observations
+from pipeline.experiments.plan.work import Work, network
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
 from pipeline.seeds import generator, seed
 from pipeline.surgery.methods import METHODS, OVER_DATA, Means, methods
-from pipeline.training import engine, measures, optimiser
-from pipeline.training.checkpoint import Checkpoints
+from pipeline.training import measures, optimiser
 
 QUESTION = (
     "How well do networks train on after isotropic growing or pruning, beside other methods for elementwise tanh?"
@@ -128,25 +128,17 @@ class Settings(Plan):
 Trained = tuple[Ensemble, Optimizer]
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Member],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, change copies of them in every way, with their moments, and train all on alike."""
-    (images,) = (each.to(device) for each in data)
-    names = streams("other_methods", images.name, members)
+    settings, members, images, observed = work.settings, work.members, work.images, work.observations()
     start = settings.widths(members[0], images.features, images.classes)
-    observed = Observations("other_methods", images.name, members, [start] * len(members))
     untrained = observed.branch()
-    course = _Course(settings, members, images, names, checkpoints)
+    course = _Course(work)
     # Networks and optimiser together, so that a copied optimiser holds the copied parameters.
     trained = course.begun(start)
     course.before(trained, observed, "before", needed=True)
     course.after(copy.deepcopy(trained), observed, UNCHANGED)
-    changing = _Changing(settings, trained[0], images, names)
+    changing = _Changing(work, trained[0])
     for change in settings.changes:
         widths = settings.changed(start, change)
         end = widths[settings.layer]
@@ -167,62 +159,39 @@ def run(
 class _Course:
     """Training before and after the moment of change: the same batches for all networks of a repeat."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        members: Sequence[Member],
-        data: Dataset,
-        names: Sequence[tuple[object, ...]],
-        checkpoints: Checkpoints,
-    ) -> None:
-        self.settings, self.members, self.data, self.names = settings, members, data, names
-        self.checkpoints = checkpoints
+    def __init__(self, work: Work[Settings, Member]) -> None:
+        self.work, self.settings = work, work.settings
 
     def begun(self, widths: Sequence[int]) -> Trained:
         """Networks of these widths at their initialisation."""
-        pairs = zip(self.members, self.names, strict=True)
+        pairs = zip(self.work.members, self.work.streams, strict=True)
         ensemble = Ensemble([network(self.settings, member, widths, seed(*name)) for member, name in pairs])
-        ensemble = ensemble.to(self.data.test.labels.device)
+        ensemble = ensemble.to(self.work.device)
         return ensemble, optimiser.make(ensemble, self.settings)
 
     def before(self, trained: Trained, observed: Observations, phase: str, needed: bool, **place: object) -> None:
         """The epochs before the change."""
-        for epoch in self._train(trained, self.settings.epochs_before, self.names, observed, phase, needed):
+        for epoch in self.work.epochs(*trained, observed, self.settings.epochs_before, phase, needed=needed):
             observed.training(epoch, **place)
 
     def after(
         self, trained: Trained, observed: Observations, phase: str, changed: bool = False, **place: object
     ) -> None:
         """Those after it. If nothing was changed, the first observation was made before."""
-        before, orders = self.settings.epochs_before, [(*name, "after") for name in self.names]
+        before, orders = self.settings.epochs_before, [(*name, "after") for name in self.work.streams]
         left = self.settings.epochs - before
-        for epoch in self._train(trained, left, orders, observed, phase, needed=False):
+        for epoch in self.work.epochs(*trained, observed, left, phase, orders, needed=False):
             if changed or epoch.number > 0:
                 observed.training(epoch, epoch=before + epoch.number, **place)
-
-    def _train(
-        self,
-        trained: Trained,
-        epochs: int,
-        orders: Sequence[tuple[object, ...]],
-        observed: Observations,
-        phase: str,
-        needed: bool,
-    ) -> Iterator[engine.Epoch]:
-        size, matmul = self.settings.batch_size, self.settings.matmul
-        kept = self.checkpoints.phase(phase, observed, needed)
-        return engine.train(*trained, self.data, epochs, size, orders, matmul, kept)
 
 
 class _Changing:
     """The methods on the trained networks, and what they do to their function at once."""
 
-    def __init__(
-        self, settings: Settings, trained: Ensemble, data: Dataset, names: Sequence[tuple[object, ...]]
-    ) -> None:
-        self.settings, self.data, self.names = settings, data, names
+    def __init__(self, work: Work[Settings, Member], trained: Ensemble) -> None:
+        self.settings, self.data, self.names = work.settings, work.images, work.streams
         self.trained = {precision: copy.deepcopy(trained).to(dtype) for precision, dtype in PRECISIONS.items()}
-        self.z = {precision: measures.logits(net, data) for precision, net in self.trained.items()}
+        self.z = {precision: measures.logits(net, self.data) for precision, net in self.trained.items()}
 
     def apply(self, name: str, change: int, net: Ensemble, descent: Optimizer | None = None) -> None:
         """Change the width of copies of the trained networks in place, with their optimiser."""

@@ -14,15 +14,15 @@ from torch import Tensor
 from pipeline.config import Configuration, Samples, Several, Width, Widths
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Course, Member, Observations, Plan, Size, stacked, streams
+from pipeline.experiments.plan import Course, Member, Plan, Size
+from pipeline.experiments.plan.work import Work
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.choice import Choice
 from pipeline.surgery.correction import CORRECTIONS
 from pipeline.surgery.diagonalise import diagonalise
-from pipeline.training import engine, measures, optimiser
-from pipeline.training.checkpoint import Checkpoints
+from pipeline.training import measures
 from pipeline.training.pruning_curve import pruning_curve
 
 QUESTION = "How far does the function move as neurons are removed, by the order in which they go and the correction?"
@@ -102,28 +102,14 @@ class Settings(Plan):
         return [*courses, replace(last, passes=last.passes + passes)]
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Member],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, then prune fresh copies of them in every way, without retraining."""
-    (images,) = (each.to(device) for each in data)
-    names = streams("pruning_order", images.name, members)
-    ensemble = stacked(settings, members, names, images.features, images.classes, device)
-    observed = Observations("pruning_order", images.name, members, ensemble.member_widths)
-    descent = optimiser.make(ensemble, settings)
-    phase = checkpoints.phase("training", observed)
-    for epoch in engine.train(
-        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
-    ):
-        observed.training(epoch)
-    pruning = _Pruning(settings, ensemble, images, names)
+    settings, observed = work.settings, work.observations()
+    ensemble, _ = work.trained(observed)
+    pruning = _Pruning(work, ensemble)
     place: dict[str, object] = {"epoch": settings.epochs, "precision": "float32"}
     observed.add({"phase": "baseline", **place}, pruning.baseline())
-    for way in checkpoints.phase("pruning", observed).each(WAYS):
+    for way in work.checkpoints.phase("pruning", observed).each(WAYS):
         changes = pruning.curve(way)  # each [counts, K]
         for number, count in enumerate(settings.counts):
             values = {measure: each[number] for measure, each in changes.items()}
@@ -134,10 +120,9 @@ def run(
 class _Pruning:
     """The trained networks, which stay as they are, and the curve of each way to prune them."""
 
-    def __init__(
-        self, settings: Settings, trained: Ensemble, data: Dataset, names: Sequence[tuple[object, ...]]
-    ) -> None:
-        self.settings, self.trained, self.data, self.names = settings, trained, data, names
+    def __init__(self, work: Work[Settings, Member], trained: Ensemble) -> None:
+        settings, data = work.settings, work.images
+        self.settings, self.trained, self.data, self.names = settings, trained, data, work.streams
         weight = trained.affine[0].weight
         test = Standardiser(data, weight.device, weight.dtype, rows=len(data.test))
         ((self.x, self.labels),) = test.in_order("test")  # all of it at once

@@ -14,9 +14,10 @@ from torch.optim import Optimizer
 
 from pipeline.config import Columns, Several, Width
 from pipeline.data.batches import Standardiser
-from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Course, Observations, Size, stacked, streams
+from pipeline.experiments.plan import Course, Size
 from pipeline.experiments.plan.descents import ByDescent, Descending
+from pipeline.experiments.plan.observations import Observations
+from pipeline.experiments.plan.work import Work
 from pipeline.model.base import MLP
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
@@ -24,7 +25,6 @@ from pipeline.seeds import generator
 from pipeline.surgery.diagonalise import diagonalise
 from pipeline.surgery.widths import grow
 from pipeline.training import engine, measures, optimiser
-from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.descent import Descent
 from pipeline.training.products import multiplying
 
@@ -68,27 +68,14 @@ class Settings(ByDescent):
         return [replace(before, passes=before.passes + size.test), control, *len(self.columns) * [steps, course]]
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Descending],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Descending]) -> pd.DataFrame:
     """Train the members, let copies of them grow with each kind of columns, and train these and a control on."""
-    (images,) = (each.to(device) for each in data)
-    chosen = members[0].descent
-    training = settings.trained_by(chosen)
-    names = streams("scaffolds", images.name, members)
-    ensemble = stacked(settings, members, names, images.features, images.classes, device)
-    observed = Observations("scaffolds", images.name, members, ensemble.member_widths)
-    descent = optimiser.make(ensemble, training, chosen.momentum)
-    phase = checkpoints.phase("before", observed)
-    for epoch in engine.train(
-        ensemble, descent, images, settings.epochs_before, settings.batch_size, names, settings.matmul, phase
-    ):
+    settings, chosen, observed = work.settings, work.members[0].descent, work.observations()
+    ensemble = work.initial()
+    descent = optimiser.make(ensemble, settings.trained_by(chosen), chosen.momentum)
+    for epoch in work.epochs(ensemble, descent, observed, settings.epochs_before, "before"):
         observed.training(epoch)
-    growing = _Growing(settings, images, names, measures.logits(ensemble, images), checkpoints)
+    growing = _Growing(work, measures.logits(ensemble, work.images))
     for kind in (CONTROL, *settings.columns):
         # Together, so that the copied optimiser holds the copied parameters.
         branch, branch_descent = copy.deepcopy((ensemble, descent))
@@ -96,7 +83,7 @@ def run(
         if kind == CONTROL:  # in the basis in which the others grow, on which what Adam does depends
             diagonalise(branch, settings.layer, "left", branch_descent)
         else:
-            columns = [generator(*name, "columns") for name in names]
+            columns = [generator(*name, "columns") for name in work.streams]
             grow(branch, settings.layer, settings.neurons, kind, branch_descent, columns)
             growing.first_steps(kind, branch, branch_descent, of_branch)
         growing.epochs(kind, branch, branch_descent, of_branch)
@@ -106,16 +93,9 @@ def run(
 class _Growing:
     """What is done with every kind of columns alike; `z` are the logits before growing."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        data: Dataset,
-        names: Sequence[tuple[object, ...]],
-        z: Tensor,
-        checkpoints: Checkpoints,
-    ) -> None:
-        self.settings, self.data, self.z, self.checkpoints = settings, data, z, checkpoints
-        self.orders = [(*name, "grown") for name in names]  # the same with every kind
+    def __init__(self, work: Work[Settings, Descending], z: Tensor) -> None:
+        self.work, self.settings, self.data, self.z = work, work.settings, work.images, z
+        self.orders = [(*name, "grown") for name in work.streams]  # the same with every kind
 
     def first_steps(self, kind: str, net: Ensemble, descent: Optimizer, observed: Observations) -> None:
         """The change of function by growing, and the new neurons in the first steps of the epochs, in a copy."""
@@ -123,7 +103,7 @@ class _Growing:
         after = measures.logits(net, self.data)
         observed.add({"phase": "grown", **place}, measures.function_change(self.z, after, self.data.test.labels))
         net, descent = copy.deepcopy((net, descent))
-        phase = self.checkpoints.phase(f"first steps of {kind}", observed, needed=False)
+        phase = self.work.checkpoints.phase(f"first steps of {kind}", observed, needed=False)
         phase.training(net, descent)
         step, weight = Descent(net, descent, matmul=self.settings.matmul), net.affine[0].weight
         size, steps = self.settings.batch_size, self.settings.first_steps(len(self.data.train))
@@ -139,10 +119,7 @@ class _Growing:
         """All epochs that are left, with the new neurons after each, and what the function owes to them."""
         settings, place = self.settings, self._place(kind)
         left = settings.epochs - settings.epochs_before
-        phase = self.checkpoints.phase(f"epochs of {kind}", observed, needed=False)
-        for epoch in engine.train(
-            net, descent, self.data, left, settings.batch_size, self.orders, settings.matmul, phase
-        ):
+        for epoch in self.work.epochs(net, descent, observed, left, f"epochs of {kind}", self.orders, needed=False):
             number = settings.epochs_before + epoch.number
             observed.training(epoch, epoch=number, task=kind)
             if kind == CONTROL:

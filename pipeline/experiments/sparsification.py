@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from pipeline.config import Several
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Observations, Size, stacked, streams
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.experiments.plan.architectures import Architecture, Architectures
+from pipeline.experiments.plan.work import Work
 from pipeline.model.ensemble import Ensemble
 from pipeline.model.network import IsotropicMLP
 from pipeline.model.sparse import SparseMLP, storage
 from pipeline.results.rows import frame
 from pipeline.surgery.sparsify import alternate_maps, diagonalise_alternate, parameter_count
-from pipeline.training import engine, measures, optimiser
-from pipeline.training.checkpoint import Checkpoints
+from pipeline.training import measures
 
 QUESTION = (
     "How many parameters does full diagonalisation of every second map remove, and does the function stay the same?"
@@ -48,24 +48,13 @@ class Settings(Architectures):
         return [*courses, replace(last, passes=last.passes + passes)]
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Architecture],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     """Train the members, then measure each before and after every second map was made diagonal."""
-    (images,) = (each.to(device) for each in data)
-    names = streams("sparsification", images.name, members)
-    ensemble = stacked(settings, members, names, images.features, images.classes, device)
-    observed = Observations("sparsification", images.name, members, ensemble.member_widths)
-    descent = optimiser.make(ensemble, settings)
-    phase = checkpoints.phase("training", observed)
-    for epoch in engine.train(
-        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
-    ):
-        observed.training(epoch)
+    settings, images, observed = work.settings, work.images, work.observations()
+    ensemble, _ = work.trained(observed, keep=True)
+    diagonal = copy.deepcopy(ensemble)
+    diagonalise_alternate(diagonal)
+    work.keep("sparsified", diagonal, observed, alternate_maps(diagonal.depth))
     for precision, dtype in PRECISIONS.items():
         trained = copy.deepcopy(ensemble).to(dtype)
         for place, values in _sparsified(settings, trained, images):

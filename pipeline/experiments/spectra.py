@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
 from typing import ClassVar
 
 import pandas as pd
@@ -11,12 +11,10 @@ from pydantic import Field
 from torch import Tensor
 
 from pipeline.config import Configuration, Several, Widths
-from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.experiments.plan import Member, Plan
+from pipeline.experiments.plan.work import Work
 from pipeline.model.base import MLP
 from pipeline.results.rows import frame
-from pipeline.training import engine, optimiser
-from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "How do the singular values and biases of each map evolve in isotropic and in standard tanh networks?"
 
@@ -43,26 +41,15 @@ class Settings(Plan):
         return member.configuration.activation
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Member],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, observing all singular values and biases at the start and after every epoch."""
-    (images,) = (each.to(device) for each in data)
-    names = streams("spectra", images.name, members)
-    ensemble = stacked(settings, members, names, images.features, images.classes, device)
-    observed = Observations("spectra", images.name, members, ensemble.member_widths)
-    descent = optimiser.make(ensemble, settings)
-    phase = checkpoints.phase("training", observed)
-    for epoch in engine.train(
-        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
-    ):
+    observed = work.observations()
+    ensemble, descent = work.begun()
+    for epoch in work.epochs(ensemble, descent, observed):
         observed.training(epoch)
         for where, values in spectra(ensemble):
             observed.add({"epoch": epoch.number, "precision": "float32", **where}, values)
+    work.keep("trained", ensemble, observed)
     return frame(observed.rows)
 
 

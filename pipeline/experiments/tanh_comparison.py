@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import ClassVar
 
 import pandas as pd
-import torch
 from pydantic import model_validator
 
 from pipeline.config import Configuration, Depth, Several, Width
-from pipeline.data.dataset import Dataset
 from pipeline.experiments import plan
-from pipeline.experiments.plan import Observations, Plan, stacked, streams
+from pipeline.experiments.plan import Plan
+from pipeline.experiments.plan.work import Work
 from pipeline.results.rows import frame
-from pipeline.training import engine, optimiser
-from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "Do networks with isotropic tanh reach the accuracy of standard tanh, at any width and depth?"
 
@@ -62,22 +59,8 @@ class Settings(Plan):
         return member.configuration.activation, len(member.hidden)
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Member],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train, and measure after every epoch. The two activations of a repeat start alike and see the same batches."""
-    (images,) = (each.to(device) for each in data)
-    names = streams("tanh_comparison", images.name, members)
-    ensemble = stacked(settings, members, names, images.features, images.classes, device)
-    observed = Observations("tanh_comparison", images.name, members, ensemble.member_widths)
-    descent = optimiser.make(ensemble, settings)
-    phase = checkpoints.phase("training", observed)
-    for epoch in engine.train(
-        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
-    ):
-        observed.training(epoch)
+    observed = work.observations()
+    work.trained(observed, keep=True)
     return frame(observed.rows)

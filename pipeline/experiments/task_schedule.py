@@ -12,10 +12,11 @@ from torch.optim import Optimizer
 
 from pipeline import config
 from pipeline.config import MOST_EPOCHS, Columns, Configuration, Depth, Name, Samples, Several, Width
-from pipeline.data.dataset import Dataset
 from pipeline.data.tasks import Tasks, cut
 from pipeline.experiments import plan
-from pipeline.experiments.plan import Course, Observations, Plan, Size, stacked, streams
+from pipeline.experiments.plan import Course, Plan, Size
+from pipeline.experiments.plan.observations import Observations
+from pipeline.experiments.plan.work import Work, together
 from pipeline.model.base import MLP
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.rows import frame
@@ -23,7 +24,6 @@ from pipeline.seeds import generator
 from pipeline.surgery.policy import adapt
 from pipeline.surgery.restack import restack, unstack
 from pipeline.training import optimiser
-from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.divergence import stop_diverged
 from pipeline.training.tasks import measured, one_epoch
 
@@ -124,42 +124,29 @@ class Settings(Plan):
         return [phase.active for phase in self.schedule for _ in range(phase.epochs)][epoch - 1]
 
 
-def together(tasks: Sequence[str]) -> str:
-    """What several tasks together are called as data."""
-    return " + ".join(tasks)
-
-
-def run(
-    settings: Settings,
-    members: Sequence[Member],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members through the schedule, adapting those that are adaptive after every epoch."""
-    name, width = together([each.name for each in data]), f"{settings.narrowest}..{settings.widest}"
-    cropped = cut(data, settings.train_samples, settings.test_samples, ("task_schedule",))
-    tasks = Tasks(cropped, device, torch.get_default_dtype(), len(members) * settings.batch_size)
-    names = streams("task_schedule", name, members)
-    classes = tasks.labels[-1].stop
-    ensemble = stacked(settings, members, names, tasks.features, classes, device)
-    descent = optimiser.make(ensemble, settings)
+    settings, members, streams, size = work.settings, work.members, work.streams, work.settings.batch_size
+    cropped = cut(work.data, settings.train_samples, settings.test_samples, ("task_schedule",))
+    tasks = Tasks(cropped, work.device, torch.get_default_dtype(), len(members) * size)
+    ensemble, descent = work.begun()
     # Widths differ between repeats: the network is named by where they are drawn from.
-    networks = [[tasks.features, *[width] * settings.layers, classes]] * len(members)
-    observed = Observations("task_schedule", name, members, networks)
-    phase = checkpoints.phase("training", observed)
+    drawn = f"{settings.narrowest}..{settings.widest}"
+    networks = [[tasks.features, *[drawn] * settings.layers, tasks.labels[-1].stop]] * len(members)
+    observed = work.observations(networks)
+    phase = work.checkpoints.phase("training", observed)
     phase.training(ensemble, descent)
     for epoch in phase.each(range(settings.epochs + 1)):
         if epoch == 0:
             _observe(observed, 0, ensemble, tasks, settings.threshold)
             continue
         active = settings.active(epoch)
-        loss = one_epoch(ensemble, descent, tasks, active, epoch, settings.batch_size, names, settings.matmul, phase)
+        loss = one_epoch(ensemble, descent, tasks, active, epoch, size, streams, settings.matmul, phase)
         place: dict[str, object] = {"epoch": epoch, "precision": "float32"}
         observed.stop(stop_diverged(ensemble, descent, [loss]), place)
         adapting = [member.adaptive and going for member, going in zip(members, observed.going, strict=True)]
         if any(adapting):
-            ensemble, descent = _adapted(settings, adapting, ensemble, descent, names, epoch)
+            ensemble, descent = _adapted(settings, adapting, ensemble, descent, streams, epoch)
             phase.training(ensemble, descent)
         observed.add({"phase": "training", **place}, {"train_loss": loss})
         _observe(observed, epoch, ensemble, tasks, settings.threshold)

@@ -17,13 +17,12 @@ from torch import Tensor
 
 from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, EpochCount, Several, Width, Widths
 from pipeline.data.batches import Standardiser
-from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Course, Member, Observations, Plan, Size, stacked, streams
+from pipeline.experiments.plan import Course, Member, Plan, Size
+from pipeline.experiments.plan.work import Work
 from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.widths import grow, prune
-from pipeline.training import engine, measures, optimiser
-from pipeline.training.checkpoint import Checkpoints
+from pipeline.training import engine, measures
 from pipeline.training.divergence import stop_diverged
 from pipeline.training.epochs import Epochs
 
@@ -95,16 +94,10 @@ class Settings(Plan):
         return [Course(widths, epochs, steps, self.batch_size, size.features, passes) for passes in tests]
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Member],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train all cases from the same initialisation on the same batches, and time the parts of each epoch."""
-    (images,) = (each.to(device) for each in data)
-    networks = [_Network(settings, case, images, device) for case in settings.cases()]
+    settings = work.settings
+    networks = [_Network(Work(settings, [case], work.data, work.device)) for case in settings.cases()]
     for number in range(1, settings.warm_up + settings.epochs + 1):
         for network in networks:
             network.epoch(number)
@@ -114,14 +107,14 @@ def run(
 class _Network:
     """One network with what it needs to do its case."""
 
-    def __init__(self, settings: Settings, case: Case, images: Dataset, device: torch.device) -> None:
-        self.settings, self.case, self.images, self.device = settings, case, images, device
-        self.names = streams("timing", images.name, [case])
-        self.net = stacked(settings, [case], self.names, images.features, images.classes, device)
-        self.descent = optimiser.make(self.net, settings)
-        batches = Standardiser(images, device, torch.float32, rows=settings.batch_size)
-        self.one_epoch = Epochs(self.net, self.descent, batches, settings.batch_size, settings.matmul)
-        self.observed = Observations("timing", images.name, [case], self.net.member_widths)
+    def __init__(self, work: Work[Settings, Case]) -> None:
+        (self.case,) = work.members
+        self.settings, self.images, self.device, self.names = work.settings, work.images, work.device, work.streams
+        self.net, self.descent = work.begun()
+        size = self.settings.batch_size
+        batches = Standardiser(self.images, self.device, torch.float32, rows=size)
+        self.one_epoch = Epochs(self.net, self.descent, batches, size, self.settings.matmul)
+        self.observed = work.observations()
 
     def epoch(self, number: int) -> None:
         """Train, test and adapt as the case wants it; seconds are kept once the warm-up is over.

@@ -11,13 +11,12 @@ import torch
 from pydantic import model_validator
 
 from pipeline.config import Columns, Configuration, EpochCount, Samples, Several, Width
-from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Course, Member, Observations, Plan, Size, stacked, streams
+from pipeline.experiments.plan import Course, Member, Plan, Size
+from pipeline.experiments.plan.work import Work
 from pipeline.results.rows import frame
 from pipeline.seeds import generator
 from pipeline.surgery.widths import resize
-from pipeline.training import engine, measures, optimiser
-from pipeline.training.checkpoint import Checkpoints
+from pipeline.training import measures
 
 QUESTION = "How accurate does a trained network become as its hidden width moves to another, one neuron an epoch?"
 CONTROL = Configuration(activation="tanh", intrinsic_length="none", compensation="none")
@@ -87,42 +86,27 @@ class Settings(Plan):
         return member.start, member.configuration.label
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Start],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Start]) -> pd.DataFrame:
     """Train the members at their width, then take copies of them to each end; a control stays at its width."""
-    (images,) = (each.to(device) for each in data)
-    names = streams("width_transitions", images.name, members)
-    ensemble = stacked(settings, members, names, images.features, images.classes, device)
-    observed = Observations("width_transitions", images.name, members, ensemble.member_widths)
-    descent = optimiser.make(ensemble, settings)
-    phase = checkpoints.phase("before", observed)
-    for epoch in engine.train(
-        ensemble, descent, images, settings.epochs_before, settings.batch_size, names, settings.matmul, phase
-    ):
+    settings, observed = work.settings, work.observations()
+    ensemble, descent = work.begun()
+    for epoch in work.epochs(ensemble, descent, observed, settings.epochs_before, "before"):
         observed.training(epoch)
     dtype = ensemble.affine[0].weight.dtype
-    inputs = measures.Sample(images, settings.expectation_samples, dtype) if ensemble.expects.any() else None
-    start, left = members[0].start, settings.epochs - settings.epochs_before
-    orders = [(*name, "transition") for name in names]
+    inputs = measures.Sample(work.images, settings.expectation_samples, dtype) if ensemble.expects.any() else None
+    start, left = work.members[0].start, settings.epochs - settings.epochs_before
+    orders = [(*name, "transition") for name in work.streams]
     for end in settings.hidden_widths if ensemble.isotropic else [start]:
         # Together, so that the copied optimiser holds the copied parameters.
         branch, branch_descent = copy.deepcopy((ensemble, descent))
         of_branch = observed.branch()
-        phase = checkpoints.phase(f"to {end}", of_branch, needed=False)
-        for epoch in engine.train(
-            branch, branch_descent, images, left, settings.batch_size, orders, settings.matmul, phase
-        ):
+        for epoch in work.epochs(branch, branch_descent, of_branch, left, f"to {end}", orders, needed=False):
             number = settings.epochs_before + epoch.number
             of_branch.training(epoch, epoch=number, end=end)
-            width = torch.full((len(members),), branch.widths[1])
+            width = torch.full((len(work.members),), branch.widths[1])
             place = {"phase": "training", "epoch": number, "end": end, "precision": "float32", "layer": 1}
             of_branch.add(place, {"width": width})
-            columns = [generator(*name, "columns", number + 1) for name in names]
+            columns = [generator(*name, "columns", number + 1) for name in work.streams]
             target = settings.scheduled(start, end, number + 1)
             resize(branch, 1, target, settings.columns, branch_descent, columns, inputs)
     return frame(observed.rows)

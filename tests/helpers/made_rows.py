@@ -17,10 +17,10 @@ import torch
 from pipeline.config import validate
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import EXPERIMENTS, experiment
+from pipeline.experiments.plan.work import Work
 from pipeline.results.divergence import NETWORK
 from pipeline.results.provenance import DataSet
 from pipeline.results.rows import frame
-from pipeline.training.checkpoint import Checkpoints
 from pipeline.yaml_file import read_yaml
 
 Row = dict[str, object]
@@ -67,7 +67,7 @@ def _run(name: str, settings: str) -> pd.DataFrame:
         groups.setdefault(own.together(member), []).append(member)
     for names in own.datasets():
         data = [_noise(each) for each in names]
-        tables += [module.run(own, group, data, torch.device("cpu"), Checkpoints()) for group in groups.values()]
+        tables += [module.run(Work(own, group, data, torch.device("cpu"))) for group in groups.values()]
     return pd.concat(tables, ignore_index=True)
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
-import torch
 
 from pipeline.config import Configuration, Several, Widths
-from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Member, Observations, Plan, stacked, streams
+from pipeline.experiments.plan import Member, Plan
+from pipeline.experiments.plan.work import Work
 from pipeline.results.rows import frame
-from pipeline.training import engine, measures, optimiser
-from pipeline.training.checkpoint import Checkpoints
+from pipeline.training import measures
 
 QUESTION = "How long do the logits become in training?"
 
@@ -36,24 +32,12 @@ class Settings(Plan):
         return member.configuration.activation
 
 
-def run(
-    settings: Settings,
-    members: Sequence[Member],
-    data: Sequence[Dataset],
-    device: torch.device,
-    checkpoints: Checkpoints,
-) -> pd.DataFrame:
+def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, and measure their logits after every epoch."""
-    (images,) = (each.to(device) for each in data)
-    names = streams("lengths", images.name, members)
-    ensemble = stacked(settings, members, names, images.features, images.classes, device)
-    observed = Observations("lengths", images.name, members, ensemble.member_widths)
-    descent = optimiser.make(ensemble, settings)
-    phase = checkpoints.phase("training", observed)
-    for epoch in engine.train(
-        ensemble, descent, images, settings.epochs, settings.batch_size, names, settings.matmul, phase
-    ):
+    observed = work.observations()
+    ensemble, descent = work.begun()
+    for epoch in work.epochs(ensemble, descent, observed):
         observed.training(epoch)
-        length = measures.logits(ensemble, images).norm(dim=-1).mean(-1)
+        length = measures.logits(ensemble, work.images).norm(dim=-1).mean(-1)
         observed.add({"phase": "lengths", "epoch": epoch.number, "precision": "float32"}, {"length": length})
     return frame(observed.rows)

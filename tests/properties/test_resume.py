@@ -12,6 +12,7 @@ import torch
 from pipeline.config import validate
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import EXPERIMENTS, experiment
+from pipeline.experiments.plan.work import Work
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.yaml_file import read_yaml
 
@@ -52,7 +53,7 @@ class Job:
                 raise Killed
 
         checkpoints = Checkpoints(write, self.last, every)
-        rows = self.module.run(self.settings, self.members, self.data, CPU, checkpoints)
+        rows = self.module.run(Work(self.settings, self.members, self.data, CPU, checkpoints))
         return rows[~rows["measure"].isin(MEASURED)].reset_index(drop=True)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.config import validate
 from pipeline.experiments import EXPERIMENTS, experiment
-from pipeline.experiments.plan import network, streams
+from pipeline.experiments.plan.work import network, streams
 from pipeline.seeds import generator, seed
 from pipeline.yaml_file import read_yaml
 

@@ -1,22 +1,14 @@
-"""What every experiment says of itself: its settings, the networks to train, and how its rows are gathered."""
+"""What every experiment says of itself: its settings, and the networks that follow from them."""
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
-from torch import Tensor
-
 from pipeline import config
 from pipeline.config import Configuration, Name, Several
-from pipeline.model.ensemble import Ensemble
-from pipeline.model.network import IsotropicMLP
-from pipeline.seeds import seed
-from pipeline.training.engine import Epoch
 
 
 class Member(config.Settings):
@@ -117,104 +109,3 @@ class Plan(config.Training):
             Course(each, count, steps, self.batch_size, size.features, tested * size.test)
             for (each, count), tested in zip(epochs.items(), tests, strict=True)
         ]
-
-
-def streams(experiment: str, data: str, members: Sequence[Member]) -> list[tuple[object, ...]]:
-    """The name of each member's random streams: experiment, data set, repeat."""
-    return [(experiment, data, member.repeat) for member in members]
-
-
-def stacked(
-    settings: Plan,
-    members: Sequence[Member],
-    names: Sequence[tuple[object, ...]],
-    features: int,
-    classes: int,
-    device: torch.device,
-) -> Ensemble:
-    """The members' networks at their initialisation, each drawn from the seed of its stream."""
-    networks = [
-        network(settings, member, settings.widths(member, features, classes), seed(*name))
-        for member, name in zip(members, names, strict=True)
-    ]
-    ensemble = Ensemble(networks)
-    return ensemble.to(device)
-
-
-def network(settings: Plan, member: Member, widths: Sequence[int], start: int) -> IsotropicMLP:
-    """A member's network of these widths, drawn from the seed `start`."""
-    return IsotropicMLP(
-        widths,
-        activation=member.configuration.activation,
-        intrinsic_length=member.configuration.intrinsic_length,
-        compensation=member.configuration.compensation,
-        psi_decay=settings.psi_decay,
-        seed=start,
-    )
-
-
-class Observations:
-    """Rows as they are observed: one measure of all members at a time, of those that have not diverged."""
-
-    def __init__(
-        self, experiment: str, data: str, members: Sequence[Member], networks: Sequence[Sequence[object]]
-    ) -> None:
-        """For members with these widths, or descriptions of widths, at their start."""
-        self.rows: list[dict[str, object]] = []
-        self.going = [True] * len(members)  # whether each member is still trained
-        self._who = [
-            {
-                "experiment": experiment,
-                "data": data,
-                "network": "-".join(str(width) for width in widths),
-                "configuration": member.label,
-                "repeat": member.repeat,
-                "seed": seed(experiment, data, member.repeat),
-            }
-            for member, widths in zip(members, networks, strict=True)
-        ]
-
-    def branch(self, **who: object) -> Observations:
-        """Observations of copies of the same members, into the same rows: a copy that diverges stops alone.
-
-        Args:
-            who: columns in which the copies differ from the members, such as another configuration.
-        """
-        other = copy.copy(self)
-        other.going = list(self.going)
-        other._who = [each | who for each in self._who]
-        return other
-
-    def add(self, place: dict[str, object], values: dict[str, Tensor]) -> None:
-        """One row per member and measure: `place` says when and where, each tensor is [K]."""
-        for measure, tensor in values.items():
-            for who, going, value in zip(self._who, self.going, tensor.tolist(), strict=True):
-                if going:
-                    self.rows.append(who | place | {"measure": measure, "value": value})
-
-    def history(self, measure: str) -> Tensor:
-        """What was observed of a measure of one number an observation, [K, T]; NaN from where a member diverged."""
-        values = [
-            [row["value"] for row in self.rows if row["measure"] == measure and who.items() <= row.items()]
-            for who in self._who
-        ]
-        longest = max(map(len, values), default=0)
-        return torch.tensor([own + [float("nan")] * (longest - len(own)) for own in values], dtype=torch.float64)
-
-    def training(self, epoch: Epoch, /, **more: object) -> None:
-        """The losses and the accuracy of an epoch, and the end of those that diverged in it.
-
-        Args:
-            epoch: as the engine yields it.
-            more: of the place; `epoch` if it is not the engine's own count.
-        """
-        place = {"epoch": epoch.number, "precision": "float32", **more}
-        self.stop(epoch.diverged, place)
-        self.add({"phase": "training", **place}, epoch.measures())
-
-    def stop(self, diverged: Tensor, place: dict[str, object]) -> None:
-        """A last row for the members that diverged, boolean [K]: nothing is observed of them from here on."""
-        for k, stopped in enumerate(diverged.tolist()):
-            if stopped and self.going[k]:
-                self.rows.append(self._who[k] | place | {"phase": "diverged", "measure": "diverged", "value": 1.0})
-                self.going[k] = False

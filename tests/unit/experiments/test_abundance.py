@@ -12,11 +12,10 @@ from pydantic import ValidationError
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments.abundance import Pair, Settings, run
-from pipeline.experiments.plan import stacked, streams
+from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.results.statistics import select
 from pipeline.surgery.widths import grow, prune
 from pipeline.training import engine, optimiser
-from pipeline.training.checkpoint import Checkpoints
 
 CPU = torch.device("cpu")
 PSI = Configuration(intrinsic_length="trainable", compensation="trainable+decay")
@@ -80,7 +79,7 @@ def test_members_are_all_pairs_and_a_pair_stays_together() -> None:
 @pytest.mark.parametrize(("start", "end"), [(3, 6), (6, 3)])
 def test_rows_say_every_width_and_the_end(data: Dataset, start: int, end: int) -> None:
     plan = settings()
-    rows = run(plan, pair(plan, start, end), [data], CPU, Checkpoints())
+    rows = run(Work(plan, pair(plan, start, end), [data], CPU))
     step = 1 if end > start else -1
     expected = [start, start, start + step, start + 2 * step, end, end, end]  # epochs 0 to 6
     for layer in (1, 2):
@@ -94,8 +93,8 @@ def test_rows_say_every_width_and_the_end(data: Dataset, start: int, end: int) -
 def test_members_change_as_if_alone(data: Dataset) -> None:
     plan = settings()
     members = pair(plan, 6, 3)
-    together = run(plan, members, [data], CPU, Checkpoints())
-    alone = run(plan, members[1:], [data], CPU, Checkpoints())
+    together = run(Work(plan, members, [data], CPU))
+    alone = run(Work(plan, members[1:], [data], CPU))
     own = values(alone, "test_loss")
     assert values(together, "test_loss", repeat=1) == pytest.approx(own, rel=1e-4)
     assert values(together, "test_loss", repeat=0) != pytest.approx(own, rel=1e-2)
@@ -117,8 +116,8 @@ def trained_by_hand(plan: Settings, data: Dataset, change: Any) -> list[float]:
 def test_a_static_pair_is_plain_training(data: Dataset) -> None:
     plan = settings(repeats=1)
     plain = trained_by_hand(plan, data, lambda *_: None)
-    assert values(run(plan, pair(plan, 3, 3), [data], CPU, Checkpoints()), "test_loss") == plain
-    assert values(run(plan, pair(plan, 3, 6), [data], CPU, Checkpoints()), "test_loss")[-1] != pytest.approx(
+    assert values(run(Work(plan, pair(plan, 3, 3), [data], CPU)), "test_loss") == plain
+    assert values(run(Work(plan, pair(plan, 3, 6), [data], CPU)), "test_loss")[-1] != pytest.approx(
         plain[-1], rel=1e-4
     )
 

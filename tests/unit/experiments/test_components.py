@@ -25,13 +25,13 @@ from pipeline.experiments.components import (
     run,
     whitened,
 )
+from pipeline.experiments.plan.work import Work
 from pipeline.model.ica import hold_in_eigenbasis, independent_components, measure_whitening, represent_components
 from pipeline.model.network import IsotropicMLP
 from pipeline.model.normalised import NormalisedMLP
 from pipeline.model.whitening import BatchNorm
 from pipeline.results.statistics import select
 from pipeline.training.activations import normalised
-from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.measures import Sample
 
 CPU = torch.device("cpu")
@@ -76,7 +76,7 @@ def data() -> Dataset:
 
 
 def observed(settings: Settings, members: Sequence[Trained], data: Dataset) -> pd.DataFrame:
-    return run(settings, members, [data], CPU, Checkpoints())
+    return run(Work(settings, members, [data], CPU))
 
 
 @pytest.fixture(scope="module")

@@ -21,13 +21,13 @@ from pipeline.data.sources import fetch
 from pipeline.experiments import convolutions
 from pipeline.experiments.convolutions import NO_LENGTH, NO_PSI, VECTOR, WAYS, WHOLE, Settings, one_vector, run
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
+from pipeline.experiments.plan.work import Work
 from pipeline.model.convolutional import IsotropicConvNet
 from pipeline.results.statistics import select
 from pipeline.seeds import seed
 from pipeline.surgery.widths import prune
 from pipeline.training import optimiser
 from pipeline.training.autograd import train
-from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.engine import Epoch
 
 CPU = torch.device("cpu")
@@ -68,7 +68,7 @@ def noise(shape: tuple[int, ...], classes: int = 3) -> Dataset:
 
 
 def ran(plan: Settings, data: Dataset, repeat: int = 0) -> pd.DataFrame:
-    return run(plan, [plan.members()[repeat]], [data], CPU, Checkpoints())
+    return run(Work(plan, [plan.members()[repeat]], [data], CPU))
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.sources import fetch
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
+from pipeline.experiments.plan.work import Work
 from pipeline.model.base import MLP
 from pipeline.model.convolutional import IsotropicConvNet
 from pipeline.model.ensemble import Ensemble
@@ -21,7 +22,6 @@ from pipeline.model.normalised import NormalisedMLP
 from pipeline.profile import Profile, load_profile
 from pipeline.surgery import over_data
 from pipeline.training import autograd
-from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.descent import Descent
 
 ROOT = Path(__file__).parents[3]
@@ -217,7 +217,7 @@ def _taken(
         patch.setattr(MLP, "trace", followed)
         patch.setattr(autograd, "step", counted_alone)
         patch.setattr(NormalisedMLP, "after", followed_alone)
-        experiment(name).run(settings, [member], data, torch.device("cpu"), Checkpoints())
+        experiment(name).run(Work(settings, [member], data, torch.device("cpu")))
     return taken, sum(passed)
 
 

@@ -16,13 +16,12 @@ from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import equivariance
 from pipeline.experiments.equivariance import Settings, bases, run, turn
-from pipeline.experiments.plan import stacked, streams
 from pipeline.experiments.plan.descents import Descending
+from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.model.base import MLP
 from pipeline.results.claims.equivariance import COMMUTES, DEPENDS
 from pipeline.results.statistics import select
 from pipeline.training import engine, optimiser
-from pipeline.training.checkpoint import Checkpoints
 
 CPU = torch.device("cpu")
 DESCENTS: list[dict[str, Any]] = [
@@ -77,7 +76,7 @@ def turned(rows: pd.DataFrame, precision: str = "float64") -> pd.Series:
 @pytest.fixture(scope="module")
 def rows(data: Dataset) -> dict[str, pd.DataFrame]:
     plan = settings()
-    return {each["name"]: run(plan, group(plan, each["name"]), [data], CPU, Checkpoints()) for each in DESCENTS}
+    return {each["name"]: run(Work(plan, group(plan, each["name"]), [data], CPU)) for each in DESCENTS}
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -110,7 +109,7 @@ def test_momentum_must_turn_with_the_network(
 
     monkeypatch.setattr(equivariance, "turn", forgetful)
     plan = settings()
-    epsilon = turned(run(plan, group(plan, name), [data], CPU, Checkpoints()))
+    epsilon = turned(run(Work(plan, group(plan, name), [data], CPU)))
     assert epsilon[2] <= 1e-4 * COMMUTES
     assert (epsilon[[3, 4, 5]] <= 1e-4 * COMMUTES).all() if kept else (epsilon[[3, 4, 5]] >= 10 * DEPENDS).all()
 
@@ -163,7 +162,7 @@ def test_bases_are_orthogonal_and_each_repeat_and_layer_has_its_own() -> None:
 def test_a_network_that_diverges_is_said_to_once(data: Dataset) -> None:
     wild = [{"name": "wild", "optimiser": "sgd", "learning_rate": 1e300}]
     plan = settings(descents=wild)
-    own = run(plan, plan.members(), [data], CPU, Checkpoints())
+    own = run(Work(plan, plan.members(), [data], CPU))
     said = own[own["phase"] == "diverged"]
     assert said["repeat"].tolist() == [0, 1] and set(said["epoch"]) == {1} and set(own["precision"]) == {"float32"}
 

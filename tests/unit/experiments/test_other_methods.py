@@ -15,14 +15,13 @@ from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import other_methods
 from pipeline.experiments.other_methods import Settings, run
-from pipeline.experiments.plan import network
+from pipeline.experiments.plan.work import Work, network
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.methods import FROM_SCRATCH, GROWING, KINDS, PRUNING, UNCHANGED
 from pipeline.results.statistics import select
 from pipeline.seeds import generator
 from pipeline.surgery.methods import METHODS, Means, methods
 from pipeline.training import engine
-from pipeline.training.checkpoint import Checkpoints
 
 CPU = torch.device("cpu")
 EXACT = ["isotropic growing", "Net2Wider", "random neurons"]
@@ -71,7 +70,7 @@ def of(plan: Settings, kind: str) -> list[other_methods.Member]:
 @pytest.fixture(scope="module")
 def rows(data: Dataset) -> pd.DataFrame:
     plan = settings()
-    return pd.concat([run(plan, of(plan, kind), [data], CPU, Checkpoints()) for kind in KINDS])
+    return pd.concat([run(Work(plan, of(plan, kind), [data], CPU)) for kind in KINDS])
 
 
 def test_rows_have_the_names_that_the_report_looks_for(rows: pd.DataFrame) -> None:
@@ -190,11 +189,11 @@ def test_all_train_on_in_the_same_batches_with_the_moments_they_had(
         seen.append((list(orders), epochs, ensemble.widths, steps.pop() if steps else 0.0))
         return train(ensemble, optimiser, some, epochs, size, orders, *rest)
 
-    monkeypatch.setattr(other_methods.engine, "train", watched)
+    monkeypatch.setattr(engine, "train", watched)
     plan = settings(changes=[3, -2])
     by_kind = {}
     for kind in KINDS:
-        run(plan, of(plan, kind), [data], CPU, Checkpoints())
+        run(Work(plan, of(plan, kind), [data], CPU))
         by_kind[kind], seen = seen, []
     steps = 2 * 6  # epochs before, of 41 samples in batches of 8
     for kind, trainings in by_kind.items():
@@ -218,7 +217,7 @@ def test_both_kinds_of_a_repeat_start_from_the_same_weights() -> None:
 
 def test_a_repeat_alone_has_the_rows_that_it_has_beside_others(data: Dataset, rows: pd.DataFrame) -> None:
     plan = settings()
-    alone = run(plan, [of(plan, "tanh")[1]], [data], CPU, Checkpoints())
+    alone = run(Work(plan, [of(plan, "tanh")[1]], [data], CPU))
     tanh = rows["configuration"].isin(set(alone["configuration"])) & (rows["repeat"] == 1)
     both = rows[tanh].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone.drop(columns="value"), both.drop(columns="value"))

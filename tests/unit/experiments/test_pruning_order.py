@@ -14,7 +14,7 @@ from torch import Tensor
 from pipeline.config import Configuration
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset, Split, build
-from pipeline.experiments.plan import stacked, streams
+from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.experiments.pruning_order import WAYS, Settings, Way, loss_gradient, orders, run
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.statistics import select
@@ -22,7 +22,6 @@ from pipeline.seeds import generator
 from pipeline.surgery.diagonalise import diagonalise
 from pipeline.surgery.widths import prune
 from pipeline.training import engine, measures, optimiser
-from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.gradient import backward
 
 CPU = torch.device("cpu")
@@ -68,7 +67,7 @@ def data() -> Dataset:
 @pytest.fixture(scope="module")
 def rows(data: Dataset) -> pd.DataFrame:
     plan = settings()
-    return run(plan, plan.members(), [data], CPU, Checkpoints())
+    return run(Work(plan, plan.members(), [data], CPU))
 
 
 @pytest.fixture(scope="module")

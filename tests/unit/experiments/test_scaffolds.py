@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments.plan.descents import Descending
+from pipeline.experiments.plan.work import Work
 from pipeline.experiments.scaffolds import CONTROL, Settings, new_neurons, run, without
 from pipeline.model.ensemble import Ensemble
 from pipeline.model.network import IsotropicMLP
 from pipeline.results.statistics import select
 from pipeline.surgery.widths import grow
-from pipeline.training.checkpoint import Checkpoints
 
 CPU = torch.device("cpu")
 KINDS = ["normal", "semi-orthogonal", "combination", "zero"]
@@ -66,7 +66,7 @@ def group(plan: Settings, name: str) -> list[Descending]:
 @pytest.fixture(scope="module")
 def rows(data: Dataset) -> dict[str, pd.DataFrame]:
     plan = settings()
-    return {name: run(plan, group(plan, name), [data], CPU, Checkpoints()) for name in (ADAM, PLAIN)}
+    return {name: run(Work(plan, group(plan, name), [data], CPU)) for name in (ADAM, PLAIN)}
 
 
 def values(rows: pd.DataFrame, phase: str, kind: str, measure: str, **more: object) -> pd.Series:
@@ -129,7 +129,7 @@ def test_the_first_steps_are_those_of_the_first_epoch(rows: dict[str, pd.DataFra
 
 def test_a_kind_does_not_depend_on_which_others_there_are(rows: dict[str, pd.DataFrame], data: Dataset) -> None:
     plan = settings(columns=["combination"])
-    alone = run(plan, group(plan, ADAM), [data], CPU, Checkpoints())
+    alone = run(Work(plan, group(plan, ADAM), [data], CPU))
     own = rows[ADAM][(rows[ADAM]["task"] == "combination").fillna(False)].reset_index(drop=True)
     again = alone[(alone["task"] == "combination").fillna(False)].reset_index(drop=True)
     assert len(own) == 90

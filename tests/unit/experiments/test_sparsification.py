@@ -11,12 +11,12 @@ import torch
 
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
+from pipeline.experiments.plan.work import Work
 from pipeline.experiments.sparsification import Settings, interleaved, run
 from pipeline.results.claims.base import Basis, Interval, Verdict
 from pipeline.results.claims.sparsification import judge
 from pipeline.results.statistics import select
 from pipeline.surgery.sparsify import parameter_count
-from pipeline.training.checkpoint import Checkpoints
 
 BASIS = Basis("random", "6-8-8-8-8-3", networks=6, repeats=3, epochs=1, same_as_paper=False)
 SETTINGS = Settings(
@@ -49,7 +49,7 @@ def rows() -> pd.DataFrame:
     for member in SETTINGS.members():
         groups.setdefault(SETTINGS.together(member), []).append(member)
     assert [len(group) for group in groups.values()] == [3, 3]
-    return pd.concat([run(SETTINGS, group, [data], torch.device("cpu"), Checkpoints()) for group in groups.values()])
+    return pd.concat([run(Work(SETTINGS, group, [data], torch.device("cpu"))) for group in groups.values()])
 
 
 def test_what_is_left_is_what_the_widths_say(rows: pd.DataFrame) -> None:

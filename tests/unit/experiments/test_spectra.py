@@ -8,10 +8,10 @@ from isotropic_testing import network
 
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
+from pipeline.experiments.plan.work import Work
 from pipeline.experiments.spectra import Settings, run, spectra
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.statistics import select
-from pipeline.training.checkpoint import Checkpoints
 
 ISOTROPIC = Configuration(intrinsic_length="trainable", compensation="trainable+decay")
 STANDARD = Configuration(activation="tanh", intrinsic_length="none", compensation="none")
@@ -42,7 +42,7 @@ def data() -> Dataset:
 
 def test_every_value_of_every_map_at_every_epoch(data: Dataset) -> None:
     isotropic = [member for member in SETTINGS.members() if member.configuration == ISOTROPIC]
-    rows = run(SETTINGS, isotropic, [data], torch.device("cpu"), Checkpoints())
+    rows = run(Work(SETTINGS, isotropic, [data], torch.device("cpu")))
     for measure in ("sigma", "bias"):
         some = select(rows, phase="spectrum", measure=measure)
         assert some.groupby(["repeat", "epoch", "layer"]).size().unstack().to_numpy().tolist() == [[5, 4, 3]] * 4

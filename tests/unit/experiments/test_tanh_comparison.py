@@ -11,10 +11,9 @@ from pydantic import ValidationError
 
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
-from pipeline.experiments.plan import stacked, streams
+from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.experiments.tanh_comparison import Settings, run
 from pipeline.training import engine
-from pipeline.training.checkpoint import Checkpoints
 
 ISOTROPIC = Configuration(intrinsic_length="none", compensation="none")
 STANDARD = Configuration(activation="tanh", intrinsic_length="none", compensation="none")
@@ -66,7 +65,7 @@ def test_members_are_every_architecture_activation_and_repeat() -> None:
 
 def test_rows_hold_every_network_at_every_epoch(data: Dataset) -> None:
     plan = settings()
-    rows = pd.concat([run(plan, members, [data], CPU, Checkpoints()) for members in ensembles(plan)])
+    rows = pd.concat([run(Work(plan, members, [data], CPU)) for members in ensembles(plan)])
     accuracy = rows[rows["measure"] == "test_accuracy"]
     keys = ["network", "configuration", "repeat", "epoch"]
     assert len(accuracy) == 16 * 3 and not accuracy[keys].duplicated().any()
@@ -85,13 +84,13 @@ def test_both_activations_share_initialisation_and_order_and_then_differ(data: D
     (isotropic, order_a), (standard, order_b) = starts
     assert torch.equal(order_a, order_b)
     assert all(torch.equal(t, isotropic[name]) for name, t in standard.items())
-    a, b = (run(plan, members, [data], CPU, Checkpoints()) for members in (first, second))
+    a, b = (run(Work(plan, members, [data], CPU)) for members in (first, second))
     assert (a["seed"] == b["seed"]).all()
     assert (a["value"] != b["value"]).any()  # control: the activation does matter
 
 
 def test_repeats_start_from_different_networks(data: Dataset) -> None:
-    rows = run(settings(), ensembles(settings())[0], [data], CPU, Checkpoints())
+    rows = run(Work(settings(), ensembles(settings())[0], [data], CPU))
     start = rows[(rows["epoch"] == 0) & (rows["measure"] == "test_loss")]["value"]
     assert start.nunique() == len(start) == 4  # two repeats of two widths
 
@@ -99,7 +98,7 @@ def test_repeats_start_from_different_networks(data: Dataset) -> None:
 def test_a_member_alone_has_the_same_rows(data: Dataset) -> None:
     plan = settings()
     together = ensembles(plan)[0]
-    both, alone = run(plan, together, [data], CPU, Checkpoints()), run(plan, together[1:], [data], CPU, Checkpoints())
+    both, alone = run(Work(plan, together, [data], CPU)), run(Work(plan, together[1:], [data], CPU))
     without = (both["repeat"] != together[0].repeat) | (both["network"] != both["network"].iloc[0])
     expected = both[without]["value"].to_numpy(dtype=float)
     assert abs(alone["value"].to_numpy(dtype=float) - expected).max() < 1e-4

@@ -12,8 +12,8 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.sources import fetch
 from pipeline.errors import InputError
 from pipeline.experiments import task_schedule
+from pipeline.experiments.plan.work import Work
 from pipeline.experiments.task_schedule import Settings
-from pipeline.training.checkpoint import Checkpoints
 
 TASKS = ["digits", "digits-permuted", "digits-turned"]
 
@@ -91,7 +91,7 @@ def data() -> list[Dataset]:
 
 def rows_of(some: Settings, data: list[Dataset], adaptive: bool, repeats: set[int]) -> pd.DataFrame:
     members = [m for m in some.members() if m.adaptive == adaptive and m.repeat in repeats]
-    return task_schedule.run(some, members, data, torch.device("cpu"), Checkpoints())
+    return task_schedule.run(Work(some, members, data, torch.device("cpu")))
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import timing
+from pipeline.experiments.plan.work import Work
 from pipeline.experiments.timing import Settings, run
-from pipeline.training.checkpoint import Checkpoints
 
 CPU = torch.device("cpu")
 PARTS = {"training_seconds", "testing_seconds", "adapting_seconds"}
@@ -52,7 +52,7 @@ def data() -> Dataset:
 
 
 def test_each_case_has_its_parts_at_every_timed_epoch(data: Dataset) -> None:
-    rows = run(settings(), settings().members(), [data], CPU, Checkpoints())
+    rows = run(Work(settings(), settings().members(), [data], CPU))
     seconds = rows[rows["measure"].isin(PARTS)]
     assert (seconds["value"] > 0).all() and set(seconds["epoch"]) == {3, 4, 5}
     found = {case: set(some["measure"]) for case, some in seconds.groupby("configuration")}
@@ -70,7 +70,7 @@ def test_each_case_has_its_parts_at_every_timed_epoch(data: Dataset) -> None:
 def test_widths_move_by_one_per_epoch_and_only_where_they_should(data: Dataset) -> None:
     widths = {}
     for case in settings().cases():
-        network = timing._Network(settings(), case, data, CPU)
+        network = timing._Network(Work(settings(), [case], [data], CPU))
         for number in (1, 2, 3):
             network.epoch(number)
         widths[case.adaptation] = network.net.widths
@@ -81,17 +81,17 @@ def test_seconds_are_those_of_the_part_that_took_them(data: Dataset, monkeypatch
     clock = iter(range(10**6))  # a second passes with every look
     monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(timing, "prune", lambda *a, **k: [next(clock) for _ in range(100)])
-    rows = run(settings(testing=[True], adaptations=["prune"]), settings().members(), [data], CPU, Checkpoints())
+    rows = run(Work(settings(testing=[True], adaptations=["prune"]), settings().members(), [data], CPU))
     means = rows.groupby("measure")["value"].mean()
     assert (means["training_seconds"], means["testing_seconds"], means["adapting_seconds"]) == (1, 1, 101)
 
 
 def test_training_is_that_of_the_engine(data: Dataset) -> None:
     plan = settings(testing=[False], adaptations=["none"])
-    network = timing._Network(plan, plan.cases()[0], data, CPU)
+    network = timing._Network(Work(plan, [plan.cases()[0]], [data], CPU))
     for number in (1, 2):
         network.epoch(number)
-    start = timing._Network(plan, plan.cases()[0], data, CPU)
+    start = timing._Network(Work(plan, [plan.cases()[0]], [data], CPU))
     list(timing.engine.train(start.net, start.descent, data, 2, plan.batch_size, start.names))
     other = start.net.tensors()
     assert all(torch.equal(t, other[name]) for name, t in network.net.tensors().items())

@@ -11,11 +11,10 @@ from pydantic import ValidationError
 
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
-from pipeline.experiments.plan import stacked, streams
+from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.experiments.width_transitions import CONTROL, Settings, Start, run
 from pipeline.results.statistics import select
 from pipeline.training import engine, optimiser
-from pipeline.training.checkpoint import Checkpoints
 
 CPU = torch.device("cpu")
 EXPECTING = Configuration(intrinsic_length="trainable", compensation="expectation")
@@ -80,7 +79,7 @@ def uninterrupted(
 @pytest.mark.parametrize("start", [5, 4])  # the first and the last of the ends
 def test_a_static_copy_goes_on_as_the_original(data: Dataset, start: int) -> None:
     plan = settings()
-    rows = run(plan, group(plan, start), [data], CPU, Checkpoints())
+    rows = run(Work(plan, group(plan, start), [data], CPU))
     before, after = uninterrupted(plan, group(plan, start), data)
     pretraining = rows[rows["end"].isna()]
     assert values(pretraining, "test_loss", repeat=0) == before
@@ -91,7 +90,7 @@ def test_a_static_copy_goes_on_as_the_original(data: Dataset, start: int) -> Non
 
 def test_ends_share_their_beginning_and_then_part(data: Dataset) -> None:
     plan = settings()
-    rows = run(plan, group(plan, 5), [data], CPU, Checkpoints())
+    rows = run(Work(plan, group(plan, 5), [data], CPU))
     parted = {end: values(rows, "test_loss", end=end, repeat=1) for end in plan.hidden_widths}
     assert len({losses[0] for losses in parted.values()}) == 1
     assert len({losses[-1] for losses in parted.values()}) == 4
@@ -101,7 +100,7 @@ def test_ends_share_their_beginning_and_then_part(data: Dataset) -> None:
 
 def test_widths_move_one_neuron_an_epoch(data: Dataset) -> None:
     plan = settings()
-    rows = run(plan, group(plan, 5), [data], CPU, Checkpoints())
+    rows = run(Work(plan, group(plan, 5), [data], CPU))
     assert values(rows, "width", end=3, repeat=0) == [5, 4, 3, 3, 3]  # epochs 2 to 6
     assert values(rows, "width", end=6, repeat=0) == [5, 6, 6, 6, 6]
     assert select(rows, measure="width", end=6, repeat=0)["epoch"].tolist() == [2, 3, 4, 5, 6]
@@ -116,7 +115,7 @@ def test_the_papers_schedule() -> None:
 
 def test_controls_stay_at_their_width(data: Dataset) -> None:
     plan = settings()
-    rows = run(plan, group(plan, 3, control=True), [data], CPU, Checkpoints())
+    rows = run(Work(plan, group(plan, 3, control=True), [data], CPU))
     assert set(rows["configuration"]) == {"standard tanh"}
     assert set(rows["end"].dropna()) == {3} and set(values(rows, "width")) == {3.0}
     assert values(rows, "test_loss", end=3, repeat=0) == uninterrupted(plan, group(plan, 3, control=True), data)[1]
@@ -124,9 +123,7 @@ def test_controls_stay_at_their_width(data: Dataset) -> None:
 
 def test_members_change_as_if_alone(data: Dataset) -> None:
     plan = settings()
-    together, alone = (
-        run(plan, members, [data], CPU, Checkpoints()) for members in (group(plan, 6), group(plan, 6)[1:])
-    )
+    together, alone = (run(Work(plan, members, [data], CPU)) for members in (group(plan, 6), group(plan, 6)[1:]))
     own = values(alone, "test_loss", end=3)
     assert values(together, "test_loss", end=3, repeat=1) == pytest.approx(own, rel=1e-4)
     assert values(together, "test_loss", end=3, repeat=0) != pytest.approx(own, rel=1e-2)

@@ -7,7 +7,8 @@ import torch
 
 from pipeline import Ensemble, IsotropicMLP, diagonalise, grow, prune
 from pipeline.config import Configuration, Training
-from pipeline.experiments.plan import Member, Observations
+from pipeline.experiments.plan import Member
+from pipeline.experiments.plan.observations import Observations
 from pipeline.training import engine, optimiser
 from pipeline.training.divergence import stop_diverged
 

@@ -1,0 +1,86 @@
+"""How the rows of an experiment are gathered."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline.experiments.plan import Member
+from pipeline.seeds import seed
+from pipeline.training.engine import Epoch
+
+
+class Observations:
+    """Rows as they are observed: one measure of all members at a time, of those that have not diverged."""
+
+    def __init__(
+        self, experiment: str, data: str, members: Sequence[Member], networks: Sequence[Sequence[object]]
+    ) -> None:
+        """For members with these widths, or descriptions of widths, at their start."""
+        self.rows: list[dict[str, object]] = []
+        self.going = [True] * len(members)  # whether each member is still trained
+        self._who: list[dict[str, Any]] = [
+            {
+                "experiment": experiment,
+                "data": data,
+                "network": "-".join(str(width) for width in widths),
+                "configuration": member.label,
+                "repeat": member.repeat,
+                "seed": seed(experiment, data, member.repeat),
+            }
+            for member, widths in zip(members, networks, strict=True)
+        ]
+
+    def branch(self, **who: object) -> Observations:
+        """Observations of copies of the same members, into the same rows: a copy that diverges stops alone.
+
+        Args:
+            who: columns in which the copies differ from the members, such as another configuration.
+        """
+        other = copy.copy(self)
+        other.going = list(self.going)
+        other._who = [each | who for each in self._who]
+        return other
+
+    def where(self, k: int) -> dict[str, str | int]:
+        """The columns that rows of member k have in common."""
+        own = self._who[k]
+        return {column: own[column] for column in ("data", "network", "configuration", "repeat")}
+
+    def add(self, place: dict[str, object], values: dict[str, Tensor]) -> None:
+        """One row per member and measure: `place` says when and where, each tensor is [K]."""
+        for measure, tensor in values.items():
+            for who, going, value in zip(self._who, self.going, tensor.tolist(), strict=True):
+                if going:
+                    self.rows.append(who | place | {"measure": measure, "value": value})
+
+    def history(self, measure: str) -> Tensor:
+        """What was observed of a measure of one number an observation, [K, T]; NaN from where a member diverged."""
+        values = [
+            [row["value"] for row in self.rows if row["measure"] == measure and who.items() <= row.items()]
+            for who in self._who
+        ]
+        longest = max(map(len, values), default=0)
+        return torch.tensor([own + [float("nan")] * (longest - len(own)) for own in values], dtype=torch.float64)
+
+    def training(self, epoch: Epoch, /, **more: object) -> None:
+        """The losses and the accuracy of an epoch, and the end of those that diverged in it.
+
+        Args:
+            epoch: as the engine yields it.
+            more: of the place; `epoch` if it is not the engine's own count.
+        """
+        place = {"epoch": epoch.number, "precision": "float32", **more}
+        self.stop(epoch.diverged, place)
+        self.add({"phase": "training", **place}, epoch.measures())
+
+    def stop(self, diverged: Tensor, place: dict[str, object]) -> None:
+        """A last row for the members that diverged, boolean [K]: nothing is observed of them from here on."""
+        for k, stopped in enumerate(diverged.tolist()):
+            if stopped and self.going[k]:
+                self.rows.append(self._who[k] | place | {"phase": "diverged", "measure": "diverged", "value": 1.0})
+                self.going[k] = False
