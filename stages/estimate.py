@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline.profile import load_profile
+from pipeline.results.words import clock
 from stages import cli
 
 if TYPE_CHECKING:
@@ -81,12 +82,6 @@ def _notes(found: Estimate) -> list[str]:
         *(f"Not counted: {name}; {reason}." for name, reason in found.unknown.items()),
     ]
     return [f"- {note}" for note in notes]
-
-
-def clock(seconds: float) -> str:
-    """Hours, minutes and seconds, e.g. "1:02:03"."""
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def _megabytes(count: int) -> str:

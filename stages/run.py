@@ -8,7 +8,6 @@ from dataclasses import asdict
 from functools import partial
 
 import pandas as pd
-from tqdm import tqdm
 
 from pipeline import paths
 from pipeline.profile import Profile, load_profile
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(profile: Profile, name: str) -> None:
     from pipeline.data import dataset
     from pipeline.device import resolve
-    from pipeline.execution import jobs, planned, runner, throughput
+    from pipeline.execution import jobs, planned, runner, throughput, watch
     from pipeline.execution.sizes import sizes
     from pipeline.execution.store import Store
 
@@ -49,18 +48,20 @@ def _run(profile: Profile, name: str) -> None:
     missing = [job for job in listed if job.key not in tables]
     resumed = [job for job in missing if store.holds(f"{job.key}.checkpoint")]
     publisher = Publisher(profile.name, settings)
-    with tqdm(total=len(listed), initial=len(tables), desc=name, unit="job", disable=None) as progress:
+    device = resolve(profile.execution.device).type
+    work = planned.plan(profile.settings(name), sizes(profile)[0], device)
+    watching = watch.Watch(name, listed, work, store, set(tables))
+    with watch.watched(watching):
         for job, table in runner.run(missing, profile.execution):
             tables[job.key] = table
-            progress.update()
+            watching.finished(job)
             publisher.offer(partial(jobs.results, listed, store))  # they appear in MLflow while others go on
     # In the order of the jobs, not in that of their ending, so that the same rows make the same file.
     everything = pd.concat([rows.frame([]), *(tables[job.key] for job in listed)], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
     networks.write((each for job in listed for each in job.kept(store) or ()), paths.networks(profile.name, name))
     files = dict.fromkeys(path for job in listed for path in job.data)
-    device, seconds = resolve(profile.execution.device).type, time.monotonic() - started
-    work = planned.plan(profile.settings(name), sizes(profile)[0], device)
+    seconds = time.monotonic() - started
     if len(missing) == len(listed) > 0 and not resumed:
         print(f"{name}: {throughput.summary(work, seconds, device)}")
     how = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from pipeline.profile import Profile
 from pipeline.results import networks, rows
 from pipeline.results.networks import Network
 from pipeline.training.checkpoint import Checkpoints
+from pipeline.training.progress import Progress
 
 # What a result depends on: the code below, not that which draws tables.
 _SOURCES = ("data", "model", "surgery", "training", "experiments/plan")
@@ -78,7 +79,9 @@ class Job:
         return None if content is None else networks.from_bytes(content)
 
     def run(self, store: Store, every: float) -> pd.DataFrame:
-        """Train and measure, from the last checkpoint on if there is one; leave rows and networks in the store, and give the rows.
+        """Train and measure, from the last checkpoint on if there is one.
+
+        Rows and networks are left in the store, and while it runs, how far it is; the rows are given as well.
 
         Args:
             store: of results and checkpoints.
@@ -92,13 +95,20 @@ class Job:
         if (done := self.result(store)) is not None:
             return done  # by a worker that was killed, or cut off, before it could say so
         name = f"{self.key}.checkpoint"
-        checkpoints = Checkpoints(partial(store.write, name), store.read(name), every)
+        checkpoints = Checkpoints(
+            partial(store.write, name), store.read(name), every, self._teller(store), store.pause
+        )
         work = Work(self.settings, self.members, data, device, checkpoints)
         table = experiment(self.experiment).run(work)
         store.write(f"{self.key}.networks", networks.to_bytes(work.kept))
         store.write(f"{self.key}.parquet", rows.to_bytes(table))  # last: with it the job is done
         store.remove(name)
+        store.remove(f"{self.key}.progress")
         return table
+
+    def _teller(self, store: Store) -> Callable[[Progress], None]:
+        """Leaves in the store how far the job is, for who watches (`watch.py`)."""
+        return lambda progress: store.write(f"{self.key}.progress", progress.to_bytes())
 
     def _load(self, number: int) -> Dataset:
         """A data set, which must be the one that was there when the jobs were listed."""

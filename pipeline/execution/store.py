@@ -76,6 +76,11 @@ class Store:
                 for beside in self._folder.glob(f".{Path(name).stem}.*"):
                     beside.unlink(missing_ok=True)
 
+    @property
+    def pause(self) -> float:
+        """Seconds that should lie between two looks at, or two updates of, what is only to be watched."""
+        return 1.0 if self._folder is not None else 10.0
+
     @cached_property
     def _files(self) -> Any:
         from fsspec.core import url_to_fs

@@ -109,10 +109,11 @@ class _Growing:
         size, steps = self.settings.batch_size, self.settings.first_steps(len(self.data.train))
         batches = Standardiser(self.data, weight.device, weight.dtype, rows=len(net) * size)
         chosen = engine.shuffled(self.data, self.orders, 1).split(size, dim=1)
-        for number in phase.each(range(steps + 1)):
+        for number in phase.each(list(range(steps + 1))):
             if number > 0:
                 with multiplying(self.settings.matmul):
                     step(*batches.gather(chosen[number - 1]))
+                phase.stepped(1)
             observed.add({"phase": "steps", "index": number, **place}, self._new(net))
 
     def epochs(self, kind: str, net: Ensemble, descent: Optimizer, observed: Observations) -> None:

@@ -101,6 +101,8 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
     for number in range(1, settings.warm_up + settings.epochs + 1):
         for network in networks:
             network.epoch(number)
+        work.checkpoints.steps += len(networks) * -(-len(work.images.train) // settings.batch_size)
+        work.checkpoints.tell("timing", f"epoch {number}/{settings.warm_up + settings.epochs}")
     return frame(row for network in networks for row in network.observed.rows)
 
 

@@ -18,15 +18,20 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pipeline.model.ensemble import Ensemble
+from pipeline.training.progress import Progress
 
 Item = TypeVar("Item")
 
 
 class Record(Protocol):
-    """What was observed: rows, to which phases only add; and which members are still trained."""
+    """What was observed: rows, to which phases only add; and which members are still trained, with what accuracy."""
 
     rows: list[dict[str, object]]
     going: list[bool]
+
+    @property
+    def accuracy(self) -> float | None:
+        """Mean over the members that are still trained, percent; None if it is not known."""
 
 
 class Checkpoints:
@@ -36,13 +41,26 @@ class Checkpoints:
         write: keeps a checkpoint's bytes; none: nothing is kept.
         found: the bytes of the last checkpoint, if there is one; they are read without executing anything.
         every: seconds between checkpoints.
+        tell: is told how far the job is; none: nobody is.
+        tell_every: seconds between.
+
+    Attributes:
+        steps: network-steps taken, those before an interruption included.
     """
 
     def __init__(
-        self, write: Callable[[bytes], None] | None = None, found: bytes | None = None, every: float = 30.0
+        self,
+        write: Callable[[bytes], None] | None = None,
+        found: bytes | None = None,
+        every: float = 30.0,
+        tell: Callable[[Progress], None] | None = None,
+        tell_every: float = 1.0,
     ) -> None:
         self._write, self._every, self._last = write, every, time.monotonic()
+        self._tell, self._tell_every, self._told, self._began = tell, tell_every, self._last, self._last
         content = _read(found) if found else {}
+        self.steps: int = content.get("steps", 0)
+        self._before = self.steps
         self._found: dict[str, dict[str, Any]] = content.get("phases", {})
         self._rows: list[dict[str, object]] = json.loads(content.get("rows", "[]"))
         self._phases: list[Phase] = []
@@ -64,13 +82,25 @@ class Checkpoints:
         return phase
 
     def if_due(self) -> None:
-        """Keep a checkpoint if the last is old enough."""
-        if self._write is not None and time.monotonic() - self._last >= self._every:
+        """Keep a checkpoint if the last is old enough, and tell how far the job is likewise."""
+        now = time.monotonic()
+        if self._tell is not None and now - self._told >= self._tell_every:
+            phase = self._phases[-1]
+            self.tell(phase.name, phase.place, phase.record.accuracy)
+        if self._write is not None and now - self._last >= self._every:
             buffer = io.BytesIO()
             phases = {phase.name: phase.state() for phase in self._phases}
-            torch.save({"phases": phases, "rows": json.dumps(self._phases[-1].record.rows)}, buffer)
+            rows = json.dumps(self._phases[-1].record.rows)
+            torch.save({"phases": phases, "rows": rows, "steps": self.steps}, buffer)
             self._write(buffer.getvalue())
             self._last = time.monotonic()
+
+    def tell(self, phase: str, place: str, accuracy: float | None = None) -> None:
+        """Tell how far the job is, now."""
+        if self._tell is not None:
+            self._told = time.monotonic()
+            rate = (self.steps - self._before) / max(self._told - self._began, 1e-9)
+            self._tell(Progress(phase, place, accuracy, self.steps, self._before, rate))
 
 
 class Phase:
@@ -92,6 +122,15 @@ class Phase:
         self._networks: tuple[nn.Module, Optimizer] | None = None
         self._seen = len(record.rows), list(record.going)
         self._ended = False
+        self._items: Sequence[Any] = ()
+        self._count = 1  # networks that it trains
+
+    @property
+    def place(self) -> str:
+        """Which item it is at, and how many there are; a range is of epochs, of which 0 is the initialisation."""
+        if isinstance(self._items, range):
+            return f"epoch {min(self._done, self._items[-1])}/{self._items[-1]}"
+        return f"{min(self._done + 1, len(self._items))}/{len(self._items)}"
 
     def training(self, networks: nn.Module, optimiser: Optimizer) -> None:
         """Say what the phase trains, and bring it and the optimiser to where they were.
@@ -102,9 +141,11 @@ class Phase:
             _restore(networks, optimiser, self._found)
             self._found = None
         self._networks = (networks, optimiser)
+        self._count = len(networks) if isinstance(networks, Ensemble) else 1
 
     def each(self, items: Sequence[Item]) -> Iterator[Item]:
         """The items that are not behind yet. An item is behind once the next is asked for."""
+        self._items = items
         for item in items[self._done :]:
             self._checkpoints.if_due()
             yield item
@@ -114,7 +155,10 @@ class Phase:
             self._networks = None
 
     def parts(self, parts: Iterable[Item], total: Tensor) -> Iterator[Item]:
-        """The parts of the present item that are not behind yet; `total`, which they add to, is restored in place."""
+        """The parts of the present item that are not behind yet; `total`, which they add to, is restored in place.
+
+        Each is a step of all networks of the phase.
+        """
         if self._total is not None:
             total.copy_(self._total)
         self._total = total
@@ -125,6 +169,11 @@ class Phase:
                 self._checkpoints.if_due()
             if number >= first:
                 yield part
+                self.stepped(1)
+
+    def stepped(self, times: int) -> None:
+        """Say that all networks of the phase have taken so many steps, which were no parts."""
+        self._checkpoints.steps += times * self._count
 
     def state(self) -> dict[str, Any]:
         """The place, and what has to be there to go on from it."""
@@ -161,6 +210,7 @@ class Nothing:
     def __init__(self) -> None:
         self.rows: list[dict[str, object]] = []
         self.going: list[bool] = []
+        self.accuracy: float | None = None
 
 
 def _state(networks: nn.Module, optimiser: Optimizer) -> dict[str, Any]:

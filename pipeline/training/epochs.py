@@ -51,6 +51,8 @@ class Epochs:
                 self._steps = DeviceSteps(self._descent(), self._batches, order, self._size, captured)
             total = self._steps(order)
             self._bound = self._addresses()  # the first step gave the optimiser its state
+            if phase is not None:
+                phase.stepped(-(-order.shape[1] // self._size))
             return total
 
     def _descent(self) -> Descent:

@@ -23,6 +23,7 @@ class Observations:
         """For members with these widths, or descriptions of widths, at their start."""
         self.rows: list[dict[str, object]] = []
         self.going = [True] * len(members)  # whether each member is still trained
+        self._accuracies: dict[object, float] = {}  # by task, after the last epoch
         self._who: list[dict[str, Any]] = [
             {
                 "experiment": experiment,
@@ -43,6 +44,7 @@ class Observations:
         """
         other = copy.copy(self)
         other.going = list(self.going)
+        other._accuracies = {}
         other._who = [each | who for each in self._who]
         return other
 
@@ -53,10 +55,18 @@ class Observations:
 
     def add(self, place: dict[str, object], values: dict[str, Tensor]) -> None:
         """One row per member and measure: `place` says when and where, each tensor is [K]."""
+        if (accuracy := values.get("test_accuracy")) is not None and any(self.going):
+            self._accuracies[place.get("task")] = float(accuracy.cpu()[self.going].double().mean())
         for measure, tensor in values.items():
             for who, going, value in zip(self._who, self.going, tensor.tolist(), strict=True):
                 if going:
                     self.rows.append(who | place | {"measure": measure, "value": value})
+
+    @property
+    def accuracy(self) -> float | None:
+        """Mean test accuracy of the members that are still trained, over tasks, in percent; None if not known."""
+        known = self._accuracies.values()
+        return sum(known) / len(known) if known else None
 
     def history(self, measure: str) -> Tensor:
         """What was observed of a measure of one number an observation, [K, T]; NaN from where a member diverged."""

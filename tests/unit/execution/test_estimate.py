@@ -26,6 +26,7 @@ from pipeline.execution.trial import Timing, Trial
 from pipeline.experiments import EXPERIMENTS
 from pipeline.experiments.plan import Size
 from pipeline.profile import Profile, load_profile
+from pipeline.results.words import clock
 from stages import estimate as stage
 
 ROOT = Path(__file__).parents[3]
@@ -237,4 +238,4 @@ def test_ensembles_are_timed_here(folder: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_clock() -> None:
-    assert [stage.clock(s) for s in (0.4, 59.6, 3723, 360_000)] == ["0:00:00", "0:01:00", "1:02:03", "100:00:00"]
+    assert [clock(s) for s in (0.4, 59.6, 3723, 360_000)] == ["0:00:00", "0:01:00", "1:02:03", "100:00:00"]
