@@ -40,6 +40,8 @@ class Job:
         self.members = [first, *(member for member in rest if self.settings.together(member) == key)]
         self.last: bytes | None = None
         self.written = 0
+        self.kept: list[str] = []  # digests of networks
+        self.steps = 0
 
     def run(self, survives: float = float("inf"), every: float = 0.0) -> pd.DataFrame:
         """The rows; killed once it has written this many checkpoints."""
@@ -53,7 +55,9 @@ class Job:
                 raise Killed
 
         checkpoints = Checkpoints(write, self.last, every)
-        rows = self.module.run(Work(self.settings, self.members, self.data, CPU, checkpoints))
+        work = Work(self.settings, self.members, self.data, CPU, checkpoints)
+        rows = self.module.run(work)
+        self.kept, self.steps = [network.digest for network in work.kept], checkpoints.steps
         return rows[~rows["measure"].isin(MEASURED)].reset_index(drop=True)
 
 
@@ -71,6 +75,7 @@ def noise(name: str, seed: int) -> Dataset:
 def test_interrupted_anywhere_the_rows_are_the_same(name: str) -> None:
     job = Job(name)
     whole = job.run(every=float("inf"))
+    kept, steps = job.kept, job.steps
     job.run()
     assert job.written > 4, "there are places to be interrupted at"
     draw = random.Random(name)
@@ -84,6 +89,8 @@ def test_interrupted_anywhere_the_rows_are_the_same(name: str) -> None:
                 kills += 1
         assert kills > 1
         pd.testing.assert_frame_equal(rows, whole, check_exact=True)
+        assert job.kept == kept, "the same networks are left"
+        assert job.steps == steps, "steps before and after are counted once"
 
 
 def test_the_moments_are_needed_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
