@@ -14,7 +14,7 @@ PIPELINE := profiles/$(PROFILE)/dvc.yaml
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro estimate test lint bench ui docs profiles clean
+.PHONY: help repro estimate test lint bench ui docs pictures profiles clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
@@ -43,6 +43,9 @@ ui: .venv/installed  ## publish what MLflow does not have yet, and open MLflow o
 
 docs: .venv/installed-test  ## make the API reference from the docstrings: docs/api/index.html
 	python docs/api.py
+
+pictures: .venv/installed-test  ## make the pictures of the README, from the results of profile digits
+	python docs/pictures.py
 
 profiles: ## copy dvc.yaml to every profile, after it was edited
 	@for folder in profiles/*/; do cp dvc.yaml $$folder; done
