@@ -38,6 +38,11 @@ def rows(profile: str, experiment: str) -> Path:
     return Path("results") / profile / experiment / "rows.parquet"
 
 
+def networks(profile: str, experiment: str) -> Path:
+    """The networks that an experiment keeps beside its rows, if it keeps any."""
+    return Path("results") / profile / experiment / "networks.pt"
+
+
 def metrics(profile: str, experiment: str) -> Path:
     """The few headline numbers of an experiment, for `dvc metrics show`."""
     return Path("results") / profile / experiment / "metrics.json"

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from pipeline import paths
 from pipeline.profile import Profile, load_profile
-from pipeline.results import rows
+from pipeline.results import networks, rows
 from pipeline.results.provenance import describe, environment
 from pipeline.results.records import write_json
 from pipeline.tracking.publisher import Publisher
@@ -75,7 +75,8 @@ def _run(profile: Profile, name: str) -> None:
     }
     write_json(how, paths.run_record(profile.name, name))
     if len(everything):
-        publisher.finish(partial(rows.read, paths.rows(profile.name, name)))
+        kept = partial(networks.read, paths.networks(profile.name, name))
+        publisher.finish(partial(rows.read, paths.rows(profile.name, name)), networks=kept)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,6 +16,9 @@ from pipeline.tracking.runs import Run, plan
 from pipeline.tracking.store import NOTE, Counts, describe, experiment_of, mirror
 from pipeline.tracking.views import TAG, link, view
 
+if TYPE_CHECKING:
+    from pipeline.results.networks import Network
+
 
 def synchronise(
     rows: pd.DataFrame,
@@ -23,9 +26,10 @@ def synchronise(
     profile: str,
     settings: Mapping[str, Any],
     report: Path | None = None,
+    networks: Sequence[Network] = (),
     progress: Callable[[], object] = lambda: None,
 ) -> Counts:
-    """Make MLflow show exactly these rows, all of one experiment, and the files in the folder `report`.
+    """Make MLflow show exactly these rows, all of one experiment, its networks and the files in the folder `report`.
 
     No rows, as of an experiment whose data is not there, do not say of which experiment they are: nothing is done.
     `progress` is called before the store is used, and before each run that is looked at or written.
@@ -36,7 +40,7 @@ def synchronise(
     if rows.empty:
         return Counts()
     name = str(rows["experiment"].iloc[0])
-    wanted, question = plan(rows, profile, settings, report), experiment(name).QUESTION
+    wanted, question = plan(rows, profile, settings, report, networks), experiment(name).QUESTION
     load()
     progress()  # only what comes now may be held up by the store
     with opened() as client:

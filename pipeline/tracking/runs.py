@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pipeline.config import Configuration
 from pipeline.reporting.presentation import presenter
 from pipeline.tracking.metrics import Metric, means, padded, tabulate, values
+
+if TYPE_CHECKING:
+    from pipeline.results.networks import Network
 
 PLACE = ("data", "network", "configuration", "end")  # what distinguishes one parent run from another
 ARTIFACTS = frozenset({".svg", ".png", ".md", ".csv", ".tex", ".json"})
@@ -42,6 +45,7 @@ class Run:
     metrics: tuple[Metric, ...] = ()
     parent: tuple[str, ...] | None = None
     files: tuple[Path, ...] = ()
+    networks: tuple[Network, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -52,15 +56,22 @@ class Run:
     def content(self) -> str:
         """Digest of all that is shown: a stored run with another one is replaced."""
         files = [(path.name, hashlib.blake2b(path.read_bytes()).hexdigest()) for path in self.files]
-        return _digest(self.order, self.name, self.description, self.tags, self.params, self.metrics, files)
+        networks = [network.digest for network in self.networks]
+        return _digest(self.order, self.name, self.description, self.tags, self.params, self.metrics, files, networks)
 
 
-def plan(rows: pd.DataFrame, profile: str, settings: Mapping[str, Any], report: Path | None) -> list[Run]:
+def plan(
+    rows: pd.DataFrame,
+    profile: str,
+    settings: Mapping[str, Any],
+    report: Path | None,
+    networks: Sequence[Network] = (),
+) -> list[Run]:
     """All runs of one experiment, parents before their children.
 
     Each configuration (of each data set) is a run with the means over its repeats, each repeat a child of it
-    with that network's own values. If the folder `report` has files, run "0 summary" holds them. Names and
-    orders do not depend on which rows are there already.
+    with that network's own values and those of `networks` that are of it. If the folder `report` has files, run
+    "0 summary" holds them. Names and orders do not depend on which rows are there already.
     """
     experiment = str(rows["experiment"].iloc[0])
     tags = {"profile": profile, "experiment": experiment}
@@ -86,7 +97,8 @@ def plan(rows: pd.DataFrame, profile: str, settings: Mapping[str, Any], report: 
             params={**params, **own},
             metrics=means(groups[place]),
         )
-        found += [parent, *_repeats(parent, groups[place], settings)]
+        repeats = _repeats(parent, groups[place], settings)
+        found += [parent, *(replace(run, networks=_of(run, networks)) for run in repeats)]
     return found
 
 
@@ -121,6 +133,12 @@ def _repeats(parent: Run, table: pd.DataFrame, settings: Mapping[str, Any]) -> I
             metrics=values(group),
             parent=parent.place,
         )
+
+
+def _of(run: Run, networks: Sequence[Network]) -> tuple[Network, ...]:
+    """The networks that a run of a repeat is about: those of its data, network, configuration and repeat."""
+    place = dict(zip((*PLACE, "repeat"), run.place[1:], strict=True))
+    return tuple(each for each in networks if {"end": ""} | {k: str(v) for k, v in each.where.items()} == place)
 
 
 def _summary(folder: Path, tags: dict[str, str], params: dict[str, str]) -> list[Run]:

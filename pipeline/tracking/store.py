@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
+from pipeline.tracking import models
 from pipeline.tracking.connection import address, artifacts
+from pipeline.tracking.models import KEY
 from pipeline.tracking.runs import Run
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
     from mlflow.entities import Run as Stored
 
-KEY, CONTENT, PARENT, NOTE = "isotropic.key", "isotropic.content", "mlflow.parentRunId", "mlflow.note.content"
+CONTENT, PARENT, NOTE = "isotropic.content", "mlflow.parentRunId", "mlflow.note.content"
 _BATCH = 900  # metrics a call; MLflow takes 1000 values, and up to 100 params come with the first
 
 
@@ -77,6 +79,7 @@ def mirror(client: MlflowClient, place: Experiment, runs: Iterable[Run], version
                 client.set_tag(same.info.run_id, PARENT, parent)
     gone = [copy for copies in stored.values() for copy in copies]
     _remove(client, gone)
+    models.sweep(client, place.experiment_id, set(ids.values()))
     return Counts(added, replaced, kept, len(gone))
 
 
@@ -124,17 +127,26 @@ def _write(client: MlflowClient, place: Experiment, run: Run, parent: str | None
     for first in range(0, max(len(metrics), 1), _BATCH):
         client.log_batch(run_id, metrics[first : first + _BATCH], [] if first else params)
     for path in run.files:
-        _store(client, run_id, str(made.info.artifact_uri), path)
+        if not _copied(path, str(made.info.artifact_uri)):
+            client.log_artifact(run_id, str(path))
+    for network in run.networks:
+        models.log(client, place.experiment_id, run_id, network, {**run.tags, KEY: run.key}, _copied)
     client.set_terminated(run_id, end_time=start)
     return run_id
 
 
-def _store(client: MlflowClient, run_id: str, uri: str, path: Path) -> None:
-    """Store a file as an artifact; for a SQLite store, copy it to where a server on that store looks for it."""
+def _copied(path: Path, uri: str) -> bool:
+    """Copy a file, or what is in a folder, to where a server on a SQLite store looks for what is at `uri`.
+
+    False, with nothing done, for any other store, which has to be handed it.
+    """
     folder = artifacts(address())
     if folder is None or not uri.startswith("mlflow-artifacts:"):
-        client.log_artifact(run_id, str(path))
-        return
+        return False
     destination = folder / unquote(urlparse(uri).path).lstrip("/")
     destination.mkdir(parents=True, exist_ok=True)
-    shutil.copy(path, destination)
+    if path.is_dir():
+        shutil.copytree(path, destination, dirs_exist_ok=True)
+    else:
+        shutil.copy(path, destination)
+    return True
