@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,28 +11,39 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel
+    from mlflow.entities import LoggedModel, Metric
+    from mlflow.entities import Run as Stored
 
     from pipeline.results.networks import Network
 
+TRAINED = "trained"  # the name of a network as training left it
 KEY = "isotropic.key"  # a tag of what is ours, of runs as well
 Copy = Callable[[Path, str], bool]  # a folder to where a server looks for what is at an address; False if it cannot
 
 
-def log(
-    client: MlflowClient, experiment_id: str, run_id: str, network: Network, tags: dict[str, str], put: Copy
-) -> None:
-    """Make `network` a model of a run: the run's page links it, and so do the experiment's models."""
-    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+def log(client: MlflowClient, run: Stored, network: Network, metrics: Sequence[Metric], put: Copy) -> None:
+    """Make `network` a model of a run that is being written: linked from its page, and from that of all models.
 
-    made = client.create_logged_model(
-        experiment_id, network.name, run_id, tags, _params(network), "isotropic network"
-    )
+    A model has the run's tags. If it is the trained one, it also has those of the run's `metrics` that are its last
+    losses and accuracies on test data, so that MLflow's table of models compares what they can do.
+    """
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+    from mlflow.entities import Metric as New
+
+    where, run_id = run.info.experiment_id, run.info.run_id
+    tags = {name: value for name, value in run.data.tags.items() if not name.startswith("mlflow.")}
+    made = client.create_logged_model(where, network.name, run_id, tags, _params(network), "isotropic network")
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         _save(network, folder, made, run_id)
         if not put(folder, made.artifact_location):
             client.log_model_artifacts(made.model_id, str(folder))
+    if network.name == TRAINED:
+        tested = [each for each in metrics if each.key.startswith("test/")]
+        last = max((each.step for each in tested), default=0)
+        ends = [each for each in tested if each.step == last]
+        own = [New(each.key, each.value, each.timestamp, each.step, made.model_id) for each in ends]
+        client.log_batch(run_id, own)
     client.log_outputs(run_id, [LoggedModelOutput(made.model_id, step=0)])
     client.finalize_logged_model(made.model_id, LoggedModelStatus.READY)
 

@@ -98,7 +98,7 @@ def plan(
             metrics=means(groups[place]),
         )
         repeats = _repeats(parent, groups[place], settings)
-        found += [parent, *(replace(run, networks=_of(run, networks)) for run in repeats)]
+        found += [parent, *(_with(run, networks) for run in repeats)]
     return found
 
 
@@ -135,10 +135,15 @@ def _repeats(parent: Run, table: pd.DataFrame, settings: Mapping[str, Any]) -> I
         )
 
 
-def _of(run: Run, networks: Sequence[Network]) -> tuple[Network, ...]:
-    """The networks that a run of a repeat is about: those of its data, network, configuration and repeat."""
+def _with(run: Run, networks: Sequence[Network]) -> Run:
+    """The run of a repeat with its networks: those of its data, network, configuration and repeat."""
     place = dict(zip((*PLACE, "repeat"), run.place[1:], strict=True))
-    return tuple(each for each in networks if {"end": ""} | {k: str(v) for k, v in each.where.items()} == place)
+    own = tuple(each for each in networks if {"end": ""} | {k: str(v) for k, v in each.where.items()} == place)
+    if not own:
+        return run
+    loads = ", ".join(f'`mlflow.pytorch.load_model("runs:/<Run ID>/{each.name}")`' for each in own)
+    more = f" With this project's folder as the working directory, {loads} gives back the network itself."
+    return replace(run, networks=own, description=run.description + more)
 
 
 def _summary(folder: Path, tags: dict[str, str], params: dict[str, str]) -> list[Run]:

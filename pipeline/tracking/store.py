@@ -130,7 +130,7 @@ def _write(client: MlflowClient, place: Experiment, run: Run, parent: str | None
         if not _copied(path, str(made.info.artifact_uri)):
             client.log_artifact(run_id, str(path))
     for network in run.networks:
-        models.log(client, place.experiment_id, run_id, network, {**run.tags, KEY: run.key}, _copied)
+        models.log(client, made, network, metrics, _copied)
     client.set_terminated(run_id, end_time=start)
     return run_id
 
