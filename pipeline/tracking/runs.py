@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.config import Configuration
-from pipeline.reporting.presentation import presenter
+from pipeline.reporting.frames import Frame
+from pipeline.reporting.presentation import framed, presenter
+from pipeline.results.divergence import completed
 from pipeline.tracking.metrics import Metric, means, padded, tabulate, values
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Run:
     parent: tuple[str, ...] | None = None
     files: tuple[Path, ...] = ()
     networks: tuple[Network, ...] = ()
+    frames: tuple[Frame, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -56,8 +59,8 @@ class Run:
     def content(self) -> str:
         """Digest of all that is shown: a stored run with another one is replaced."""
         files = [(path.name, hashlib.blake2b(path.read_bytes()).hexdigest()) for path in self.files]
-        networks = [network.digest for network in self.networks]
-        return _digest(self.order, self.name, self.description, self.tags, self.params, self.metrics, files, networks)
+        more = [network.digest for network in self.networks] + [frame.digest for frame in self.frames]
+        return _digest(self.order, self.name, self.description, self.tags, self.params, self.metrics, files, more)
 
 
 def plan(
@@ -77,8 +80,7 @@ def plan(
     tags = {"profile": profile, "experiment": experiment}
     params = _flat(settings)
     table = tabulate(rows, presenter(experiment).NOTE.headlines)
-    columns = [table[column].astype("string").fillna("") for column in PLACE]
-    groups = {tuple(map(str, place)): group for place, group in table.groupby(columns, sort=False)}
+    groups, frames = _groups(table), _frames(experiment, rows)
     places = _places(settings, list(groups))
     varied = [number for number, parts in enumerate(zip(*places, strict=True)) if len(set(parts)) > 1]
     found = _summary(report, tags, params) if report is not None else []
@@ -96,10 +98,26 @@ def plan(
             tags={**tags, **own, "kind": "configuration"},
             params={**params, **own},
             metrics=means(groups[place]),
+            frames=frames.get(place, ()),
         )
         repeats = _repeats(parent, groups[place], settings)
         found += [parent, *(_with(run, networks) for run in repeats)]
     return found
+
+
+def _groups(table: pd.DataFrame) -> dict[tuple[str, ...], pd.DataFrame]:
+    """The part of a table that belongs to each place, in the order of appearance."""
+    columns = [table[column].astype("string").fillna("") for column in PLACE]
+    return {tuple(map(str, place)): group for place, group in table.groupby(columns, sort=False)}
+
+
+def _frames(experiment: str, rows: pd.DataFrame) -> dict[tuple[str, ...], tuple[Frame, ...]]:
+    """The pictures of each place, if the experiment has such."""
+    frames = framed(experiment)
+    if frames is None:
+        return {}
+    done = completed(rows)
+    return {place: tuple(frames(own, done[done["data"] == place[0]])) for place, own in _groups(done).items()}
 
 
 def _places(settings: Mapping[str, Any], found: list[tuple[str, ...]]) -> list[tuple[str, ...]]:

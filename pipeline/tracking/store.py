@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
-from pipeline.tracking import models
+from pipeline.tracking import images, models
 from pipeline.tracking.connection import address, artifacts
 from pipeline.tracking.models import KEY
 from pipeline.tracking.runs import Run
@@ -120,6 +121,8 @@ def _write(client: MlflowClient, place: Experiment, run: Run, parent: str | None
     tags = {**run.tags, "version": version, NOTE: run.description, KEY: run.key, CONTENT: run.content}
     if parent:
         tags[PARENT] = parent
+    if run.frames:
+        tags[images.LOGGED] = "True"
     made = client.create_run(place.experiment_id, start_time=start, tags=tags, run_name=run.name)
     run_id = str(made.info.run_id)
     metrics = [Metric(name, value, start + 1000 * step, step) for name, step, value in run.metrics]
@@ -129,6 +132,11 @@ def _write(client: MlflowClient, place: Experiment, run: Run, parent: str | None
     for path in run.files:
         if not _copied(path, str(made.info.artifact_uri)):
             client.log_artifact(run_id, str(path))
+    if run.frames:
+        with TemporaryDirectory() as folder:
+            images.save(run.frames, Path(folder), start)
+            if not _copied(Path(folder), f"{made.info.artifact_uri}/{images.FOLDER}"):
+                client.log_artifacts(run_id, folder, images.FOLDER)
     for network in run.networks:
         models.log(client, made, network, metrics, _copied)
     client.set_terminated(run_id, end_time=start)

@@ -1,0 +1,47 @@
+"""The singular values of each map at one epoch, the largest first: a picture of a series."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.reporting.figures import styled
+from pipeline.reporting.style import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def descending(heading: str, colour: str, low: float, high: float, *maps: np.ndarray) -> Figure:
+    """A panel per map: mean over repeats of each value, from the least to the largest repeat as a band.
+
+    Args:
+        heading: above all.
+        colour: a name in `style.COLOURS`.
+        low, high: ends of the vertical axis, in powers of ten; what is below is drawn at the lower one.
+        maps: of each map [2, R, n]: at the first epoch, whose mean is dotted, and now.
+    """
+    with styled():
+        from matplotlib.figure import Figure as NewFigure
+
+        figure = NewFigure(figsize=(7.2, 3.0), dpi=120)
+        axes = figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
+        # By hand: to find it takes as long as all the rest, and would move the panels from picture to picture.
+        figure.subplots_adjust(left=0.085, right=0.99, top=0.79, bottom=0.15, wspace=0.08)
+        for layer, (ax, values) in enumerate(zip(axes, maps, strict=True), start=1):
+            first, now = np.maximum(values, 10.0**low)
+            rank = np.arange(1, now.shape[1] + 1)
+            ax.plot(rank, first.mean(0), color=COLOURS["ink"][0], linestyle=":", linewidth=0.9)
+            ax.fill_between(rank, now.min(0), now.max(0), color=COLOURS[colour][0], alpha=0.25, linewidth=0)
+            ax.plot(rank, now.mean(0), color=COLOURS[colour][0], marker="o", markersize=2.4)
+            ax.set_title(f"map {layer}")
+            ax.set_xlabel("rank")
+            ax.xaxis.get_major_locator().set_params(integer=True)
+            ax.set_xlim(1 - 0.02 * len(rank), 1.02 * len(rank))
+        axes[0].set_yscale("log")
+        axes[0].set_ylim(10.0**low, 10.0**high)
+        axes[0].set_ylabel("singular value")
+        axes[0].minorticks_off()
+        figure.text(0.085, 0.97, heading, va="top", fontsize=8.5)
+    return figure

@@ -1,0 +1,30 @@
+"""Pictures of several epochs -> the files in which MLflow finds them, as `MlflowClient.log_image` would write them.
+
+Not by it: it names files at random and by the time, gives chart cards pictures too small to be read, and cannot
+write where a server on a SQLite store looks for artifacts.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.reporting.figures import styled
+from pipeline.reporting.frames import Frame
+
+FOLDER, LOGGED = "images", "mlflow.loggedImages"  # of a run's artifacts; the tag that says that it has some
+
+
+def save(frames: Iterable[Frame], folder: Path, start: int) -> None:
+    """Draw pictures into `folder`; `start` is the time of step 0, in milliseconds since 1970."""
+    from PIL import Image
+
+    for frame in frames:
+        known = uuid.uuid5(uuid.NAMESPACE_OID, frame.digest)
+        name = f"{frame.key.replace('/', '~')}+step+{frame.step}+timestamp+{start + 1000 * frame.step}+{known}"
+        path = folder / f"{name}.png"
+        with styled():
+            frame.figure().savefig(path, dpi="figure")
+        with Image.open(path) as image:
+            image.convert("RGB").save(folder / f"{name}+compressed.webp", quality=80)  # what charts show
