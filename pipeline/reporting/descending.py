@@ -25,10 +25,11 @@ def descending(heading: str, colour: str, low: float, high: float, *maps: np.nda
     with styled():
         from matplotlib.figure import Figure as NewFigure
 
-        figure = NewFigure(figsize=(7.2, 3.0), dpi=120)
-        axes = figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
+        height = 0.75 + 1.45 * len(maps)
+        figure = NewFigure(figsize=(5.4, height))
+        axes = figure.subplots(len(maps), 1, sharey=True, squeeze=False)[:, 0]
         # By hand: to find it takes as long as all the rest, and would move the panels from picture to picture.
-        figure.subplots_adjust(left=0.085, right=0.99, top=0.79, bottom=0.15, wspace=0.08)
+        figure.subplots_adjust(left=0.12, right=0.98, top=1 - 0.65 / height, bottom=0.42 / height, hspace=0.42)
         for layer, (ax, values) in enumerate(zip(axes, maps, strict=True), start=1):
             first, now = np.maximum(values, 10.0**low)
             rank = np.arange(1, now.shape[1] + 1)
@@ -36,12 +37,12 @@ def descending(heading: str, colour: str, low: float, high: float, *maps: np.nda
             ax.fill_between(rank, now.min(0), now.max(0), color=COLOURS[colour][0], alpha=0.25, linewidth=0)
             ax.plot(rank, now.mean(0), color=COLOURS[colour][0], marker="o", markersize=2.4)
             ax.set_title(f"map {layer}")
-            ax.set_xlabel("rank")
             ax.xaxis.get_major_locator().set_params(integer=True)
             ax.set_xlim(1 - 0.02 * len(rank), 1.02 * len(rank))
         axes[0].set_yscale("log")
         axes[0].set_ylim(10.0**low, 10.0**high)
-        axes[0].set_ylabel("singular value")
         axes[0].minorticks_off()
-        figure.text(0.085, 0.97, heading, va="top", fontsize=8.5)
+        axes[len(maps) // 2].set_ylabel("singular value")
+        axes[-1].set_xlabel("rank, the largest first")
+        figure.text(0.12, 1 - 0.06 / height, heading, va="top", fontsize=8.5)
     return figure

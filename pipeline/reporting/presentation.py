@@ -90,12 +90,14 @@ class Note:
         columns: metrics shown as columns of the table of runs, as patterns.
         logarithmic: measures whose charts have a logarithmic axis.
         headlines: measures that also get a metric per change of width, so that they can be columns.
+        together: metrics that are shown in one chart, as patterns, a chart each; they get none of their own.
     """
 
     reading: str
     columns: tuple[str, ...] = ()
     logarithmic: tuple[str, ...] = ()
     headlines: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
 
 
 class Presenter(Protocol):

@@ -1,7 +1,7 @@
 """Pictures of several epochs -> the files in which MLflow finds them, as `MlflowClient.log_image` would write them.
 
-Not by it: it names files at random and by the time, gives chart cards pictures too small to be read, and cannot
-write where a server on a SQLite store looks for artifacts.
+Not by it: it names files at random and by the time, gives charts pictures of 256 pixels, too small to be read, and
+cannot write where a server on a SQLite store looks for artifacts.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from pipeline.reporting.frames import Frame
 
 FOLDER, LOGGED = "images", "mlflow.loggedImages"  # of a run's artifacts; the tag that says that it has some
 
+_DOTS = 150  # an inch
+_SHOWN = 600  # pixels across in a chart, where two should have room side by side; a click shows all there are
+
 
 def save(frames: Iterable[Frame], folder: Path, start: int) -> None:
     """Draw pictures into `folder`; `start` is the time of step 0, in milliseconds since 1970."""
@@ -25,6 +28,7 @@ def save(frames: Iterable[Frame], folder: Path, start: int) -> None:
         name = f"{frame.key.replace('/', '~')}+step+{frame.step}+timestamp+{start + 1000 * frame.step}+{known}"
         path = folder / f"{name}.png"
         with styled():
-            frame.figure().savefig(path, dpi="figure")
+            frame.figure().savefig(path, dpi=_DOTS)
         with Image.open(path) as image:
-            image.convert("RGB").save(folder / f"{name}+compressed.webp", quality=80)  # what charts show
+            size = (_SHOWN, round(image.height * _SHOWN / image.width))
+            image.convert("RGB").resize(size).save(folder / f"{name}+compressed.webp", quality=80)

@@ -88,7 +88,8 @@ def plan(
         if place not in groups:
             continue
         own = {column: part for column, part in zip(PLACE, place, strict=True) if part}
-        title = ", ".join(place[number] for number in varied if place[number]) or own["configuration"]
+        words = [*place[:-1], f"to width {place[-1]}" if place[-1] else ""]
+        title = ", ".join(words[number] for number in varied if words[number]) or own["configuration"]
         parent = Run(
             place=("configuration", *place),
             order=number * APART,
