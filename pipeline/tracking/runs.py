@@ -157,7 +157,8 @@ def _repeats(parent: Run, table: pd.DataFrame, settings: Mapping[str, Any]) -> I
 def _with(run: Run, networks: Sequence[Network]) -> Run:
     """The run of a repeat with its networks: those of its data, network, configuration and repeat."""
     place = dict(zip((*PLACE, "repeat"), run.place[1:], strict=True))
-    own = tuple(each for each in networks if {"end": ""} | {k: str(v) for k, v in each.where.items()} == place)
+    nowhere = dict.fromkeys(PLACE, "")
+    own = tuple(each for each in networks if nowhere | {k: str(v) for k, v in each.where.items()} == place)
     if not own:
         return run
     loads = ", ".join(f'`mlflow.pytorch.load_model("runs:/<Run ID>/{each.name}")`' for each in own)

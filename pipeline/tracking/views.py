@@ -93,7 +93,9 @@ def _sections(experiment: str, images: list[str], names: list[str]) -> list[dict
     compared = [COMPARED] if presenter(experiment).NOTE.together else []
     order = sorted(found, key=lambda name: (name.endswith(" sd"), name not in FIRST, name))
     # Room to read the pictures of several runs, and the names of several metrics.
-    roomy = dict.fromkeys(pictures, {"columns": 1, "cardHeight": 780}) | {COMPARED: {"columns": 2, "cardHeight": 420}}
+    roomy = {key: {"columns": 1, "cardHeight": 780} for key in pictures} | {
+        COMPARED: {"columns": 2, "cardHeight": 420}
+    }
     return [
         {"uuid": name, "name": name, "display": not name.endswith(" sd"), "isReordered": False} | roomy.get(name, {})
         for name in (*sorted(pictures), *compared, *order)
