@@ -36,7 +36,7 @@ def descending(heading: str, colour: str, low: float, high: float, *maps: np.nda
             ax.plot(rank, first.mean(0), color=COLOURS["ink"][0], linestyle=":", linewidth=0.9)
             ax.fill_between(rank, now.min(0), now.max(0), color=COLOURS[colour][0], alpha=0.25, linewidth=0)
             ax.plot(rank, now.mean(0), color=COLOURS[colour][0], marker="o", markersize=2.4)
-            ax.set_title(f"map {layer}")
+            ax.set_title(f"map {layer}", y=1.0)  # given, since to find it takes a third of the time
             ax.xaxis.get_major_locator().set_params(integer=True)
             ax.set_xlim(1 - 0.02 * len(rank), 1.02 * len(rank))
         axes[0].set_yscale("log")

@@ -27,18 +27,22 @@ def charts(experiment: str, runs: Sequence[Run]) -> Iterator[dict[str, object]]:
         if names:
             shown.update(names)
             line = any(len(steps[name]) > 1 for name in names)
-            yield _chart(pattern, names, line, _measure(pattern) in note.logarithmic) | {"metricSectionId": COMPARED}
+            yield _chart(pattern, names, line, bool(measures(pattern) & set(note.logarithmic))) | {
+                "metricSectionId": COMPARED
+            }
     for name in sorted(steps):
-        logarithmic = _measure(name) in note.logarithmic
+        logarithmic = bool(measures(name) & set(note.logarithmic))
         if name in shown:
             yield _chart(name, [name], line=True, logarithmic=False) | {"deleted": True}  # else MLflow would add one
         elif name.startswith("by change") or (logarithmic and len(steps[name]) > 1):
             yield _chart(name, [name], line=True, logarithmic=logarithmic)
 
 
-def _measure(name: str) -> str:
-    """The measure of a metric, without its section and without the task and map that follow."""
-    return name.rpartition("/")[2].partition(" ")[0]
+def measures(name: str) -> set[str]:
+    """What the measure of a metric may be called: without section, task and map; "train/loss" is `train_loss`."""
+    section, _, measure = name.rpartition("/")
+    measure = measure.partition(" ")[0]
+    return {measure, f"{section}_{measure}"}
 
 
 def _chart(name: str, metrics: list[str], line: bool, logarithmic: bool) -> dict[str, object]:

@@ -31,4 +31,4 @@ def save(frames: Iterable[Frame], folder: Path, start: int) -> None:
             frame.figure().savefig(path, dpi=_DOTS)
         with Image.open(path) as image:
             size = (_SHOWN, round(image.height * _SHOWN / image.width))
-            image.convert("RGB").resize(size).save(folder / f"{name}+compressed.webp", quality=80)
+            image.convert("RGB").resize(size).save(folder / f"{name}+compressed.webp", quality=80, method=2)

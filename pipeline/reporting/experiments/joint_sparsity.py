@@ -28,9 +28,9 @@ NOTE = Note(
         " of bases can make exactly zero; the function is the same in all bases, so `epsilon` is at rounding level."
         " `l1_norm` by step is that of joint optimisation after each of its stages."
     ),
-    columns=("test/accuracy", "* float64/percent_small 0.001", "repeats"),
+    columns=("test/accuracy", "* float64/percent_small 0.0001", "repeats"),
     logarithmic=("epsilon", "epsilon_scaled", "kl"),
-    together=("* float64/percent_small 0.001", "* float64/percent_small 1e-06", "*joint * float64/l1_norm"),
+    together=("* float64/percent_small 0.0001", "* float64/percent_small 0.01", "*joint * float64/l1_norm"),
 )
 NONE = "no such experiment"
 THRESHOLD = "0.0001"  # the paper's, above which a parameter counts as present
