@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from pipeline.experiments import experiment
 from pipeline.results.provenance import code_version
 from pipeline.tracking.connection import load, opened
 from pipeline.tracking.guide import guide
-from pipeline.tracking.runs import Run, plan
+from pipeline.tracking.runs import plan
 from pipeline.tracking.store import NOTE, Counts, describe, experiment_of, mirror
 from pipeline.tracking.views import TAG, link, view
 
@@ -32,7 +32,7 @@ def synchronise(
     """Make MLflow show exactly these rows, all of one experiment, its networks and the files in the folder `report`.
 
     No rows, as of an experiment whose data is not there, do not say of which experiment they are: nothing is done.
-    `progress` is called before the store is used, and before each run that is looked at or written.
+    `progress` is called before the store is used, and before each run, picture and network that is written.
 
     Raises:
         Exception: whatever MLflow, its database or the network raise.
@@ -45,11 +45,11 @@ def synchronise(
     progress()  # only what comes now may be held up by the store
     with opened() as client:
         found = experiment_of(client, f"{name} ({profile})", f"{profile}/{name}")
-        counts = mirror(client, found, _announced(wanted, progress), code_version())
+        counts = mirror(client, found, wanted, code_version(), progress)
         if counts.added or counts.replaced:
             # Once more, which removes copies: MLflow's client repeats a call that a server answers too late, and one
             # server may have several clients.
-            mirror(client, found, _announced(wanted, progress), code_version())
+            mirror(client, found, wanted, code_version(), progress)
         tags = {
             NOTE: guide(name, question, profile),
             TAG: view(name, wanted, found.creation_time),
@@ -59,12 +59,6 @@ def synchronise(
         }
         describe(client, found, tags)
     return counts
-
-
-def _announced(runs: Iterable[Run], progress: Callable[[], object]) -> Iterator[Run]:
-    for run in runs:
-        progress()
-        yield run
 
 
 def pages(server: str) -> dict[str, str]:

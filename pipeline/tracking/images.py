@@ -7,7 +7,7 @@ cannot write where a server on a SQLite store looks for artifacts.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipeline.reporting.figures import styled
@@ -19,11 +19,12 @@ _DOTS = 150  # an inch
 _SHOWN = 600  # pixels across in a chart, where two should have room side by side; a click shows all there are
 
 
-def save(frames: Iterable[Frame], folder: Path, start: int) -> None:
-    """Draw pictures into `folder`; `start` is the time of step 0, in milliseconds since 1970."""
+def save(frames: Iterable[Frame], folder: Path, start: int, progress: Callable[[], object] = lambda: None) -> None:
+    """Draw pictures into `folder`, with `progress` before each; step 0 is at `start`, in milliseconds since 1970."""
     from PIL import Image
 
     for frame in frames:
+        progress()
         known = uuid.uuid5(uuid.NAMESPACE_OID, frame.digest)
         name = f"{frame.key.replace('/', '~')}+step+{frame.step}+timestamp+{start + 1000 * frame.step}+{known}"
         path = folder / f"{name}.png"

@@ -31,7 +31,7 @@ Networks = Callable[[], "Sequence[Network]"]
 
 _EVERY = 60.0  # seconds between publications while others make rows
 _BEGIN = 60.0  # seconds to import MLflow, or for a database to be made, after which one is given up
-_PATIENCE = 10.0  # seconds for a server to answer: a publication speaks before each run that it writes
+_PATIENCE = 10.0  # seconds for a server to answer: a publication speaks before each run, picture and network
 
 
 class Publisher:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,23 +56,31 @@ def describe(client: MlflowClient, place: Experiment, tags: Mapping[str, str]) -
             client.set_experiment_tag(place.experiment_id, name, value)
 
 
-def mirror(client: MlflowClient, place: Experiment, runs: Iterable[Run], version: str) -> Counts:
+def mirror(
+    client: MlflowClient,
+    place: Experiment,
+    runs: Iterable[Run],
+    version: str,
+    progress: Callable[[], object] = lambda: None,
+) -> Counts:
     """Make the experiment `place` show `runs`, parents first: add, replace what differs, remove what is not there.
 
     A run that was cut off while it was written is not finished, and counts as different. Runs without our tag
     were made by hand, and are left alone. `version` of the code tags what is written; alone it replaces nothing.
+    `progress` is called before each run, picture and network.
     """
     stored = _stored(client, place.experiment_id)
     ids: dict[tuple[str, ...], str] = {}
     added = replaced = kept = 0
     for run in runs:
+        progress()
         copies = stored.pop(run.key, [])
         same = next((copy for copy in copies if _shows(copy, run)), None)
         _remove(client, [copy for copy in copies if copy is not same])
         parent = ids[run.parent] if run.parent else None
         if same is None:
             replaced, added = replaced + bool(copies), added + (not copies)
-            ids[run.place] = _write(client, place, run, parent, version)
+            ids[run.place] = _write(client, place, run, parent, version, progress)
         else:
             kept += 1
             ids[run.place] = same.info.run_id
@@ -108,7 +116,14 @@ def _remove(client: MlflowClient, runs: Iterable[Stored]) -> None:
         client.delete_run(run.info.run_id)
 
 
-def _write(client: MlflowClient, place: Experiment, run: Run, parent: str | None, version: str) -> str:
+def _write(
+    client: MlflowClient,
+    place: Experiment,
+    run: Run,
+    parent: str | None,
+    version: str,
+    progress: Callable[[], object],
+) -> str:
     """Write one run, and mark it as finished last; its id.
 
     Rows have no times. A run gets the experiment's, less its order: newest first, the one order in which MLflow
@@ -134,10 +149,11 @@ def _write(client: MlflowClient, place: Experiment, run: Run, parent: str | None
             client.log_artifact(run_id, str(path))
     if run.frames:
         with TemporaryDirectory() as folder:
-            images.save(run.frames, Path(folder), start)
+            images.save(run.frames, Path(folder), start, progress)
             if not _copied(Path(folder), f"{made.info.artifact_uri}/{images.FOLDER}"):
                 client.log_artifacts(run_id, folder, images.FOLDER)
     for network in run.networks:
+        progress()
         models.log(client, made, network, metrics, _copied)
     client.set_terminated(run_id, end_time=start)
     return run_id
