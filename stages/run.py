@@ -77,7 +77,8 @@ def _run(profile: Profile, name: str) -> None:
     }
     write_json(how, paths.run_record(profile.name, name))
     if len(everything):
-        publisher.finish(partial(rows.read, paths.rows(profile.name, name)))
+        kept = partial(networks.read, paths.networks(profile.name, name))
+        publisher.finish(partial(rows.read, paths.rows(profile.name, name)), networks=kept)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pipeline import paths
 from pipeline.errors import InputError
 from pipeline.profile import Profile, load_profile
-from pipeline.results import rows
+from pipeline.results import networks, rows
 from pipeline.tracking import reason, synchronise
 from pipeline.tracking.connection import address, shown
 from stages import cli
@@ -30,8 +30,9 @@ def _track(profile: Profile, name: str) -> str:
     table, settings = rows.read(path, name), profile.experiments[name].model_dump()
     if table.empty:
         return "nothing to publish: its data sets are absent"
+    kept, report = networks.read(paths.networks(profile.name, name)), paths.report(profile.name) / name
     try:
-        counts = synchronise(table, profile=profile.name, settings=settings, report=paths.report(profile.name) / name)
+        counts = synchronise(table, profile=profile.name, settings=settings, report=report, networks=kept)
     except Exception as error:  # whatever MLflow, its database or the network may raise
         raise InputError(f"MLFLOW_TRACKING_URI: cannot publish to {shown(address())} ({reason(error)})") from error
     return "runs " + ", ".join(f"{action} {count}" for action, count in asdict(counts).items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from pipeline.reporting.figures import Plot
+from pipeline.reporting.frames import Frame
 from pipeline.reporting.tables import Table
 from pipeline.results.claims.base import Verdict
 from pipeline.results.provenance import DataSet
@@ -89,16 +90,21 @@ class Note:
         columns: metrics shown as columns of the table of runs, as patterns.
         logarithmic: measures whose charts have a logarithmic axis.
         headlines: measures that also get a metric per change of width, so that they can be columns.
+        together: metrics that are shown in one chart, as patterns, a chart each; they get none of their own.
     """
 
     reading: str
     columns: tuple[str, ...] = ()
     logarithmic: tuple[str, ...] = ()
     headlines: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
 
 
 class Presenter(Protocol):
-    """What a file in `experiments/` offers: a title of a few words, the note for MLflow, and the results."""
+    """What a file in `experiments/` offers: a title of a few words, the note for MLflow, and the results.
+
+    It may also have `frames`, see `framed`.
+    """
 
     @property
     def TITLE(self) -> str:
@@ -134,6 +140,16 @@ def presenter(experiment: str) -> Presenter:
         return Plain(experiment)
     module: Any = import_module(name)
     return module
+
+
+def framed(experiment: str) -> Callable[[pd.DataFrame, pd.DataFrame], Iterator[Frame]] | None:
+    """`frames(rows, among)` of an experiment: pictures of one configuration that MLflow steps through.
+
+    `rows` are those of a configuration on a data set, `among` those of all on it, for axes that all share; none of
+    them of networks that diverged. None if its file has no such function.
+    """
+    found: Any = getattr(presenter(experiment), "frames", None)
+    return found
 
 
 def each(rows: pd.DataFrame, data: Mapping[str, DataSet]) -> Iterator[tuple[pd.DataFrame, DataSet]]:

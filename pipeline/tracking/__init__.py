@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,9 +12,12 @@ from pipeline.experiments import experiment
 from pipeline.results.provenance import code_version
 from pipeline.tracking.connection import load, opened
 from pipeline.tracking.guide import guide
-from pipeline.tracking.runs import Run, plan
+from pipeline.tracking.runs import plan
 from pipeline.tracking.store import NOTE, Counts, describe, experiment_of, mirror
 from pipeline.tracking.views import TAG, link, view
+
+if TYPE_CHECKING:
+    from pipeline.results.networks import Network
 
 
 def synchronise(
@@ -23,12 +26,13 @@ def synchronise(
     profile: str,
     settings: Mapping[str, Any],
     report: Path | None = None,
+    networks: Sequence[Network] = (),
     progress: Callable[[], object] = lambda: None,
 ) -> Counts:
-    """Make MLflow show exactly these rows, all of one experiment, and the files in the folder `report`.
+    """Make MLflow show exactly these rows, all of one experiment, its networks and the files in the folder `report`.
 
     No rows, as of an experiment whose data is not there, do not say of which experiment they are: nothing is done.
-    `progress` is called before the store is used, and before each run that is looked at or written.
+    `progress` is called before the store is used, and before each run, picture and network that is written.
 
     Raises:
         Exception: whatever MLflow, its database or the network raise.
@@ -36,16 +40,16 @@ def synchronise(
     if rows.empty:
         return Counts()
     name = str(rows["experiment"].iloc[0])
-    wanted, question = plan(rows, profile, settings, report), experiment(name).QUESTION
+    wanted, question = plan(rows, profile, settings, report, networks), experiment(name).QUESTION
     load()
     progress()  # only what comes now may be held up by the store
     with opened() as client:
         found = experiment_of(client, f"{name} ({profile})", f"{profile}/{name}")
-        counts = mirror(client, found, _announced(wanted, progress), code_version())
+        counts = mirror(client, found, wanted, code_version(), progress)
         if counts.added or counts.replaced:
             # Once more, which removes copies: MLflow's client repeats a call that a server answers too late, and one
             # server may have several clients.
-            mirror(client, found, _announced(wanted, progress), code_version())
+            mirror(client, found, wanted, code_version(), progress)
         tags = {
             NOTE: guide(name, question, profile),
             TAG: view(name, wanted, found.creation_time),
@@ -55,12 +59,6 @@ def synchronise(
         }
         describe(client, found, tags)
     return counts
-
-
-def _announced(runs: Iterable[Run], progress: Callable[[], object]) -> Iterator[Run]:
-    for run in runs:
-        progress()
-        yield run
 
 
 def pages(server: str) -> dict[str, str]:

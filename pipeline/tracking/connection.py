@@ -20,7 +20,8 @@ ENVIRONMENT = {  # unless set by the user
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a dead server then holds a call for 5 s instead of 247 s
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; by default a silent server holds each try for 120 s
 }
-_NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool")  # each table made, each try
+# Each table made, each try, and each network saved: that a pickle can do anything, which `models.py` deals with.
+_NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool", "mlflow.pytorch")
 _WAIT = 60.0  # seconds for another process to finish publishing
 _DEFAULT = "mlflow.db"  # in the working directory
 

@@ -10,23 +10,28 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pipeline.tracking import reason, synchronise
 from pipeline.tracking.connection import address
 
-Source = Callable[[], pd.DataFrame]  # of rows; called in the process that publishes, hence to be pickled
+if TYPE_CHECKING:
+    from pipeline.results.networks import Network
+
+# Called in the process that publishes, hence to be pickled.
+Source = Callable[[], pd.DataFrame]  # of rows
+Networks = Callable[[], "Sequence[Network]"]
 
 _EVERY = 60.0  # seconds between publications while others make rows
 _BEGIN = 60.0  # seconds to import MLflow, or for a database to be made, after which one is given up
-_PATIENCE = 10.0  # seconds for a server to answer: a publication speaks before each run that it writes
+_PATIENCE = 10.0  # seconds for a server to answer: a publication speaks before each run, picture and network
 
 
 class Publisher:
@@ -62,14 +67,16 @@ class Publisher:
             self._current = _Publication(self._profile, self._settings, source)
             self._current.give_way()
 
-    def finish(self, source: Source, report: Path | None = None) -> bool:
-        """Publish the rows that `source` gives, and the folder `report`; False, after a warning, if that fails.
+    def finish(self, source: Source, report: Path | None = None, networks: Networks = tuple) -> bool:
+        """Publish the rows that `source` gives, the folder `report` and `networks`.
+
+        False, after a warning, if that fails.
 
         Waits until it is done, but no longer than `_PATIENCE` for a server that does not answer.
         """
         if self._current is not None:
             self._current.stop()  # what it has not written, the last one writes
-        self._current = _Publication(self._profile, self._settings, source, report)
+        self._current = _Publication(self._profile, self._settings, source, report, networks)
         return self._end(self._current.wait())
 
     def _end(self, failure: str) -> bool:
@@ -87,11 +94,18 @@ class Publisher:
 class _Publication:
     """A process that publishes once. Killed, it leaves a run unfinished, which the next one replaces."""
 
-    def __init__(self, profile: str, settings: Mapping[str, Any], source: Source, report: Path | None = None) -> None:
+    def __init__(
+        self,
+        profile: str,
+        settings: Mapping[str, Any],
+        source: Source,
+        report: Path | None = None,
+        networks: Networks = tuple,
+    ) -> None:
         context = get_context("spawn")  # a fork would copy torch's thread pools in an unusable state
         self._messages, theirs = context.Pipe(duplex=False)
         # A daemon is ended with this process; any other would be waited for.
-        arguments = (theirs, profile, settings, source, report)
+        arguments = (theirs, profile, settings, source, report, networks)
         self._process = context.Process(target=_publish, args=arguments, daemon=True)
         self._process.start()
         theirs.close()  # so that messages end when the process does
@@ -132,12 +146,24 @@ class _Publication:
 
 
 def _publish(
-    messages: Connection, profile: str, settings: Mapping[str, Any], source: Source, report: Path | None
+    messages: Connection,
+    profile: str,
+    settings: Mapping[str, Any],
+    source: Source,
+    report: Path | None,
+    networks: Networks,
 ) -> None:
     """What the process does. It says None whenever it gets on, and at last why it failed, or "" if it did not."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one, and ends it
     try:
-        synchronise(source(), profile=profile, settings=settings, report=report, progress=lambda: messages.send(None))
+        synchronise(
+            source(),
+            profile=profile,
+            settings=settings,
+            report=report,
+            networks=networks(),
+            progress=lambda: messages.send(None),
+        )
         said = ""
     except Exception as error:  # whatever MLflow, its database or the network may raise
         said = reason(error)

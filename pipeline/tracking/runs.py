@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pipeline.config import Configuration
-from pipeline.reporting.presentation import presenter
+from pipeline.reporting.frames import Frame
+from pipeline.reporting.presentation import framed, presenter
+from pipeline.results.divergence import completed
 from pipeline.tracking.metrics import Metric, means, padded, tabulate, values
+
+if TYPE_CHECKING:
+    from pipeline.results.networks import Network
 
 PLACE = ("data", "network", "configuration", "end")  # what distinguishes one parent run from another
 ARTIFACTS = frozenset({".svg", ".png", ".md", ".csv", ".tex", ".json"})
@@ -42,6 +47,8 @@ class Run:
     metrics: tuple[Metric, ...] = ()
     parent: tuple[str, ...] | None = None
     files: tuple[Path, ...] = ()
+    networks: tuple[Network, ...] = ()
+    frames: tuple[Frame, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -52,22 +59,28 @@ class Run:
     def content(self) -> str:
         """Digest of all that is shown: a stored run with another one is replaced."""
         files = [(path.name, hashlib.blake2b(path.read_bytes()).hexdigest()) for path in self.files]
-        return _digest(self.order, self.name, self.description, self.tags, self.params, self.metrics, files)
+        more = [network.digest for network in self.networks] + [frame.digest for frame in self.frames]
+        return _digest(self.order, self.name, self.description, self.tags, self.params, self.metrics, files, more)
 
 
-def plan(rows: pd.DataFrame, profile: str, settings: Mapping[str, Any], report: Path | None) -> list[Run]:
+def plan(
+    rows: pd.DataFrame,
+    profile: str,
+    settings: Mapping[str, Any],
+    report: Path | None,
+    networks: Sequence[Network] = (),
+) -> list[Run]:
     """All runs of one experiment, parents before their children.
 
     Each configuration (of each data set) is a run with the means over its repeats, each repeat a child of it
-    with that network's own values. If the folder `report` has files, run "0 summary" holds them. Names and
-    orders do not depend on which rows are there already.
+    with that network's own values and those of `networks` that are of it. If the folder `report` has files, run
+    "0 summary" holds them. Names and orders do not depend on which rows are there already.
     """
     experiment = str(rows["experiment"].iloc[0])
     tags = {"profile": profile, "experiment": experiment}
     params = _flat(settings)
     table = tabulate(rows, presenter(experiment).NOTE.headlines)
-    columns = [table[column].astype("string").fillna("") for column in PLACE]
-    groups = {tuple(map(str, place)): group for place, group in table.groupby(columns, sort=False)}
+    groups, frames = _groups(table), _frames(experiment, rows)
     places = _places(settings, list(groups))
     varied = [number for number, parts in enumerate(zip(*places, strict=True)) if len(set(parts)) > 1]
     found = _summary(report, tags, params) if report is not None else []
@@ -75,7 +88,8 @@ def plan(rows: pd.DataFrame, profile: str, settings: Mapping[str, Any], report: 
         if place not in groups:
             continue
         own = {column: part for column, part in zip(PLACE, place, strict=True) if part}
-        title = ", ".join(place[number] for number in varied if place[number]) or own["configuration"]
+        words = [*place[:-1], f"to width {place[-1]}" if place[-1] else ""]
+        title = ", ".join(words[number] for number in varied if words[number]) or own["configuration"]
         parent = Run(
             place=("configuration", *place),
             order=number * APART,
@@ -85,9 +99,26 @@ def plan(rows: pd.DataFrame, profile: str, settings: Mapping[str, Any], report: 
             tags={**tags, **own, "kind": "configuration"},
             params={**params, **own},
             metrics=means(groups[place]),
+            frames=frames.get(place, ()),
         )
-        found += [parent, *_repeats(parent, groups[place], settings)]
+        repeats = _repeats(parent, groups[place], settings)
+        found += [parent, *(_with(run, networks) for run in repeats)]
     return found
+
+
+def _groups(table: pd.DataFrame) -> dict[tuple[str, ...], pd.DataFrame]:
+    """The part of a table that belongs to each place, in the order of appearance."""
+    columns = [table[column].astype("string").fillna("") for column in PLACE]
+    return {tuple(map(str, place)): group for place, group in table.groupby(columns, sort=False)}
+
+
+def _frames(experiment: str, rows: pd.DataFrame) -> dict[tuple[str, ...], tuple[Frame, ...]]:
+    """The pictures of each place, if the experiment has such."""
+    frames = framed(experiment)
+    if frames is None:
+        return {}
+    done = completed(rows)
+    return {place: tuple(frames(own, done[done["data"] == place[0]])) for place, own in _groups(done).items()}
 
 
 def _places(settings: Mapping[str, Any], found: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -121,6 +152,18 @@ def _repeats(parent: Run, table: pd.DataFrame, settings: Mapping[str, Any]) -> I
             metrics=values(group),
             parent=parent.place,
         )
+
+
+def _with(run: Run, networks: Sequence[Network]) -> Run:
+    """The run of a repeat with its networks: those of its data, network, configuration and repeat."""
+    place = dict(zip((*PLACE, "repeat"), run.place[1:], strict=True))
+    nowhere = dict.fromkeys(PLACE, "")
+    own = tuple(each for each in networks if nowhere | {k: str(v) for k, v in each.where.items()} == place)
+    if not own:
+        return run
+    loads = ", ".join(f'`mlflow.pytorch.load_model("runs:/<Run ID>/{each.name}")`' for each in own)
+    more = f" With this project's folder as the working directory, {loads} gives back the network itself."
+    return replace(run, networks=own, description=run.description + more)
 
 
 def _summary(folder: Path, tags: dict[str, str], params: dict[str, str]) -> list[Run]:

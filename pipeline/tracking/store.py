@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
+from pipeline.tracking import images, models
 from pipeline.tracking.connection import address, artifacts
+from pipeline.tracking.models import KEY
 from pipeline.tracking.runs import Run
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
     from mlflow.entities import Run as Stored
 
-KEY, CONTENT, PARENT, NOTE = "isotropic.key", "isotropic.content", "mlflow.parentRunId", "mlflow.note.content"
+CONTENT, PARENT, NOTE = "isotropic.content", "mlflow.parentRunId", "mlflow.note.content"
 _BATCH = 900  # metrics a call; MLflow takes 1000 values, and up to 100 params come with the first
 
 
@@ -53,23 +56,31 @@ def describe(client: MlflowClient, place: Experiment, tags: Mapping[str, str]) -
             client.set_experiment_tag(place.experiment_id, name, value)
 
 
-def mirror(client: MlflowClient, place: Experiment, runs: Iterable[Run], version: str) -> Counts:
+def mirror(
+    client: MlflowClient,
+    place: Experiment,
+    runs: Iterable[Run],
+    version: str,
+    progress: Callable[[], object] = lambda: None,
+) -> Counts:
     """Make the experiment `place` show `runs`, parents first: add, replace what differs, remove what is not there.
 
     A run that was cut off while it was written is not finished, and counts as different. Runs without our tag
     were made by hand, and are left alone. `version` of the code tags what is written; alone it replaces nothing.
+    `progress` is called before each run, picture and network.
     """
     stored = _stored(client, place.experiment_id)
     ids: dict[tuple[str, ...], str] = {}
     added = replaced = kept = 0
     for run in runs:
+        progress()
         copies = stored.pop(run.key, [])
         same = next((copy for copy in copies if _shows(copy, run)), None)
         _remove(client, [copy for copy in copies if copy is not same])
         parent = ids[run.parent] if run.parent else None
         if same is None:
             replaced, added = replaced + bool(copies), added + (not copies)
-            ids[run.place] = _write(client, place, run, parent, version)
+            ids[run.place] = _write(client, place, run, parent, version, progress)
         else:
             kept += 1
             ids[run.place] = same.info.run_id
@@ -77,6 +88,7 @@ def mirror(client: MlflowClient, place: Experiment, runs: Iterable[Run], version
                 client.set_tag(same.info.run_id, PARENT, parent)
     gone = [copy for copies in stored.values() for copy in copies]
     _remove(client, gone)
+    models.sweep(client, place.experiment_id, set(ids.values()))
     return Counts(added, replaced, kept, len(gone))
 
 
@@ -104,7 +116,14 @@ def _remove(client: MlflowClient, runs: Iterable[Stored]) -> None:
         client.delete_run(run.info.run_id)
 
 
-def _write(client: MlflowClient, place: Experiment, run: Run, parent: str | None, version: str) -> str:
+def _write(
+    client: MlflowClient,
+    place: Experiment,
+    run: Run,
+    parent: str | None,
+    version: str,
+    progress: Callable[[], object],
+) -> str:
     """Write one run, and mark it as finished last; its id.
 
     Rows have no times. A run gets the experiment's, less its order: newest first, the one order in which MLflow
@@ -117,6 +136,8 @@ def _write(client: MlflowClient, place: Experiment, run: Run, parent: str | None
     tags = {**run.tags, "version": version, NOTE: run.description, KEY: run.key, CONTENT: run.content}
     if parent:
         tags[PARENT] = parent
+    if run.frames:
+        tags[images.LOGGED] = "True"
     made = client.create_run(place.experiment_id, start_time=start, tags=tags, run_name=run.name)
     run_id = str(made.info.run_id)
     metrics = [Metric(name, value, start + 1000 * step, step) for name, step, value in run.metrics]
@@ -124,17 +145,32 @@ def _write(client: MlflowClient, place: Experiment, run: Run, parent: str | None
     for first in range(0, max(len(metrics), 1), _BATCH):
         client.log_batch(run_id, metrics[first : first + _BATCH], [] if first else params)
     for path in run.files:
-        _store(client, run_id, str(made.info.artifact_uri), path)
+        if not _copied(path, str(made.info.artifact_uri)):
+            client.log_artifact(run_id, str(path))
+    if run.frames:
+        with TemporaryDirectory() as folder:
+            images.save(run.frames, Path(folder), start, progress)
+            if not _copied(Path(folder), f"{made.info.artifact_uri}/{images.FOLDER}"):
+                client.log_artifacts(run_id, folder, images.FOLDER)
+    for network in run.networks:
+        progress()
+        models.log(client, made, network, metrics, _copied)
     client.set_terminated(run_id, end_time=start)
     return run_id
 
 
-def _store(client: MlflowClient, run_id: str, uri: str, path: Path) -> None:
-    """Store a file as an artifact; for a SQLite store, copy it to where a server on that store looks for it."""
+def _copied(path: Path, uri: str) -> bool:
+    """Copy a file, or what is in a folder, to where a server on a SQLite store looks for what is at `uri`.
+
+    False, with nothing done, for any other store, which has to be handed it.
+    """
     folder = artifacts(address())
     if folder is None or not uri.startswith("mlflow-artifacts:"):
-        client.log_artifact(run_id, str(path))
-        return
+        return False
     destination = folder / unquote(urlparse(uri).path).lstrip("/")
     destination.mkdir(parents=True, exist_ok=True)
-    shutil.copy(path, destination)
+    if path.is_dir():
+        shutil.copytree(path, destination, dirs_exist_ok=True)
+    else:
+        shutil.copy(path, destination)
+    return True

@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from pipeline.reporting.presentation import presenter
+from pipeline.tracking.charts import COMPARED, charts
 from pipeline.tracking.runs import Run
 
 KEY = "overview"
@@ -25,22 +26,26 @@ def link(base: str, experiment_id: str) -> str:
     return f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={KEY}"
 
 
-def view(experiment: str, runs: Iterable[Run], created: int) -> str:
+def view(experiment: str, runs: Sequence[Run], created: int) -> str:
     """The value of TAG for `experiment` with `runs`; `created` in milliseconds since 1970."""
-    names = sorted({name for run in runs for name, _, _ in run.metrics})
-    packed = base64.b64encode(zlib.compress(json.dumps(_state(experiment, names)).encode())).decode()
+    packed = base64.b64encode(zlib.compress(json.dumps(_state(experiment, runs)).encode())).decode()
     return json.dumps({"name": "Overview", "createdAt": created, "updatedAt": created, "state": f"deflate;{packed}"})
 
 
-def _state(experiment: str, names: list[str]) -> dict[str, object]:
+def _state(experiment: str, runs: Sequence[Run]) -> dict[str, object]:
     """The state of the page. Sorting by time of creation is the one order that nests children in parents."""
+    names = sorted({name for run in runs for name, _, _ in run.metrics})
     columns = [
         name
         for wanted in (*presenter(experiment).NOTE.columns, "diverged/*")
         for name in names
         if fnmatchcase(name, wanted)
     ]
-    widths = {"attributes.`Run Name`": 290} | {f"metrics.`{name}`": 25 + 6 * len(name) for name in columns}
+    longest = max((len(run.name) for run in runs), default=0)
+    images = list(dict.fromkeys(frame.key for run in runs for frame in run.frames))
+    widths = {"attributes.`Run Name`": min(max(290, 110 + 6 * longest), 460)} | {
+        f"metrics.`{name}`": 25 + 6 * len(name) for name in columns
+    }
     return {
         "searchFilter": "",
         "orderByKey": "attributes.start_time",
@@ -55,8 +60,8 @@ def _state(experiment: str, names: list[str]) -> dict[str, object]:
         "runsHiddenMode": "FIRST_10_RUNS",
         "viewMaximized": False,
         "runListHidden": False,
-        "compareRunCharts": [_chart(experiment, name) for name in names if name.startswith("by change")],
-        "compareRunSections": _sections(names),
+        "compareRunCharts": [*map(_image, images), *charts(experiment, runs)],
+        "compareRunSections": _sections(experiment, images, names),
         "isAccordionReordered": True,
         "useGroupedValuesInCharts": True,
         "hideEmptyCharts": True,
@@ -66,34 +71,32 @@ def _state(experiment: str, names: list[str]) -> dict[str, object]:
     }
 
 
-def _sections(names: list[str]) -> list[dict[str, object]]:
-    """Sections of charts: curves first, then single numbers, standard deviations last and folded up."""
-    found = {name.rpartition("/")[0] or "Model metrics" for name in names}
-    order = sorted(found, key=lambda name: (name.endswith(" sd"), name not in FIRST, name))
-    return [{"uuid": name, "name": name, "display": not name.endswith(" sd"), "isReordered": False} for name in order]
-
-
-def _chart(experiment: str, name: str) -> dict[str, object]:
-    """A curve over the change in width, logarithmic where the measure spans orders of magnitude."""
-    section, _, measure = name.rpartition("/")
+def _image(key: str) -> dict[str, object]:
+    """Pictures with a slider for their step."""
     return {
-        "uuid": name,
-        "type": "LINE",
+        "uuid": key,
+        "type": "IMAGE",
         "runsCountToCompare": 10,
-        "metricSectionId": section,
+        "metricSectionId": key.rpartition("/")[0],
         "deleted": False,
         "isGenerated": True,
-        "displayName": measure,
-        "metricKey": name,
-        "lineSmoothness": 0,
-        "xAxisScaleType": "linear",
-        "scaleType": "log" if measure in presenter(experiment).NOTE.logarithmic else "linear",
-        "range": {},
-        "xAxisKey": "step",
-        "selectedXAxisMetricKey": "",
-        "yAxisKey": "metric",
-        "yAxisExpressions": [],
-        "ignoreOutliers": False,
-        "useGlobalXaxisKey": True,
-        "useGlobalLineSmoothing": True,
+        "imageKeys": [key],
+        "step": 0,
+        "showRunParams": False,
     }
+
+
+def _sections(experiment: str, images: list[str], names: list[str]) -> list[dict[str, object]]:
+    """Sections of charts: pictures and curves first, then single numbers, standard deviations last and folded up."""
+    pictures = {name.rpartition("/")[0] for name in images}
+    found = {name.rpartition("/")[0] or "Model metrics" for name in names} - pictures
+    compared = [COMPARED] if presenter(experiment).NOTE.together else []
+    order = sorted(found, key=lambda name: (name.endswith(" sd"), name not in FIRST, name))
+    # Room to read the pictures of several runs, and the names of several metrics.
+    roomy = {key: {"columns": 1, "cardHeight": 780} for key in pictures} | {
+        COMPARED: {"columns": 2, "cardHeight": 420}
+    }
+    return [
+        {"uuid": name, "name": name, "display": not name.endswith(" sd"), "isReordered": False} | roomy.get(name, {})
+        for name in (*sorted(pictures), *compared, *order)
+    ]

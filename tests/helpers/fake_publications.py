@@ -8,7 +8,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 
 
-def silent(messages: Connection, profile: str, settings: object, source: partial[object], report: None) -> None:
+def silent(messages: Connection, profile: str, settings: object, source: partial[object], *more: object) -> None:
     """Begins, notes that in the file given, and is held up for ever."""
     source.args[0].write_text(source.args[0].read_text() + "begun\n")
     messages.send(None)
@@ -21,7 +21,7 @@ def dying(messages: Connection, *what: object) -> None:
     os._exit(1)
 
 
-def reading(messages: Connection, profile: str, settings: object, source: partial[object], report: None) -> None:
+def reading(messages: Connection, profile: str, settings: object, source: partial[object], *more: object) -> None:
     """Fails for the reason in the file given, or succeeds if it is empty."""
     messages.send(None)
     messages.send(source.args[0].read_text())

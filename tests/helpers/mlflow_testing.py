@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pipeline.results.networks import Network
 from pipeline.tracking.connection import address, load
 from pipeline.tracking.runs import plan
 from pipeline.tracking.store import KEY
 
 
-def assert_shown(rows: pd.DataFrame, settings: Mapping[str, Any], profile: str, report: Path | None = None) -> None:
+def assert_shown(
+    rows: pd.DataFrame,
+    settings: Mapping[str, Any],
+    profile: str,
+    report: Path | None = None,
+    networks: Sequence[Network] = (),
+) -> None:
     """The store has one run for each identity and no other of ours, finished, with each of its values once."""
     client = load()(address())
     experiment = client.get_experiment_by_name(f"invariance ({profile})")
     found = client.search_runs([experiment.experiment_id], max_results=1000)
-    wanted = {run.key: run for run in plan(rows, profile, settings, report)}
+    wanted = {run.key: run for run in plan(rows, profile, settings, report, networks)}
     assert sorted(run.data.tags[KEY] for run in found) == sorted(wanted)
     for run in found:
         expected = wanted[run.data.tags[KEY]]

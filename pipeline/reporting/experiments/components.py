@@ -24,13 +24,27 @@ from pipeline.results.words import counted
 TITLE = "Independent components"
 NOTE = Note(
     reading=(
-        "A run is a way of training. Its networks are held in the eigenbasis of their covariances (`held`), and there"
-        " represented by their independent components: *exact*, with the whole covariance, should leave `epsilon` at"
-        " rounding level (about 1e-6 in float32, 1e-14 in float64); *diagonal* does not. Neurons are the more"
-        " independent, the larger `basis/negentropy` and the smaller `information` and `energy_correlation`."
+        "A run is a way of training. Its networks are held in the eigenbasis of their covariances (`held float64/`),"
+        " and there `represented/` by their independent components: *exact*, with the whole covariance, should leave"
+        " `epsilon` at rounding level (about 1e-6 in float32, 1e-14 in float64); *diagonal* does not. Without a map"
+        " in its name, a metric is about all hidden layers at once. Neurons are the more independent, the larger"
+        " `basis float64/negentropy` and the smaller `information` and `energy_correlation` of a basis."
     ),
-    columns=("trained/accuracy", "held/accuracy", "repeats"),
+    columns=(
+        "test/accuracy",
+        "represented/epsilon exact independent components",
+        "represented/epsilon diagonal independent components",
+        "basis float64/negentropy independent components map 1",
+        "basis float64/negentropy neurons as trained map 1",
+        "repeats",
+    ),
     logarithmic=("epsilon", "epsilon_scaled", "kl"),
+    together=(
+        "basis float64/negentropy * map 1",
+        "basis float64/negentropy * map 2",
+        "basis float64/information * map 1",
+        "basis float64/information * map 2",
+    ),
 )
 NONE = "no such experiment"
 PRECISIONS = ["float32", "float64"]

@@ -27,8 +27,16 @@ NOTE = Note(
         " rounding level (about 1e-5 % in float32, 1e-13 % in float64) with *length and psi*, and not with less than"
         " both. `accuracy_after` is that after further training."
     ),
-    columns=("test/accuracy", "repeats"),
+    columns=("test/accuracy", "epsilon_scaled length and psi map 1/*", "repeats"),
     logarithmic=("epsilon", "epsilon_scaled", "kl"),
+    headlines=("epsilon_scaled length and psi map 1", "epsilon_scaled length and psi map 2"),
+    together=(
+        "by change in width/epsilon_scaled * map 1",
+        "by change in width/epsilon_scaled * map 2",
+        "by change in width/accuracy_after map *",
+        "by change in width float64/epsilon_scaled * map 1",
+        "by change in width float64/epsilon_scaled * map 2",
+    ),
 )
 NONE = "no such experiment"
 PRECISIONS = ["float32", "float64"]

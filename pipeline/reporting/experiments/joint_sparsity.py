@@ -22,13 +22,15 @@ from pipeline.results.words import counted
 TITLE = "Joint sparsity optimisation"
 NOTE = Note(
     reading=(
-        "A run is a network; its metrics are named by the method that turned its hidden widths. `percent_small` is"
-        " the percentage of parameters whose absolute value is at most the threshold, `percent_most` what any choice"
+        "A run is a network; its sections are named by the method that turned its hidden widths, `trained` those as"
+        " training left them; sparsity is that in float64. `percent_small` is the percentage of parameters whose"
+        " absolute value is at most the threshold that follows, `percent_most` what any choice"
         " of bases can make exactly zero; the function is the same in all bases, so `epsilon` is at rounding level."
         " `l1_norm` by step is that of joint optimisation after each of its stages."
     ),
-    columns=("test/accuracy", "*/l1_norm", "repeats"),
+    columns=("test/accuracy", "* float64/percent_small 0.0001", "repeats"),
     logarithmic=("epsilon", "epsilon_scaled", "kl"),
+    together=("* float64/percent_small 0.0001", "* float64/percent_small 0.01", "*joint * float64/l1_norm"),
 )
 NONE = "no such experiment"
 THRESHOLD = "0.0001"  # the paper's, above which a parameter counts as present

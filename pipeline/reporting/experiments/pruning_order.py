@@ -27,8 +27,17 @@ NOTE = Note(
         " of the smallest gradient of the loss by their singular values, or random ones: singular directions, or"
         " neurons as they stand. With a correction, the neurons that are kept stand in for those that are removed."
     ),
-    columns=("baseline/accuracy", "repeats"),
+    columns=("baseline/accuracy", "epsilon_scaled singular value: none/*", "repeats"),
     logarithmic=("epsilon", "epsilon_scaled", "kl"),
+    headlines=("epsilon_scaled singular value: none",),
+    together=(
+        "by change in width/epsilon_scaled *: none",
+        "by change in width/epsilon_scaled *: linear",
+        "by change in width/epsilon_scaled *: isometric",
+        "by change in width/delta_accuracy *: none",
+        "by change in width/delta_accuracy *: linear",
+        "by change in width/delta_accuracy *: isometric",
+    ),
 )
 NONE = "no such experiment"
 CORRECTIONS = {"none": "no correction", "linear": "linear correction, Eqn. 18", "isometric": "isometric correction"}

@@ -27,8 +27,16 @@ NOTE = Note(
         " longer small beside the others'; `without/epsilon_scaled` is how far the logits move if the new neurons"
         " are taken away. Neurons of `zero` columns never move."
     ),
-    columns=("grown/epsilon *", "new/active *", "new/row_norm *", "test/accuracy *", "repeats"),
+    columns=("new/active *", "test/accuracy *", "without/epsilon_scaled *", "grown/epsilon *", "repeats"),
     logarithmic=("row_norm", "epsilon", "epsilon_scaled", "kl"),
+    together=(
+        "test/accuracy *",
+        "test/loss *",
+        "train/loss *",
+        "new/active *",
+        "new/row_norm *",
+        "without/epsilon_scaled *",
+    ),
 )
 NONE = "no such experiment"
 CONTROL = "not grown"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import cycle
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipeline.reporting.descending import descending
 from pipeline.reporting.figures import Plot, lines
+from pipeline.reporting.frames import Frame, spread
 from pipeline.reporting.headlines import by_name, rounded
 from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
@@ -27,7 +29,8 @@ NOTE = Note(
     reading=(
         "Every network starts with all singular values at 1. The figures of the summary show where they go, map"
         " by map: in isotropic networks a few should grow away from a bulk that decays, in standard tanh networks"
-        " the whole bulk should grow together. The spectra themselves are rows with an `index`, not metrics."
+        " the whole bulk should grow together. The section `spectrum` of the charts has all singular values of the"
+        " configurations, the largest first, with a slider for the epoch; in rows they are those with an `index`."
     ),
     columns=("test/accuracy", "test/loss", "repeats"),
 )
@@ -69,6 +72,27 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
     """Ridgelines, their numbers and the verdict, for each data set."""
     return Presentation([_Part(own, settings, known).part() for own, known in each(rows, data)])
+
+
+def frames(rows: pd.DataFrame, among: pd.DataFrame) -> Iterator[Frame]:
+    """All singular values of each map, in descending order, at up to twelve epochs."""
+    everything = select(among, phase="spectrum", measure="sigma")["value"].to_numpy()
+    axis = Axis.of("singular value", everything)
+    own = select(rows, phase="spectrum", measure="sigma")
+    cubes = [cube(part) for _, part in own.groupby("layer")]
+    if not cubes:
+        return
+    label = str(own["configuration"].iloc[0])
+    epochs = [int(epoch) for epoch in cubes[0][2]]
+    colour = (WARM if label == STANDARD else COOL)[0].colour
+    for epoch in spread(epochs):
+        place = epochs.index(epoch)
+        heading = (
+            f"{label}: epoch {epoch} of {epochs[-1]}\n"
+            f"mean of {repeats(own)}, band: from the least to the largest; dotted: epoch {epochs[0]}"
+        )
+        maps = [values[:, [0, place]].swapaxes(0, 1) for values, _, _ in cubes]
+        yield Frame("spectrum/singular values", epoch, descending, (heading, colour, axis.low, axis.high, *maps))
 
 
 class _Part:

@@ -117,8 +117,8 @@ def test_what_two_machines_published_at_once_is_shown_once(
     """Without the lock, which other machines do not see: the second writes all while the first is between calls."""
     mirror, other = tracking.mirror, [True]
 
-    def late(client: Any, place: Any, runs: Any, version: str) -> Counts:
-        found = mirror(client, place, runs, version)
+    def late(client: Any, place: Any, runs: Any, version: str, progress: Any) -> Counts:
+        found = mirror(client, place, runs, version, progress)
         if other.pop() if other else False:
             monkeypatch.setattr("pipeline.tracking.store._stored", lambda *_: {})  # as it saw the store before
             mirror(client, place, tracking.plan(rows, profile, settings, None), version)
