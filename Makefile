@@ -18,9 +18,10 @@ endif
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
-	@echo "  PROFILE=digits (default), desk or paper, e.g. make repro PROFILE=desk"
+	@echo "  PROFILE=digits (default), desk, paper or your own profiles/NAME.yaml, e.g. make repro PROFILE=desk"
 
 repro: .venv/installed  ## install if needed, then run the whole pipeline of a profile (embedded digits)
+	@python -m stages.profiles $(PROFILE)
 	dvc repro $(PIPELINE)
 
 estimate: .venv/installed  ## how long a profile will take on this machine, and how much memory, before it is run
@@ -44,8 +45,8 @@ ui: .venv/installed  ## publish what MLflow does not have yet, and open MLflow o
 docs: .venv/installed-test  ## make the API reference from the docstrings: docs/api/index.html
 	python docs/api.py
 
-profiles: ## copy dvc.yaml to every profile, after it was edited
-	@for folder in profiles/*/; do cp dvc.yaml $$folder; done
+profiles: .venv/installed  ## bring params.yaml and dvc.yaml of the profiles that were run up to date, as repro does
+	@python -m stages.profiles
 
 clean:  ## remove everything that the pipeline made (data, results, reports, runs); not .venv
 	rm -rf data results/*/*/rows.parquet results/*/*/run.json reports/*/ .shards mlartifacts mlflow.db* .dvc/cache .dvc/tmp

@@ -36,6 +36,7 @@ def clone(tmp_path_factory) -> Path:
     run(folder, "git", "init", "--quiet")
     run(folder, "git", "add", "--all")
     run(folder, "git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "start")
+    run(folder, sys.executable, "-m", "stages.profiles", "smoke")
     run(folder, "dvc", "repro", "profiles/smoke/dvc.yaml")
     return folder
 
@@ -117,10 +118,11 @@ LENGTHS = """
 
 
 def test_a_new_experiment_is_one_file(clone):
-    """With its settings and its name in the profile it goes through every stage, and nothing else runs again."""
+    """With its settings in the profile it goes through every stage, and nothing else runs again."""
     (clone / "pipeline/experiments/lengths.py").write_text((Path(__file__).parent / "lengths.py").read_text())
-    for name, more in (("profiles/smoke.yaml", LENGTHS), ("profiles/smoke/params.yaml", "  - lengths\n")):
-        (clone / name).write_text((clone / name).read_text() + more)
+    profile = clone / "profiles/smoke.yaml"
+    profile.write_text(profile.read_text() + LENGTHS)
+    assert "profiles/smoke/params.yaml is written" in run(clone, sys.executable, "-m", "stages.profiles", "smoke")
     output = run(clone, "dvc", "repro", "profiles/smoke/dvc.yaml")
     assert "run@lengths" in output and "run@invariance' didn't change" in output
     numbers = json.loads((clone / "results/smoke/lengths/metrics.json").read_text())["digits"]
