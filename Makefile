@@ -20,7 +20,7 @@ help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
 	@echo "  PROFILE=digits (default), desk, paper or your own profiles/NAME.yaml, e.g. make repro PROFILE=desk"
 
-repro: .venv/installed  ## install if needed, then run the whole pipeline of a profile (embedded digits)
+repro: .venv/installed .dvc/plots.html  ## install if needed, then run the whole pipeline of a profile (embedded digits)
 	@python -m stages.profiles $(PROFILE)
 	dvc repro $(PIPELINE)
 
@@ -63,3 +63,8 @@ clean:  ## remove everything that the pipeline made (data, results, reports, run
 .venv/installed-test: .venv/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ .venv/installed
+
+# What `dvc plots` makes its page from: with the scripts in it, so that the page works offline.
+.dvc/plots.html: .venv/installed stages/plots_page.py
+	@python -m stages.plots_page $@
+	@dvc config --local plots.html_template plots.html
