@@ -48,8 +48,12 @@ def files(profile: Profile) -> dict[Path, str]:
         "experiments": list(profile.experiments),
     }
     head = f"# Made from {paths.profile(profile.name)}, by `make repro` or `make profiles`: edit that.\n"
-    params = head + yaml.safe_dump(values, sort_keys=False)
-    return {pipeline.with_name("params.yaml"): params, pipeline: paths.pipeline(MAIN).read_text(encoding="utf-8")}
+    made = {pipeline.with_name("params.yaml"): head + yaml.safe_dump(values, sort_keys=False)}
+    if profile.name == MAIN:
+        return made
+    stages, plots, drawn = paths.pipeline(MAIN).read_text(encoding="utf-8").partition("\nplots:")
+    there = "invariance" in profile.experiments  # which the plots are of
+    return made | {pipeline: stages + plots + drawn if there else stages}
 
 
 if __name__ == "__main__":

@@ -65,3 +65,12 @@ def test_only_what_differs_is_written_and_only_of_profiles_that_were_run(place, 
     (place / "dvc.yaml").write_text((place / "dvc.yaml").read_text() + "# edited\n")
     profiles.main([])
     assert capsys.readouterr().out == "profiles/smoke/dvc.yaml is written\n"
+
+
+def test_without_invariance_there_is_nothing_to_plot(place):
+    content = yaml.safe_load((place / "profiles/smoke.yaml").read_text())
+    del content["experiments"]["invariance"]
+    (place / "profiles/mine.yaml").write_text(yaml.safe_dump(content))
+    profiles.main(["mine", "smoke"])
+    mine, smoke = (yaml.safe_load((place / f"profiles/{name}/dvc.yaml").read_text()) for name in ("mine", "smoke"))
+    assert list(mine) == ["stages"] and list(smoke) == ["stages", "plots"] and mine["stages"] == smoke["stages"]
