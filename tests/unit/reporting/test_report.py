@@ -168,7 +168,7 @@ def test_page_says_what_was_found_and_on_what(reader: Reader) -> None:
     for words in (
         "Verdicts on 4 claims: 4 reproduced. None of them under the paper’s protocol",
         "How far do the logits move?",
-        "scikit-learn’s digits <8 x 8> (1,437 + 360 images)",
+        "scikit-learn’s digits <8 x 8> (1,437 + 360 images, 10 classes)",
         "sha256:abcdef",
         "64-16-16-10, 21 networks, 3 repeats, 2 epochs",
         "0: 1000, 1: 1001, 2: 1002",
