@@ -1,41 +1,19 @@
 """The whole pipeline as a user runs it: `dvc repro` on profile smoke, in a fresh clone of the working tree."""
 
 import json
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-
-
-def run(folder: Path, *command: str) -> str:
-    bin_folder = str(Path(sys.executable).parent)
-    settings = {
-        "PATH": os.pathsep.join([bin_folder, os.environ["PATH"]]),
-        "PYTHONPATH": str(folder),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
-    }
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | settings)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+from clones import cloned, run
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Path:
-    """A repository with the files that git tracks, or would, and smoke run once."""
-    folder = tmp_path_factory.mktemp("clone")
-    names = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
-    for name in names:
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((ROOT / name).read_bytes())
-    run(folder, "git", "init", "--quiet")
-    run(folder, "git", "add", "--all")
-    run(folder, "git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "start")
+    """A repository with smoke run once."""
+    folder = cloned(tmp_path_factory.mktemp("clone"))
     run(folder, sys.executable, "-m", "stages.profiles", "smoke")
     run(folder, "dvc", "repro", "profiles/smoke/dvc.yaml")
     return folder
