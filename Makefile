@@ -18,9 +18,10 @@ endif
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
-	@echo "  PROFILE=digits (default), desk or paper, e.g. make repro PROFILE=desk"
+	@echo "  PROFILE=digits (default), desk, paper or your own profiles/NAME.yaml, e.g. make repro PROFILE=desk"
 
-repro: .venv/installed  ## install if needed, then run the whole pipeline of a profile (embedded digits)
+repro: .venv/installed .dvc/plots.html  ## install if needed, then run the whole pipeline of a profile (embedded digits)
+	@python -m stages.profiles $(PROFILE)
 	dvc repro $(PIPELINE)
 
 estimate: .venv/installed  ## how long a profile will take on this machine, and how much memory, before it is run
@@ -47,8 +48,8 @@ docs: .venv/installed-test  ## make the API reference from the docstrings: docs/
 pictures: .venv/installed-test  ## make the pictures of the README, from the results of profile digits
 	python docs/pictures.py
 
-profiles: ## copy dvc.yaml to every profile, after it was edited
-	@for folder in profiles/*/; do cp dvc.yaml $$folder; done
+profiles: .venv/installed  ## bring params.yaml and dvc.yaml of the profiles that were run up to date, as repro does
+	@python -m stages.profiles
 
 clean:  ## remove everything that the pipeline made (data, results, reports, runs); not .venv
 	rm -rf data results/*/*/rows.parquet results/*/*/run.json results/*/*/networks.pt reports/*/ .shards mlartifacts mlflow.db* .dvc/cache .dvc/tmp
@@ -65,3 +66,8 @@ clean:  ## remove everything that the pipeline made (data, results, reports, run
 .venv/installed-test: .venv/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ .venv/installed
+
+# What `dvc plots` makes its page from: with the scripts in it, so that the page works offline.
+.dvc/plots.html: .venv/installed stages/plots_page.py
+	@python -m stages.plots_page $@
+	@dvc config --local plots.html_template plots.html

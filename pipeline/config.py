@@ -65,6 +65,13 @@ class Data(Settings):
     root: Place = "datasets"  # folder that the source reads, or downloads to
     download: bool = False
     optional: bool = False  # one that cannot be had is left out, with a note in the report, and is no error
+    side: int | None = Field(default=None, ge=1, le=4096)  # pixels that images of an image folder are resized to
+
+    @model_validator(mode="after")
+    def _check_side(self) -> Data:
+        if self.side is not None and self.source != "image-folder":
+            raise ValueError(f"side: is for image-folder; images of {self.source} keep their size")
+        return self
 
 
 class Execution(Settings):

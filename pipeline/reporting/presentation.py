@@ -73,8 +73,8 @@ class Presentation:
 
     Attributes:
         parts: the results; none where there are no rows.
-        curves: name -> table for `dvc plots`; the first column is the horizontal axis. The tables and their columns
-            are the same whether or not there are rows.
+        curves: name -> table for `dvc plots`: horizontal axis, configuration, vertical axis. The tables and their
+            columns are the same whether or not there are rows.
     """
 
     parts: Sequence[Part]

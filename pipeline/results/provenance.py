@@ -55,8 +55,9 @@ class DataSet:
 
     @property
     def words(self) -> str:
-        """Name, description and numbers of images."""
-        return f"{self.name}: {self.description} ({self.train_count:,} + {self.test_count:,} images)"
+        """Name, description and numbers of images and classes."""
+        counts = f"{self.train_count:,} + {self.test_count:,} images, {self.classes} classes"
+        return f"{self.name}: {self.description} ({counts})"
 
 
 def describe(dataset: Dataset) -> DataSet:

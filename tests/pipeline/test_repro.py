@@ -1,41 +1,20 @@
 """The whole pipeline as a user runs it: `dvc repro` on profile smoke, in a fresh clone of the working tree."""
 
 import json
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-
-
-def run(folder: Path, *command: str) -> str:
-    bin_folder = str(Path(sys.executable).parent)
-    settings = {
-        "PATH": os.pathsep.join([bin_folder, os.environ["PATH"]]),
-        "PYTHONPATH": str(folder),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
-    }
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | settings)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+from clones import cloned, run
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Path:
-    """A repository with the files that git tracks, or would, and smoke run once."""
-    folder = tmp_path_factory.mktemp("clone")
-    names = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
-    for name in names:
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((ROOT / name).read_bytes())
-    run(folder, "git", "init", "--quiet")
-    run(folder, "git", "add", "--all")
-    run(folder, "git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "start")
+    """A repository with smoke run once."""
+    folder = cloned(tmp_path_factory.mktemp("clone"))
+    run(folder, sys.executable, "-m", "stages.profiles", "smoke")
     run(folder, "dvc", "repro", "profiles/smoke/dvc.yaml")
     return folder
 
@@ -117,10 +96,11 @@ LENGTHS = """
 
 
 def test_a_new_experiment_is_one_file(clone):
-    """With its settings and its name in the profile it goes through every stage, and nothing else runs again."""
+    """With its settings in the profile it goes through every stage, and nothing else runs again."""
     (clone / "pipeline/experiments/lengths.py").write_text((Path(__file__).parent / "lengths.py").read_text())
-    for name, more in (("profiles/smoke.yaml", LENGTHS), ("profiles/smoke/params.yaml", "  - lengths\n")):
-        (clone / name).write_text((clone / name).read_text() + more)
+    profile = clone / "profiles/smoke.yaml"
+    profile.write_text(profile.read_text() + LENGTHS)
+    assert "profiles/smoke/params.yaml is written" in run(clone, sys.executable, "-m", "stages.profiles", "smoke")
     output = run(clone, "dvc", "repro", "profiles/smoke/dvc.yaml")
     assert "run@lengths" in output and "run@invariance' didn't change" in output
     numbers = json.loads((clone / "results/smoke/lengths/metrics.json").read_text())["digits"]

