@@ -40,7 +40,7 @@ bench: .venv/installed  ## measure how fast this machine trains, beside a plain 
 
 ui: .venv/installed  ## publish what MLflow does not have yet, and open MLflow on this machine
 	python -m stages.track --profile $(PROFILE)
-	python -m stages.ui
+	python -m stages.ui $(ARGS)
 
 docs: .venv/installed-test  ## make the API reference from the docstrings: docs/api/index.html
 	python docs/api.py

@@ -1,0 +1,164 @@
+"""Every command in the README works as it is written, in a fresh clone, one after the other."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from clones import ROOT, cloned
+from own_images import draw
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+# Without a profile in the command: smoke, the same stages in seconds. Of what takes minutes, a part.
+ENVIRONMENT = {"PROFILE": "smoke", "CI": "1"}
+ARGUMENTS = {"make test": "tests/unit/test_seeds.py", "make bench": "--quick --tables speed --rounds 1"}
+# Settings that are checked, but training that would take an hour, or data that would be downloaded.
+ONLY_PLANNED = {"make repro PROFILE=desk", "make repro PROFILE=paper"}
+SERVER = "make ui"
+VARYING = re.compile(r"[-+]?\b[\d][\d.,e+-]*|\b[0-9a-f]{7,}\b")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of the README, and the output that it shows below, if any."""
+
+    text: str
+    shown: tuple[str, ...] = ()
+
+
+def commands() -> list[Command]:
+    """Those in blocks, in their order, then those in running text."""
+    found = []
+    for kind, block in BLOCKS:
+        if kind == "sh":
+            found += [Command(line.partition("  #")[0].strip()) for line in block.splitlines()]
+        if kind == "console":
+            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                command, *shown = part.splitlines()
+                found.append(Command(command, tuple(line for line in shown if line.strip() not in ("", "..."))))
+    inline = re.findall(r"`((?:make|dvc|python|pip) [^`]+)`", re.sub(r"^```.*?^```", "", README, flags=re.M | re.S))
+    return list(dict.fromkeys(found + [Command(text) for text in inline if text not in {c.text for c in found}]))
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone with an environment that is this one's, but for the code, and a folder of images."""
+    folder = cloned(tmp_path_factory.mktemp("readme"))
+    environment = folder / ".venv"
+    environment.mkdir()
+    for path in Path(sys.prefix).iterdir():
+        if path.name in ("bin", "lib", "lib64", "include", "pyvenv.cfg"):
+            (environment / path.name).symlink_to(path)
+    for name in ("installed", "installed-test"):
+        (environment / name).touch()
+    for kind, block in BLOCKS:
+        if kind == "yaml":
+            (folder / block.partition("# ")[2].partition("\n")[0]).write_text(block)
+    draw(folder / "datasets/mine")
+    return folder
+
+
+def environment(clone: Path, command: str) -> dict[str, str]:
+    folder = str(clone)
+    own = {"PYTHONPATH": folder, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", **ENVIRONMENT}
+    return {**os.environ, **own, "ARGS": ARGUMENTS.get(command, "")}
+
+
+def run(clone: Path, command: str) -> str:
+    """What it prints, given in a shell with the environment active."""
+    done = subprocess.run(
+        ["bash", "-c", f"source .venv/bin/activate && {command}"],
+        cwd=clone,
+        env=environment(clone, command),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command.text)
+def test_a_command_does_what_is_shown(clone: Path, command: Command) -> None:
+    if command.text == SERVER:
+        with served(clone) as said:
+            assert "invariance (smoke): http://127.0.0.1:" in said
+        return
+    printed = run(clone, f"{command.text} --dry-run" if command.text in ONLY_PLANNED else command.text)
+    lines = {_kind(line) for line in printed.splitlines()}
+    for line in command.shown:
+        assert _kind(line) in lines, f"{command.text}: no line like\n{line}\nin\n{printed[-3000:]}"
+
+
+def _kind(line: str) -> str:
+    """A line without its numbers, and without what aligns it."""
+    return " ".join(re.sub(r"[-─━=]{3,}", "-", VARYING.sub("#", line)).split())
+
+
+@contextmanager
+def served(clone: Path) -> Iterator[str]:
+    """What `make ui` prints, until it is ended as by Ctrl-C."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = environment(clone, SERVER) | {"ARGS": f"--port {port}"}
+    with subprocess.Popen(
+        ["make", "ui"], cwd=clone, env=settings, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as server:
+        assert server.stdout is not None
+        said = ""
+        try:
+            for line in server.stdout:
+                said += line
+                if "Ctrl-C ends it" in line:
+                    break
+            yield said
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+
+
+def test_a_network_is_loaded_as_shown(clone: Path) -> None:
+    (code,) = (block for kind, block in BLOCKS if kind == "python" and "load_model" in block)
+    with served(clone) as said:
+        (address,) = set(re.findall(r"http://127\.0\.0\.1:\d+", said))
+        program = f"""
+import mlflow
+mlflow.set_tracking_uri({address!r})
+(experiment,) = [e for e in mlflow.search_experiments() if e.name == "sparsification (smoke)"]
+runs = mlflow.search_runs([experiment.experiment_id], output_format="list")
+(run, *_) = [r for r in runs if r.data.tags["kind"] == "repeat" and r.data.tags["repeat"] == "0"]
+print(run.info.run_id)
+"""
+        file = clone / "find.py"
+        file.write_text(program)
+        run_id = run(clone, f"python {file}").split()[0]
+        code = re.sub(r"http://127\.0\.0\.1:\d+", address, code).replace("<Run ID>", run_id)
+        file.write_text(code)
+        printed = run(clone, f"python {file}")
+    promised = re.findall(r"print\(.*\)\s+# (.*)", code)
+    assert promised and [_kind(line) for line in promised] == [
+        _kind(line) for line in printed.splitlines()[-len(promised) :]
+    ]
+
+
+def test_there_are_commands_to_run() -> None:
+    """Negative control of the search for them: those that a reader needs are found."""
+    texts = {command.text for command in commands()}
+    assert {"make repro", "make test", "make ui", "make docs", "make bench", "make repro PROFILE=mine"} <= texts
+    assert any(text.startswith("dvc exp run") for text in texts) and any(command.shown for command in commands())
+
+
+def test_pictures_are_there() -> None:
+    shown = re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", README)
+    assert len(shown) >= 3
+    for words, path in shown:
+        assert len(words) > 20 and (ROOT / path).is_file(), path
