@@ -94,7 +94,7 @@ def plan(
             place=("configuration", *place),
             order=number * APART,
             name=f"{padded(number, len(places))} {title}",
-            description=f"Means over the repeats of configuration *{title}*, which are this run's children."
+            description=f"Means over the repeats of {_said(own)}, which are this run's children."
             " Sections `... sd/` hold standard deviations.",
             tags={**tags, **own, "kind": "configuration"},
             params={**params, **own},
@@ -146,12 +146,18 @@ def _repeats(parent: Run, table: pd.DataFrame, settings: Mapping[str, Any]) -> I
             place=("repeat", *parent.place[1:], str(repeat)),
             order=CHILDREN + parent.order + 1 + repeat,
             name=f"{number} repeat {padded(repeat, largest)}, {title}",
-            description=f"One network of configuration *{title}*: repeat {repeat}, seed {seed}.",
+            description=f"One network of {_said(parent.tags)}: repeat {repeat}, seed {seed}.",
             tags={**parent.tags, "kind": "repeat", "repeat": str(repeat), "seed": seed},
             params=parent.params,
             metrics=values(group),
             parent=parent.place,
         )
+
+
+def _said(tags: Mapping[str, str]) -> str:
+    """The place of a run in words."""
+    known = {"configuration": "configuration", "network": "network", "end": "taken to width", "data": "data"}
+    return ", ".join(f"{words} *{tags[name]}*" for name, words in known.items() if name in tags)
 
 
 def _with(run: Run, networks: Sequence[Network]) -> Run:

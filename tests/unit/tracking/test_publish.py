@@ -12,6 +12,7 @@ import pytest
 from mlflow_testing import assert_shown
 
 from pipeline import tracking
+from pipeline.results.provenance import code_version
 from pipeline.results.rows import read, write
 from pipeline.tracking import connection
 from pipeline.tracking.publisher import Publisher
@@ -73,6 +74,7 @@ def test_a_run_per_configuration_with_a_child_per_repeat(
     assert tags.items() <= parent.data.tags.items()
     assert (tags | {"repeat": "1", "seed": "1001"}).items() <= child.data.tags.items()
     assert child.data.params["optimiser"] == "adamw"
+    assert all(run.data.tags["version"] == code_version() for run in found.values())
 
 
 def test_curves_have_steps_and_parents_the_means(rows: pd.DataFrame, settings: dict[str, Any], profile: str) -> None:

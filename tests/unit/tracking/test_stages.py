@@ -54,6 +54,15 @@ def test_a_failure_to_publish_is_one_line_and_exit_1(
     assert said.count("\n") == 1
 
 
+def test_a_file_of_networks_that_is_none_is_said(invariance_rows: Rows, capsys: pytest.CaptureFixture[str]) -> None:
+    write(invariance_rows(), paths.rows("smoke", "invariance"))
+    paths.networks("smoke", "invariance").write_text("something else")
+    with pytest.raises(SystemExit) as ended:
+        track.main(["--profile", "smoke"])
+    assert ended.value.code == 1
+    assert "networks.pt: is not a file of networks" in capsys.readouterr().err
+
+
 def test_a_store_that_cannot_be_read_is_not_served(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         ui.main(["--port", str(_free_port())])

@@ -34,9 +34,13 @@ def test_columns_and_charts_of_a_note_are_metrics_that_there_are(name: str) -> N
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_names_of_runs_differ(name: str) -> None:
-    names = [run.name for run in runs(name)]
-    assert len(set(names)) == len(names)
+def test_every_run_says_what_it_is(name: str) -> None:
+    found = runs(name)
+    assert len({run.name for run in found}) == len(found)
+    for run in found:
+        assert {"experiment", "profile", "data", "network", "configuration", "kind"} <= run.tags.keys()
+        assert ({"repeat", "seed"} <= run.tags.keys()) is (run.tags["kind"] == "repeat")
+        assert all(f"*{run.tags[name]}*" in run.description for name in ("data", "network", "configuration"))
 
 
 def test_metrics_that_belong_together_share_a_chart_and_have_no_other() -> None:
