@@ -28,20 +28,23 @@ def _fetch(name: str, profile: str) -> str:
         names = ", ".join(sorted(known))
         raise InputError(f"{paths.profile(profile)}: data.{name} is not there; there are: {names}")
     path = paths.dataset(profile, name)
+    again = f"dvc repro --force --single-item {paths.pipeline(profile)}:fetch@{name}"
     try:
         dataset = fetch(name, known[name])
     except InputError as error:
         if not known[name].optional:
             raise InputError(f"{paths.profile(profile)}: {error}") from error
         save_absence(str(error), path)
-        again = f"dvc repro --force --single-item {paths.pipeline(profile)}:fetch@{name}"
         return f"{name} is left out: {error}. Once it is there, `{again}` fetches it."
     save(dataset, path)
     shape = " x ".join(map(str, dataset.shape))
-    return (
+    said = (
         f"{name}: {len(dataset.train)} training and {len(dataset.test)} test images of {shape}, "
         f"{dataset.classes} classes, {path.stat().st_size} bytes, {dataset.provenance['checksum']}"
     )
+    if known[name].source == "image-folder":  # DVC does not look into it
+        said += f"\nIf images in {known[name].root} are changed, `{again}` reads them again."
+    return said
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from pipeline import paths
+from pipeline.errors import InputError
 from pipeline.profile import Profile, load_profile
 from stages import cli
 
@@ -39,8 +40,15 @@ def made() -> list[str]:
 
 
 def files(profile: Profile) -> dict[Path, str]:
-    """The files that DVC needs of a profile, and what is in them."""
+    """The files that DVC needs of a profile, and what is in them.
+
+    Raises:
+        InputError: a data set has a name that DVC cannot have.
+    """
     pipeline = paths.pipeline(profile.name)
+    for name in profile.data:
+        if "." in name:  # in the name of a parameter a dot leads one level down
+            raise InputError(f"{paths.profile(profile.name)}: data: {name!r} has a dot, which DVC cannot have there")
     values = {
         "profile": profile.name,
         "root": "." if profile.name == MAIN else "../..",

@@ -16,9 +16,16 @@ def cloned(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes((ROOT / name).read_bytes())
     run(folder, "git", "init", "--quiet")
-    run(folder, "git", "add", "--all")
-    run(folder, "git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "start")
+    run(folder, "git", "config", "user.name", "test")
+    run(folder, "git", "config", "user.email", "test@localhost")
+    committed(folder)
     return folder
+
+
+def committed(folder: Path) -> None:
+    """Commit all that is in the clone."""
+    run(folder, "git", "add", "--all")
+    run(folder, "git", "commit", "--quiet", "-m", "test")
 
 
 def run(folder: Path, *command: str) -> str:

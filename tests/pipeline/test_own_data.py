@@ -60,8 +60,9 @@ def test_the_classes_are_learnt(clone):
 def test_dvc_shows_it(clone):
     shown = json.loads(run(clone, "dvc", "metrics", "show", "--json", "results/mine/invariance/metrics.json"))
     assert shown[""]["data"]["results/mine/invariance/metrics.json"]["data"]["shapes"]["accuracy"] > 90
-    said = tried(clone, "dvc", "plots", "show", "profiles/mine/dvc.yaml:accuracy")
-    assert "failed" not in said.stderr
+    said = tried(clone, "dvc", "plots", "show", "profiles/mine/dvc.yaml::accuracy")
+    assert said.returncode == 0 and "failed" not in said.stderr
+    assert '"configuration": "trainable, none"' in (clone / "dvc_plots/index.html").read_text()
 
 
 def test_what_is_wrong_with_an_image_is_one_line(clone):

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from clones import cloned, run
+from clones import cloned, committed, run, tried
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,26 @@ def test_metrics_and_plots_say_something(clone):
     text = json.dumps(shown)
     assert "pruned_without_psi" in text
     assert "grown_float64" in text
-    run(clone, "dvc", "plots", "show", "profiles/smoke/dvc.yaml:analyse@invariance", "--out", "plots")
+    run(clone, "dvc", "plots", "show", "profiles/smoke/dvc.yaml::accuracy", "--out", "plots")
+    assert '"configuration": "trainable, none"' in (clone / "plots/index.html").read_text()
+
+
+def test_nothing_is_missed_of_profiles_that_were_not_run(clone):
+    done = tried(clone, "dvc", "metrics", "diff")
+    assert done.returncode == 0 and "failed" not in done.stderr and "results/smoke/invariance" in done.stdout
+    assert "results/desk" not in run(clone, "dvc", "metrics", "show", "--json")
+
+
+def test_a_setting_is_tried_beside_the_workspace(clone):
+    """`dvc exp run --temp -S` leaves the profile as it is written, and only what depends on it runs again."""
+    committed(clone)
+    before = (clone / "profiles/smoke.yaml").read_bytes()
+    change = "profiles/smoke.yaml:experiments.invariance.epochs=1"
+    output = run(clone, "dvc", "exp", "run", "--temp", "-n", "short", "profiles/smoke/dvc.yaml", "-S", change)
+    assert "run@invariance" in output and "run@spectra' didn't change" in output
+    assert (clone / "profiles/smoke.yaml").read_bytes() == before
+    compared = run(clone, "dvc", "exp", "diff", "HEAD", "short")
+    assert "experiments.invariance.epochs" in compared and "digits.accuracy" in compared
 
 
 def test_the_profiles_of_others_are_not_touched(clone):

@@ -74,3 +74,11 @@ def test_without_invariance_there_is_nothing_to_plot(place):
     profiles.main(["mine", "smoke"])
     mine, smoke = (yaml.safe_load((place / f"profiles/{name}/dvc.yaml").read_text()) for name in ("mine", "smoke"))
     assert list(mine) == ["stages"] and list(smoke) == ["stages", "plots"] and mine["stages"] == smoke["stages"]
+
+
+def test_a_data_set_has_no_dot_in_its_name(place, capsys):
+    text = (place / "profiles/smoke.yaml").read_text().replace("digits-turned", "my.turned")
+    (place / "profiles/mine.yaml").write_text(text.replace(": my.turned}", ": digits-turned}"))
+    with pytest.raises(SystemExit):
+        profiles.main(["mine"])
+    assert capsys.readouterr().err.startswith("error: profiles/mine.yaml: data: 'my.turned' has a dot")
