@@ -25,6 +25,14 @@ def test_copies_change_nothing(layer: int, count: int, dtype: torch.dtype) -> No
     assert_close(net(inputs(net)), before, "logits")
 
 
+def test_each_neuron_is_as_likely_to_be_copied_as_another() -> None:
+    net = tanh_network()
+    net2wider(net, LAYER, 7000, generator=draw())
+    rows = part(net, "maps.1.weight")
+    copies = (rows[N:, None] == rows[:N]).all(-1).sum(0)
+    assert copies.sum() == 7000 and ((copies - 1000).abs() < 150).all(), copies  # five standard deviations
+
+
 def test_it_is_the_division_that_changes_nothing() -> None:
     """Negative control: with the outgoing weights of the copies as they were."""
     net = tanh_network()

@@ -65,6 +65,17 @@ def test_those_of_least_magnitude_go() -> None:
     assert part(net, "maps.1.weight").flatten().tolist() == [6, -3]
 
 
+def test_the_norms_of_a_magnitude_are_euclidean() -> None:
+    """||w|| ||c|| = 5 * 1 is less than 5.5 * 1, where sums of absolute values are 7 and 5.5; and swapped."""
+    for tall in (False, True):
+        net = tanh_network([2, 2, 2])
+        several, single = torch.tensor([[3.0, 4], [0, 5.5]]).double(), torch.eye(2).double()
+        incoming, outgoing = (single, several.mT) if tall else (several, single)
+        net.assign({"maps.0.weight": incoming.contiguous(), "maps.1.weight": outgoing.contiguous()})
+        prune_by_magnitude(net, 1, 1)
+        assert torch.equal(part(net, "maps.0.weight"), incoming[1:]), "neuron 0 is the smaller one"
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_equal_neurons_are_merged_without_a_change(dtype: torch.dtype) -> None:
     """Neuron 5 is neuron 1, and 6 is 2 but for its outgoing weights: two merges are exact, a third is not."""
@@ -101,6 +112,36 @@ def test_the_pair_of_least_saliency_by_hand() -> None:
     merge_neurons(net, 1, 1)  # the smaller outgoing weight, 1.125^2 against 3^2, goes
     assert part(net, "maps.0.weight").flatten().tolist() == [0]
     assert part(net, "maps.1.weight").flatten().tolist() == [4.125]
+
+
+def test_biases_and_the_size_of_outgoing_weights_are_part_of_the_saliency() -> None:
+    """Of (w, b) = (0, 0), (0, 9), (2, 0): 0 and 2 are the closest, not 0 and 1, whose weights alone are equal.
+
+    And c = (3, -3) is not small for its mean, nor are 0 and 2 the same: 2, of c = (1, 1), goes into 0.
+    """
+    net = tanh_network([1, 3, 2])
+    net.assign({"maps.0.weight": torch.tensor([[0.0], [0], [2]]).double()})
+    net.assign({"maps.0.bias": torch.tensor([0.0, 9, 0]).double()})
+    net.assign({"maps.1.weight": torch.tensor([[3.0, 3, 1], [-3, -3, 1]]).double()})
+    merge_neurons(net, 1, 1)
+    assert part(net, "maps.0.weight").flatten().tolist() == [0, 0]
+    assert part(net, "maps.0.bias").tolist() == [0, 9]
+    assert part(net, "maps.1.weight").tolist() == [[4, 3], [-2, -3]]
+
+
+def test_equal_neurons_go_before_those_that_are_nearly_equal() -> None:
+    """However large they are: the distance of equal ones is zero, not zero but for rounding."""
+    net = tanh_network([40, 6, 3])
+    rows, bias = 1e6 * part(net, "maps.0.weight"), part(net, "maps.0.bias")
+    rows[5], bias[5] = rows[1], bias[1]
+    rows[4], bias[4] = rows[2], bias[2] + 1e-6
+    columns = part(net, "maps.1.weight")
+    columns[:, [2, 4]] *= 1e-3
+    net.assign({"maps.0.weight": rows, "maps.0.bias": bias, "maps.1.weight": columns})
+    before = net(inputs(net))
+    merge_neurons(net, 1, 1)
+    assert torch.equal(part(net, "maps.0.weight"), rows[:5]), "5, which is 1, is gone"
+    assert_close(net(inputs(net)), before, "logits")
 
 
 @pytest.mark.parametrize("count", [2, 5])

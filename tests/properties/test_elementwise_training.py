@@ -45,6 +45,37 @@ def test_moments_are_those_of_the_gradients_that_there_would_have_been(method: s
         assert_differs(undivided, found["maps.1.weight"], "momentum without division", by=0.1)
 
 
+def test_second_moments_of_copies_are_those_of_the_gradients_that_there_would_have_been() -> None:
+    """They are divided by the square of what the gradients are divided by."""
+    net = tanh_network()
+    optimiser = AdamW(net.parameters(), lr=0.0, weight_decay=0.0, betas=(0.9, 0.75))  # v = g^2 / 4 after one step
+    _gradients(net)
+    optimiser.step()
+    METHODS["net2wider"](net, 9, optimiser, draw())
+    carried, found = moments(net, optimiser, "exp_avg_sq"), _gradients(net)
+    for name, gradient in found.items():
+        assert_close(carried[name], gradient.square() / 4, f"second moment of {name}")
+
+
+def test_second_moments_that_are_merged_are_added_by_their_roots() -> None:
+    """(|g_i| + |g_j|)^2 / 4 from g_i^2 / 4 and g_j^2 / 4: not less than of the gradient that there is now."""
+    net = tanh_network()
+    rows, bias = part(net, "maps.1.weight"), part(net, "maps.1.bias")
+    rows[5], bias[5] = rows[1], bias[1]
+    net.assign({"maps.1.weight": rows, "maps.1.bias": bias})
+    optimiser = AdamW(net.parameters(), lr=0.0, weight_decay=0.0, betas=(0.9, 0.75))
+    gradients = _gradients(net)
+    optimiser.step()
+    METHODS["merge"](net, 1, optimiser, draw())
+    carried, found = moments(net, optimiser, "exp_avg_sq"), _gradients(net)
+    for name in ("maps.1.weight", "maps.1.bias"):
+        both = gradients[name][1].abs() + gradients[name][5].abs()
+        assert_close(carried[name][1], both.square() / 4, f"second moment of {name}")
+        assert_close(carried[name][2], gradients[name][2].square() / 4, f"second moment of another's {name}")
+        assert (carried[name] >= found[name].square() / 4 * (1 - 1e-12)).all()
+    assert_close(carried["maps.2.weight"][:, 1], gradients["maps.2.weight"][:, 1].square() / 4, "that of c_i stays")
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("optimiser", ["sgd", "momentum", "adam-amsgrad", "adamw-fused"])
 def test_second_moments_stay_at_least_zero_and_training_goes_on(optimiser: str, method: str) -> None:
