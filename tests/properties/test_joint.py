@@ -159,6 +159,34 @@ def test_stacked_networks_find_what_each_finds_alone() -> None:
             assert_close(ensemble.member(k).tensors()[name], t, f"{name} of member {k}", slack=1e3)
     with pytest.raises(ValueError, match="have different widths there"):
         sparsify_jointly(Ensemble([network([9, 6, 4]), network([9, 5, 4])]), FEW)
+    with pytest.raises(ValueError, match="layer 2: the members of this ensemble have different widths there"):
+        sparsify_jointly(Ensemble([network([9, 6, 5, 4]), network([9, 6, 3, 4])]), FEW)
+
+
+def test_a_network_in_float32_is_turned_by_bases_in_float64() -> None:
+    """Rounded once, at the beginning and at the end."""
+    net, wide = (network(WIDTHS, dtype=torch.float32) for _ in range(2))
+    wide.to(torch.float64)
+    before = net(inputs(net))
+    norms = sparsify_jointly(net, FEW)
+    assert_close(norms, sparsify_jointly(wide, FEW), "norms, in float64")
+    assert_close(net(inputs(net)), before, "logits")
+    for name, t in wide.tensors().items():
+        assert_close(net.tensors()[name], t.float(), name)
+
+
+def test_stages_share_the_steps_and_the_smoothing_goes_down_geometrically() -> None:
+    stages = annealing(100, stages=3)
+    assert [stage.steps for stage in stages] == [33, 33, 33]
+    assert [stage.smoothing for stage in stages] == pytest.approx([0.3, (0.3 * 1e-6) ** 0.5, 1e-6])
+    assert [stage.rate for stage in stages] == pytest.approx([0.1, (0.3 * 1e-6) ** 0.5, 1e-6])
+
+
+def test_without_a_hidden_width_there_is_nothing_to_turn() -> None:
+    net = network([5, 3])
+    before = net(inputs(net))
+    assert_close(sparsify_jointly(net, FEW), l1_norm(net)[None], "the norm, once")
+    assert torch.equal(net(inputs(net)), before)
 
 
 @pytest.mark.parametrize("kind", ["momentum", "adamw"])
@@ -203,3 +231,9 @@ def test_elementwise_activations_and_what_is_not_finite_are_refused() -> None:
         broken.maps[1].bias[0] = float("nan")
     with pytest.raises(ValueError, match="not finite"):
         sparsify_jointly(broken, FEW)
+    huge = network(WIDTHS)
+    huge.assign({"maps.1.weight": 1e308 * huge.tensors()["maps.1.weight"].sign()})
+    before = {name: t.clone() for name, t in huge.tensors().items()}
+    with pytest.raises(ValueError, match="the proxy is not finite in float64; the parameters are too large"):
+        sparsify_jointly(huge, FEW)
+    assert all(torch.equal(t, before[name]) for name, t in huge.tensors().items())
