@@ -10,6 +10,8 @@ from torch.optim import Optimizer
 from pipeline import IsotropicConvNet
 
 IMAGE, CHANNELS, CLASSES = (2, 5, 4), [6, 7], 3
+STRIDES = [1, 2]
+LAYERS = [1, 2]
 
 
 def convnet(
@@ -55,3 +57,9 @@ def train(net: IsotropicConvNet, optimiser: Optimizer, steps: int, first: int = 
         loss = nn.functional.cross_entropy(logits, torch.arange(len(logits)) % CLASSES) + net.penalty()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+
+
+def unfolded(net: IsotropicConvNet, layer: int) -> Tensor:
+    """W_l as [n_l, P n_{l-1}]."""
+    weight = net.affine[layer - 1].weight.detach()
+    return torch.stack([weight[..., row, :].flatten() for row in range(weight.shape[-2])])

@@ -11,7 +11,18 @@ from isotropic_testing import OPTIMISERS, assert_close
 from refusals import Call, assert_refused
 from torch.optim import Optimizer, RMSprop
 
-from pipeline import Ensemble, IsotropicConvNet, ParallelMLP, adapt, diagonalise, grow, insert_layer, prune, sparsify
+from pipeline import (
+    Ensemble,
+    IsotropicConvNet,
+    IsotropicMLP,
+    ParallelMLP,
+    adapt,
+    diagonalise,
+    grow,
+    insert_layer,
+    prune,
+    sparsify,
+)
 from pipeline.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
 from pipeline.surgery.joint import annealing, sparsify_jointly
 from pipeline.surgery.sparsify import triangularise
@@ -35,7 +46,31 @@ def test_seed_dtype_and_state() -> None:
     assert torch.equal(first(x), again(x)) and not torch.equal(first(x), other(x))
     other.load_state_dict(first.state_dict())
     assert torch.equal(first(x), other(x)) and first(x).dtype == torch.float32
+    torch.manual_seed(0)
+    free = IsotropicConvNet((1, 4, 4), [5], 2)
+    assert not torch.equal(free(x), IsotropicConvNet((1, 4, 4), [5], 2)(x)), "without a seed"
+    assert IsotropicConvNet((1, 4, 4), [5], 2, device="meta").affine[0].weight.device.type == "meta"
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert IsotropicConvNet((1, 4, 4), [5], 2).affine[0].weight.dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
     assert str(first).startswith("IsotropicConvNet(\n  (1, 4, 4), [5, 2], 'isotropic-tanh', 'trainable'")
+
+
+@pytest.mark.parametrize("compensation", ["none", "constant", "trainable", "trainable+decay"])
+@pytest.mark.parametrize("intrinsic_length", ["none", "constant", "trainable"])
+def test_what_is_trained_and_decayed(intrinsic_length: str, compensation: str) -> None:
+    """The same as of a dense network of these treatments."""
+    treatment: dict[str, Any] = {"intrinsic_length": intrinsic_length, "compensation": compensation, "psi_decay": 0.3}
+    net, dense = IsotropicConvNet((1, 4, 4), [5, 6], 2, **treatment), IsotropicMLP([1, 5, 6, 2], **treatment)
+    assert {name for name, _ in net.named_parameters()} == {name for name, _ in dense.named_parameters()}
+    assert set(net.tensors()) == set(dense.tensors())
+    for name in ("has_length", "has_psi", "expects", "psi_decay"):
+        assert torch.equal(getattr(net, name), getattr(dense, name)), name
+    if compensation != "none":
+        net.maps[1].psi.data.fill_(1.0)
+        assert net.penalty().item() == pytest.approx(0.3 * 9 * 6 if compensation == "trainable+decay" else 0.0)
 
 
 def test_elementwise_tanh_for_comparison() -> None:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from isotropic_testing import COMPENSATIONS, LENGTHS, WITH_PSI, assert_close, inputs, network, psi
+from isotropic_testing import COMPENSATIONS, LENGTHS, OPTIMISERS, WITH_PSI, assert_close, inputs, network, psi, train
 
 from pipeline import Ensemble, IsotropicMLP, grow, prune
 from pipeline.surgery.widths import resize
@@ -183,3 +183,20 @@ def test_resizing_grows_or_prunes_the_difference(width: int) -> None:
         prune(other, 1, 4 - width)
     assert net.widths == [5, width, 3]
     assert all(torch.equal(t, other.tensors()[name]) for name, t in net.tensors().items())
+
+
+def test_resizing_hands_on_inputs_and_moments() -> None:
+    nets = [network([5, 4, 3], compensation="expectation") for _ in range(2)]
+    optimisers = [OPTIMISERS["adamw"](net.parameters()) for net in nets]
+    for net, optimiser in zip(nets, optimisers, strict=True):
+        train(net, optimiser, 2)
+    resize(nets[0], 1, 2, optimiser=optimisers[0], inputs=inputs(nets[0]))
+    prune(nets[1], 1, 2, optimisers[1], inputs(nets[1]))
+    for width in (2, 3):
+        if width == 3:
+            resize(nets[0], 1, 3, "combination", optimisers[0], torch.Generator().manual_seed(0))
+            grow(nets[1], 1, 1, "combination", optimisers[1], torch.Generator().manual_seed(0))
+        assert nets[0].widths == nets[1].widths == [5, width, 3]
+        for net, optimiser in zip(nets, optimisers, strict=True):
+            train(net, optimiser, 1, first=width)
+        assert all(torch.equal(t, nets[1].tensors()[name]) for name, t in nets[0].tensors().items())
