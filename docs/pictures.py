@@ -9,44 +9,60 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+import pandas as pd
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from pipeline import paths
+from pipeline.reporting.experiments.spectra import frames
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 REPORTS = ROOT / "reports"
-FIGURES = {"widths.png": "task_schedule/figure-3.png", "spectra.png": "spectra/digits-figure-2-4.png"}
+CONFIGURATION = "trainable, trainable+decay"
 PORT = "5055"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 def main() -> None:
-    """Copy figures, then photograph the report and MLflow's pages."""
+    """Take figures, then photograph the report and MLflow's pages."""
     PICTURES.mkdir(exist_ok=True)
-    for name, figure in FIGURES.items():
-        shutil.copy(REPORTS / "digits" / figure, PICTURES / name)
+    keep((REPORTS / "digits/task_schedule/figure-3.png").read_bytes(), "widths.png")
+    keep(spectrum(), "spectrum.png")
     with chromium() as browser, served() as pages:
         page = browser.new_page(viewport={"width": 1200, "height": 800})
         page.goto((REPORTS / "digits.html").as_uri())
-        keep(page, "report.png")
+        keep(page.screenshot(), "report.png")
         page = browser.new_page(viewport={"width": 1500, "height": 900})
         page.goto(pages["invariance (digits)"])
         page.get_by_text("0 summary").first.wait_for(timeout=60_000)
         page.get_by_role("button", name="Close", exact=True).click()  # the assistant
         page.get_by_role("button", name="Hide banner").click()
         page.get_by_text("epsilon/diagonalised", exact=True).first.wait_for(timeout=60_000)
-        keep(page, "mlflow-runs.png")
+        keep(page.screenshot(), "mlflow-runs.png")
         page.locator("label:has(input[value=CHART])").click()
         page.locator(".js-plotly-plot path.js-line").first.wait_for(state="attached", timeout=60_000)
         page.wait_for_timeout(3000)  # the charts below are drawn after the first
-        keep(page, "mlflow-charts.png")
+        keep(page.screenshot(), "mlflow-charts.png")
 
 
-def keep(page: Page, name: str) -> None:
-    """What is seen of a page without scrolling."""
-    page.screenshot(path=PICTURES / name)
+def keep(content: bytes, name: str) -> None:
+    """A picture of at most 128 colours, which takes a third of the space."""
+    with Image.open(BytesIO(content)) as picture:
+        picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(PICTURES / name, optimize=True)
+
+
+def spectrum() -> bytes:
+    """The last of the images of a spectrum that MLflow has for every epoch."""
+    rows = pd.read_parquet(ROOT / paths.rows("digits", "spectra"))
+    *_, last = frames(rows[rows["configuration"] == CONFIGURATION], rows)
+    buffer = BytesIO()
+    last.draw(*last.shown).savefig(buffer, dpi=150)
+    return buffer.getvalue()
 
 
 @contextmanager

@@ -25,11 +25,11 @@ def descending(heading: str, colour: str, low: float, high: float, *maps: np.nda
     with styled():
         from matplotlib.figure import Figure as NewFigure
 
-        height = 0.75 + 1.45 * len(maps)
-        figure = NewFigure(figsize=(5.4, height))
-        axes = figure.subplots(len(maps), 1, sharey=True, squeeze=False)[:, 0]
+        width, height = 0.6 + 2.6 * len(maps), 2.7  # wide, since MLflow shows little of what is high
+        figure = NewFigure(figsize=(width, height))
+        axes = figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
         # By hand: to find it takes as long as all the rest, and would move the panels from picture to picture.
-        figure.subplots_adjust(left=0.12, right=0.98, top=1 - 0.65 / height, bottom=0.42 / height, hspace=0.42)
+        figure.subplots_adjust(left=0.6 / width, right=0.99, top=1 - 0.65 / height, bottom=0.45 / height, wspace=0.06)
         for layer, (ax, values) in enumerate(zip(axes, maps, strict=True), start=1):
             first, now = np.maximum(values, 10.0**low)
             rank = np.arange(1, now.shape[1] + 1)
@@ -42,7 +42,7 @@ def descending(heading: str, colour: str, low: float, high: float, *maps: np.nda
         axes[0].set_yscale("log")
         axes[0].set_ylim(10.0**low, 10.0**high)
         axes[0].minorticks_off()
-        axes[len(maps) // 2].set_ylabel("singular value")
-        axes[-1].set_xlabel("rank, the largest first")
-        figure.text(0.12, 1 - 0.06 / height, heading, va="top", fontsize=8.5)
+        axes[0].set_ylabel("singular value")
+        axes[len(maps) // 2].set_xlabel("rank, the largest first")
+        figure.text(0.6 / width, 1 - 0.06 / height, heading, va="top", fontsize=8.5)
     return figure
