@@ -9,7 +9,7 @@ from functools import partial
 from pipeline import paths
 from pipeline.experiments import experiment
 from pipeline.profile import load_profile
-from pipeline.results import rows
+from pipeline.results import networks, rows
 from pipeline.results.provenance import check_record
 from pipeline.results.records import read_json, write_json
 from pipeline.tracking.publisher import Publisher
@@ -35,11 +35,14 @@ def _analyse(profile: str, name: str) -> None:
     record = read_json(path, dict, "dvc repro")
     check_record(record, path)
     folder = paths.report(profile) / name
+    publisher = Publisher(profile, settings.model_dump())
+    publisher.prepare()
     render(name, experiment(name).QUESTION, table, settings, record, folder)
     write_json(headlines(name, table), paths.metrics(profile, name))
     for claim in json.loads((folder / "claims.json").read_text(encoding="utf-8")):
         print(f"{claim['id']}: {claim['verdict']}")
-    Publisher(profile, settings.model_dump()).finish(partial(rows.read, paths.rows(profile, name)), report=folder)
+    kept = partial(networks.read, paths.networks(profile, name))
+    publisher.finish(partial(rows.read, paths.rows(profile, name)), report=folder, networks=kept)
 
 
 if __name__ == "__main__":

@@ -51,10 +51,14 @@ def _run(profile: Profile, name: str) -> None:
     device = resolve(profile.execution.device).type
     work = planned.plan(profile.settings(name), sizes(profile)[0], device)
     watching = watch.Watch(name, listed, work, store, set(tables))
+    if len(missing) <= 1:
+        publisher.prepare()
     with watch.watched(watching):
         for job, table in runner.run(missing, profile.execution):
             tables[job.key] = table
             watching.finished(job)
+            if len(tables) >= len(listed) - 1:  # the last one is at work, and a worker is free
+                publisher.prepare()
             publisher.offer(partial(jobs.results, listed, store))  # they appear in MLflow while others go on
     # In the order of the jobs, not in that of their ending, so that the same rows make the same file.
     everything = pd.concat([rows.frame([]), *(tables[job.key] for job in listed)], ignore_index=True)

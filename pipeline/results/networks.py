@@ -96,4 +96,6 @@ def read(path: Path) -> list[Network]:
     try:
         return from_bytes(path.read_bytes())
     except Exception as error:  # what is not a file of torch can raise nearly anything
-        raise InputError(f"{path}: is no file of networks ({type(error).__name__}); `dvc repro` makes it") from error
+        raise InputError(
+            f"{path}: is not a file of networks ({type(error).__name__}); `dvc repro` makes it"
+        ) from error

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.tracking import reason, synchronise
-from pipeline.tracking.connection import address
+from pipeline.tracking.connection import address, load
 
 if TYPE_CHECKING:
     from pipeline.results.networks import Network
@@ -53,8 +53,14 @@ class Publisher:
     def __init__(self, profile: str, settings: Mapping[str, Any]) -> None:
         self._profile, self._settings = profile, settings
         self._current: _Publication | None = None
+        self._ready: _Publication | None = None  # a process that waits for the last one
         self._due = time.monotonic() + _EVERY
         self._out = False  # whether the last one failed
+
+    def prepare(self) -> None:
+        """Say that `finish` is near: its process begins, which takes seconds, beside what is still to be done."""
+        if self._ready is None:
+            self._ready = _Publication(self._profile, self._settings)
 
     def offer(self, source: Source) -> None:
         """Publish the rows that `source` gives, unless this is going on or was done a minute ago.
@@ -64,8 +70,9 @@ class Publisher:
         if self._current is not None and (failure := self._current.outcome(patience=0)) is not None:
             self._end(failure)
         if self._current is None and time.monotonic() >= self._due:
-            self._current = _Publication(self._profile, self._settings, source)
+            self._current = _Publication(self._profile, self._settings)
             self._current.give_way()
+            self._current.publish(source)
 
     def finish(self, source: Source, report: Path | None = None, networks: Networks = tuple) -> bool:
         """Publish the rows that `source` gives, the folder `report` and `networks`.
@@ -76,7 +83,10 @@ class Publisher:
         """
         if self._current is not None:
             self._current.stop()  # what it has not written, the last one writes
-        self._current = _Publication(self._profile, self._settings, source, report, networks)
+        self.prepare()
+        self._current, self._ready = self._ready, None
+        assert self._current is not None  # as prepared
+        self._current.publish(source, report, networks)
         return self._end(self._current.wait())
 
     def _end(self, failure: str) -> bool:
@@ -94,21 +104,19 @@ class Publisher:
 class _Publication:
     """A process that publishes once. Killed, it leaves a run unfinished, which the next one replaces."""
 
-    def __init__(
-        self,
-        profile: str,
-        settings: Mapping[str, Any],
-        source: Source,
-        report: Path | None = None,
-        networks: Networks = tuple,
-    ) -> None:
+    def __init__(self, profile: str, settings: Mapping[str, Any]) -> None:
         context = get_context("spawn")  # a fork would copy torch's thread pools in an unusable state
-        self._messages, theirs = context.Pipe(duplex=False)
+        self._messages, theirs = context.Pipe()
         # A daemon is ended with this process; any other would be waited for.
-        arguments = (theirs, profile, settings, source, report, networks)
-        self._process = context.Process(target=_publish, args=arguments, daemon=True)
+        arguments = (theirs, _publish, profile, settings)
+        self._process = context.Process(target=_begin, args=arguments, daemon=True)
         self._process.start()
         theirs.close()  # so that messages end when the process does
+
+    def publish(self, source: Source, report: Path | None = None, networks: Networks = tuple) -> None:
+        """Say what to publish, as in `Publisher.finish`."""
+        with suppress(OSError):  # it has died, which its outcome says
+            self._messages.send((source, report, networks))
 
     def give_way(self) -> None:
         """Have the lowest priority from now on."""
@@ -145,6 +153,14 @@ class _Publication:
         self._messages.close()
 
 
+def _begin(messages: Connection, publish: Callable[..., None], profile: str, settings: Mapping[str, Any]) -> None:
+    """What the process does: get ready, then publish what it is told."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one, and ends it
+    load()
+    with suppress(EOFError):  # the process that started this one is gone, or has nothing to publish
+        publish(messages, profile, settings, *messages.recv())
+
+
 def _publish(
     messages: Connection,
     profile: str,
@@ -153,8 +169,7 @@ def _publish(
     report: Path | None,
     networks: Networks,
 ) -> None:
-    """What the process does. It says None whenever it gets on, and at last why it failed, or "" if it did not."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one, and ends it
+    """Publish, saying None whenever it gets on, and at last why it failed, or "" if it did not."""
     try:
         synchronise(
             source(),

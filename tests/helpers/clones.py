@@ -15,7 +15,7 @@ def cloned(folder: Path) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes((ROOT / name).read_bytes())
-    run(folder, "git", "init", "--quiet")
+    run(folder, "git", "init", "--quiet", "--initial-branch", "main")
     run(folder, "git", "config", "user.name", "test")
     run(folder, "git", "config", "user.email", "test@localhost")
     committed(folder)
@@ -28,19 +28,42 @@ def committed(folder: Path) -> None:
     run(folder, "git", "commit", "--quiet", "-m", "test")
 
 
+def equipped(folder: Path) -> Path:
+    """The clone with an environment for `make`: this one, not installed again, and without its code."""
+    own = folder / ".venv"
+    own.mkdir()
+    for name in ("bin", "lib", "lib64", "include", "pyvenv.cfg"):
+        if (Path(sys.prefix) / name).exists():
+            (own / name).symlink_to(Path(sys.prefix) / name)
+    for name in ("installed", "installed-test"):
+        (own / name).touch()
+    return folder
+
+
 def run(folder: Path, *command: str) -> str:
     """What a command prints in the clone, with the code of the clone."""
     done = tried(folder, *command)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
 
-def tried(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
-    """The same, though it may fail."""
-    bin_folder = str(Path(sys.executable).parent)
-    settings = {
-        "PATH": os.pathsep.join([bin_folder, os.environ["PATH"]]),
+def tried(folder: Path, *command: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """The same, though it may fail; `more` is of its environment."""
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment(folder) | more)
+
+
+def in_shell(folder: Path, line: str, **more: str) -> str:
+    """All that a line given to a shell prints."""
+    done = tried(folder, "bash", "-c", line, **more)
+    assert done.returncode == 0, f"{line}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout + done.stderr
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Of commands in the clone; where they name no profile, `make` takes smoke."""
+    return os.environ | {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PYTHONPATH": str(folder),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        "PROFILE": "smoke",
     }
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | settings)

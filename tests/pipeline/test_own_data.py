@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from clones import cloned, run, tried
+from clones import run, tried
 from own_images import draw
 
 # One of each kind: widths changed after training, and while training; images of what a layer sees; channels of
@@ -29,27 +29,27 @@ def profile(smoke: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory) -> Path:
-    folder = cloned(tmp_path_factory.mktemp("own"))
+def clone(clone) -> Path:
+    folder = clone
     draw(folder / "datasets/shapes")
-    (folder / "profiles/mine.yaml").write_text(profile((folder / "profiles/smoke.yaml").read_text()))
-    run(folder, sys.executable, "-m", "stages.profiles", "mine")
-    run(folder, "dvc", "repro", "profiles/mine/dvc.yaml")
+    (folder / "profiles/own.yaml").write_text(profile((folder / "profiles/smoke.yaml").read_text()))
+    run(folder, sys.executable, "-m", "stages.profiles", "own")
+    run(folder, "dvc", "repro", "profiles/own/dvc.yaml")
     return folder
 
 
 def test_the_report_names_the_data(clone):
-    page = (clone / "reports/mine.html").read_text()
+    page = (clone / "reports/own.html").read_text()
     said = "shapes: folder of images, one folder per class, resized to 12 x 12 (120 + 45 images, 3 classes)"
     assert page.count(said) > 1 and "digits" not in page
-    assert {path.name for path in (clone / "reports/mine").iterdir()} == set(EXPERIMENTS)
+    assert {path.name for path in (clone / "reports/own").iterdir()} == set(EXPERIMENTS)
     for name in EXPERIMENTS:
-        record = json.loads((clone / f"results/mine/{name}/run.json").read_text())
+        record = json.loads((clone / f"results/own/{name}/run.json").read_text())
         assert list(record["datasets"]) == ["shapes"] and record["datasets"]["shapes"]["features"] == 3 * 12 * 12
 
 
 def test_the_classes_are_learnt(clone):
-    rows = pd.read_parquet(clone / "results/mine/invariance/rows.parquet")
+    rows = pd.read_parquet(clone / "results/own/invariance/rows.parquet")
     accuracy = (
         rows[(rows["phase"] == "training") & (rows["measure"] == "test_accuracy")].groupby("epoch")["value"].mean()
     )
@@ -58,9 +58,9 @@ def test_the_classes_are_learnt(clone):
 
 
 def test_dvc_shows_it(clone):
-    shown = json.loads(run(clone, "dvc", "metrics", "show", "--json", "results/mine/invariance/metrics.json"))
-    assert shown[""]["data"]["results/mine/invariance/metrics.json"]["data"]["shapes"]["accuracy"] > 90
-    said = tried(clone, "dvc", "plots", "show", "profiles/mine/dvc.yaml::accuracy")
+    shown = json.loads(run(clone, "dvc", "metrics", "show", "--json", "results/own/invariance/metrics.json"))
+    assert shown[""]["data"]["results/own/invariance/metrics.json"]["data"]["shapes"]["accuracy"] > 90
+    said = tried(clone, "dvc", "plots", "show", "profiles/own/dvc.yaml::accuracy")
     assert said.returncode == 0 and "failed" not in said.stderr
     assert '"configuration": "trainable, none"' in (clone / "dvc_plots/index.html").read_text()
 
@@ -68,9 +68,9 @@ def test_dvc_shows_it(clone):
 def test_what_is_wrong_with_an_image_is_one_line(clone):
     path = clone / "datasets/shapes/train/disc/extra.png"
     path.write_bytes(b"no image")
-    said = tried(clone, sys.executable, "-m", "stages.fetch", "shapes", "--profile", "mine")
+    said = tried(clone, sys.executable, "-m", "stages.fetch", "shapes", "--profile", "own")
     path.unlink()
     assert said.returncode == 1 and said.stderr.count("\n") == 1
     assert said.stderr.startswith(
-        "error: profiles/mine.yaml: data.shapes: datasets/shapes/train/disc/extra.png is not"
+        "error: profiles/own.yaml: data.shapes: datasets/shapes/train/disc/extra.png is not"
     )

@@ -7,25 +7,24 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from clones import ROOT, cloned
+from clones import ROOT, environment, in_shell
 from own_images import draw
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-# Without a profile in the command: smoke, the same stages in seconds. Of what takes minutes, a part.
-ENVIRONMENT = {"PROFILE": "smoke", "CI": "1"}
+# Of what takes minutes, a part; and without a profile in the command it is of smoke (`clones.in_shell`).
 ARGUMENTS = {"make test": "tests/unit/test_seeds.py", "make bench": "--quick --tables speed --rounds 1"}
-# Settings that are checked, but training that would take an hour, or data that would be downloaded.
-ONLY_PLANNED = {"make repro PROFILE=desk", "make repro PROFILE=paper"}
+# What would take an hour, download data, or time this machine for a minute.
+ONLY_PLANNED = {"make repro PROFILE=desk", "make repro PROFILE=paper", "make estimate PROFILE=paper"}
 SERVER = "make ui"
-VARYING = re.compile(r"[-+]?\b[\d][\d.,e+-]*|\b[0-9a-f]{7,}\b")
+# Numbers, hashes, halves of the day, where a clone is: what is not the same twice.
+VARYING = re.compile(r"file:\S+|\b[0-9a-f]{7}\b|[-+]?\b\d[\d.,:e+-]*|\b[AP]M\b")
 
 
 @dataclass(frozen=True)
@@ -46,45 +45,23 @@ def commands() -> list[Command]:
             for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
                 command, *shown = part.splitlines()
                 found.append(Command(command, tuple(line for line in shown if line.strip() not in ("", "..."))))
-    inline = re.findall(r"`((?:make|dvc|python|pip) [^`]+)`", re.sub(r"^```.*?^```", "", README, flags=re.M | re.S))
+    inline = re.findall(r"`((?:make|dvc|python) [^`]+)`", re.sub(r"^```.*?^```", "", README, flags=re.M | re.S))
     return list(dict.fromkeys(found + [Command(text) for text in inline if text not in {c.text for c in found}]))
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone with an environment that is this one's, but for the code, and a folder of images."""
-    folder = cloned(tmp_path_factory.mktemp("readme"))
-    environment = folder / ".venv"
-    environment.mkdir()
-    for path in Path(sys.prefix).iterdir():
-        if path.name in ("bin", "lib", "lib64", "include", "pyvenv.cfg"):
-            (environment / path.name).symlink_to(path)
-    for name in ("installed", "installed-test"):
-        (environment / name).touch()
+def clone(clone: Path) -> Path:
+    """The clone with the reader's own images and profile."""
     for kind, block in BLOCKS:
         if kind == "yaml":
-            (folder / block.partition("# ")[2].partition("\n")[0]).write_text(block)
-    draw(folder / "datasets/mine")
-    return folder
-
-
-def environment(clone: Path, command: str) -> dict[str, str]:
-    folder = str(clone)
-    own = {"PYTHONPATH": folder, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", **ENVIRONMENT}
-    return {**os.environ, **own, "ARGS": ARGUMENTS.get(command, "")}
+            (clone / block.partition("# ")[2].partition("\n")[0]).write_text(block)
+    draw(clone / "datasets/mine")
+    return clone
 
 
 def run(clone: Path, command: str) -> str:
     """What it prints, given in a shell with the environment active."""
-    done = subprocess.run(
-        ["bash", "-c", f"source .venv/bin/activate && {command}"],
-        cwd=clone,
-        env=environment(clone, command),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout + done.stderr
+    return in_shell(clone, f"source .venv/bin/activate && {command}", ARGS=ARGUMENTS.get(command, ""))
 
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: command.text)
@@ -110,9 +87,9 @@ def served(clone: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings = environment(clone, SERVER) | {"ARGS": f"--port {port}"}
+    settings = environment(clone) | {"ARGS": f"--port {port}"}
     with subprocess.Popen(
-        ["make", "ui"], cwd=clone, env=settings, stdout=subprocess.PIPE, text=True, start_new_session=True
+        SERVER.split(), cwd=clone, env=settings, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as server:
         assert server.stdout is not None
         said = ""
@@ -145,9 +122,8 @@ print(run.info.run_id)
         file.write_text(code)
         printed = run(clone, f"python {file}")
     promised = re.findall(r"print\(.*\)\s+# (.*)", code)
-    assert promised and [_kind(line) for line in promised] == [
-        _kind(line) for line in printed.splitlines()[-len(promised) :]
-    ]
+    last = printed.splitlines()[-len(promised) :]
+    assert promised and [_kind(line) for line in promised] == [_kind(line) for line in last]
 
 
 def test_there_are_commands_to_run() -> None:

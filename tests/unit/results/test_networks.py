@@ -83,5 +83,5 @@ def test_the_digest_is_of_all_that_it_is() -> None:
 def test_no_file_is_no_networks_and_another_file_is_refused(tmp_path: Path) -> None:
     assert networks.read(tmp_path / "networks.pt") == []
     (tmp_path / "networks.pt").write_bytes(b"no networks")
-    with pytest.raises(InputError, match=r"networks\.pt: is no file of networks .*`dvc repro` makes it"):
+    with pytest.raises(InputError, match=r"networks\.pt: is not a file of networks .*`dvc repro` makes it"):
         networks.read(tmp_path / "networks.pt")
