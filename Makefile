@@ -28,7 +28,7 @@ estimate: .venv/installed  ## how long a profile will take on this machine, and 
 	python -m stages.estimate --profile $(PROFILE)
 
 test: .venv/installed-test  ## install with the test extra if needed, then run all tests
-	pytest --numprocesses auto --dist loadgroup $(ARGS)
+	pytest $(ARGS)
 
 lint: .venv/installed-test  ## check style and types
 	ruff check .

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pytest
 import torch
 from hypothesis import settings
 
@@ -18,10 +17,3 @@ settings.load_profile("repeatable")
 
 # What test modules of several folders share. Not the folder above: its tests/pipeline would hide the package.
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several processes share the tests by file, since fixtures are made for a file; those of a clone by folder."""
-    for item in items:
-        together = item.path.parent if item.path.parent.name == "pipeline" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(together)))
