@@ -37,6 +37,8 @@ def main(budget: int = 1200) -> None:
     train(net, optimiser, x, y, epochs=20)
     print(f"{parameters(net)} parameters, widths {net.widths}: {accuracy(net, x_test, y_test):.1f} %")
     while parameters(net) > budget:
+        if net.widths[1:-1] == [1, 1]:
+            raise SystemExit(f"budget: {budget}, but one neuron a layer already has {parameters(net)} parameters")
         prune(net, least_important(net), count=1, optimiser=optimiser)
     print(f"{parameters(net)} parameters, widths {net.widths}: {accuracy(net, x_test, y_test):.1f} % as pruned")
     train(net, optimiser, x, y, epochs=5)

@@ -1,6 +1,6 @@
 """Sparsify a network exactly, and export it for inference: with torch.export and, if `onnx` is there, as ONNX.
 
-Run it with `python examples/sparsify_and_export.py [FOLDER]` after `pip install onnx onnxscript onnxruntime`.
+Run it with `python examples/sparsify_and_export.py [FOLDER]` after `pip install --editable '.[export]'`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def onnx(net: nn.Module, path: Path, x: Tensor, before: Tensor) -> None:
     try:
         import onnxruntime
     except ImportError:
-        print("digits.onnx: not written; `pip install onnx onnxscript onnxruntime`")
+        print("digits.onnx: not written; `pip install --editable '.[export]'`")
         return
     dynamic = ({0: torch.export.Dim("batch")},)
     torch.onnx.export(net, (x[:2],), path, dynamo=True, dynamic_shapes=dynamic, verbose=False)

@@ -134,7 +134,10 @@ def validate(model: type[Model], content: object, origin: str, *under: str) -> M
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise _refusal(model, error.errors(include_url=False)[0], origin, under) from None
+        found = error.errors(include_url=False)
+        # A key that is not known first: misspelt, it is also the cause of another that is missing.
+        first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
+        raise _refusal(model, first, origin, under) from None
 
 
 def validate_some(model: type[BaseModel], content: object, origin: str, *under: str) -> None:

@@ -34,22 +34,31 @@ def text(found: Estimate) -> str:
     rows = [
         (
             each.experiment,
-            ", ".join(each.data) or "not known",
+            ", ".join(each.data + [f"({name}: not known)" for name in each.missing]),
             str(each.jobs),
             str(each.networks),
             f"{each.steps / 1e6:.2f}",
             str(each.workers),
-            clock(each.seconds),
+            _time(each.seconds, bool(each.missing)),
             _megabytes(each.own),
             _megabytes(each.shared),
         )
+        if each.jobs
+        else (each.experiment, f"({', '.join(each.missing)}: not known)", *["?"] * 7)
         for each in found.experiments
     ]
     jobs, networks, steps, seconds = (
         sum(getattr(each, what) for each in found.experiments) for what in ("jobs", "networks", "steps", "seconds")
     )
-    total = ("total", "", str(jobs), str(networks), f"{steps / 1e6:.2f}", "", clock(seconds), "", "")
+    partly = any(each.missing for each in found.experiments)
+    total = ("total", "", str(jobs), str(networks), f"{steps / 1e6:.2f}", "", _time(seconds, partly), "", "")
     return "\n".join([*_table([_COLUMNS, *rows, total]), "", *_notes(found)])
+
+
+def _time(seconds: float, partly: bool) -> str:
+    """Where it is not of all that will be done, marked as the least."""
+    days = f" ({seconds / 86_400:.0f} days)" if seconds > 2 * 86_400 else ""
+    return f"{'> ' if partly else ''}{clock(seconds)}{days}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -73,11 +82,14 @@ def _notes(found: Estimate) -> list[str]:
     notes = [
         f"Time: from {found.measured} ensembles trained for a moment on {found.device}, and for others from a model "
         f"that is off by at most {found.step_error:.0%} in a step of one of these, and by {found.pass_error:.0%} in "
-        "a test.",
+        "a test."
+        if found.measured
+        else "Time: nothing was measured, since the size of no data set is known.",
         "Steps: network-steps in millions, the steps of each network added up.",
         f"Memory: each worker's own, and the images, which they share; at most {_megabytes(found.memory)} MB of "
         f"{place} in all.",
-        "Not included: fetching, the start of each stage, changes of width, singular values and reports. Networks "
+        "Not included: fetching, the start of each stage, changes of width, singular values and reports; with "
+        "profile digits on two cores these were 17 s an experiment, most of what it took. Networks "
         "whose widths follow from training (task_schedule) are counted at those they start with.",
         *(f"Not counted: {name}; {reason}." for name, reason in found.unknown.items()),
     ]

@@ -99,7 +99,8 @@ def _check_free(host: str, port: int) -> None:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((host, port))
     except (OSError, OverflowError) as error:
-        raise InputError(f"--host {host} --port {port}: cannot be listened on ({error}); try another port") from error
+        another = 'try another port, as with `make ui ARGS="--port 5001"`'
+        raise InputError(f"--host {host} --port {port}: cannot be listened on ({error}); {another}") from error
 
 
 def _wait_for(server: str, process: subprocess.Popen[bytes]) -> None:

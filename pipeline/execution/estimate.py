@@ -27,6 +27,7 @@ class Expected:
     Attributes:
         experiment: its name.
         data: the data sets of the rounds that count here.
+        missing: those of the rounds that do not.
         jobs, networks, steps: how many; steps are network-steps.
         workers: processes at once.
         seconds: of wall-clock time.
@@ -36,6 +37,7 @@ class Expected:
 
     experiment: str
     data: list[str]
+    missing: list[str]
     jobs: int
     networks: int
     steps: int
@@ -97,17 +99,26 @@ def estimate(profile: Profile) -> Estimate:
     for name, some in planned.items():
         rounds = [names for names in profile.settings(name).datasets() if known.keys() >= set(names)]
         data = list(dict.fromkeys(each for names in rounds for each in names))
+        missing = [each for each in profile.settings(name).data if each not in data]
         workers = runner.workers(profile.execution, len(some), device.type)
-        experiments.append(_expected(name, data, some, workers, step, forward, process))
+        experiments.append(_expected(name, data, missing, some, workers, step, forward, process))
     return Estimate(device.type, experiments, unknown, len(shapes), step.error, forward.error, process)
 
 
 def _expected(
-    name: str, data: list[str], planned: Sequence[Planned], workers: int, step: Model, forward: Model, process: int
+    name: str,
+    data: list[str],
+    missing: list[str],
+    planned: Sequence[Planned],
+    workers: int,
+    step: Model,
+    forward: Model,
+    process: int,
 ) -> Expected:
     return Expected(
         experiment=name,
         data=data,
+        missing=missing,
         jobs=len(planned),
         networks=sum(len(job.members) for job in planned),
         steps=sum(job.steps for job in planned),

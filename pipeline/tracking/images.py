@@ -16,7 +16,7 @@ from pipeline.reporting.frames import Frame
 FOLDER, LOGGED = "images", "mlflow.loggedImages"  # of a run's artifacts; the tag that says that it has some
 
 _DOTS = 150  # an inch
-_SHOWN = 600  # pixels across in a chart, where two should have room side by side; a click shows all there are
+_SHOWN = 900  # pixels across in a chart, where a click shows all there are
 
 
 def save(frames: Iterable[Frame], folder: Path, start: int, progress: Callable[[], object] = lambda: None) -> None:

@@ -169,6 +169,9 @@ def _with(run: Run, networks: Sequence[Network]) -> Run:
         return run
     loads = ", ".join(f'`mlflow.pytorch.load_model("runs:/<Run ID>/{each.name}")`' for each in own)
     more = f" With this project's folder as the working directory, {loads} gives back the network itself."
+    more += (
+        " Its inputs are images whose every pixel was standardised by its mean and standard deviation in training."
+    )
     return replace(run, networks=own, description=run.description + more)
 
 

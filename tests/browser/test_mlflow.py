@@ -111,7 +111,7 @@ def test_pictures_follow_a_slider(look: Callable[..., Any], pages: dict[str, str
     seen = look(f"{pages['spectra']}&compareRunsMode=CHART", width=1600, height=1000)
     page = seen.page
     page.get_by_text("spectrum/singular values").first.wait_for(timeout=60_000)
-    drawn = "[...document.images].filter(i => i.naturalWidth === 600).map(i => i.src)"
+    drawn = "[...document.images].filter(i => i.naturalWidth === 900).map(i => i.src)"
     page.wait_for_function(f"{drawn}.length === 2", timeout=60_000)
     first = page.evaluate(drawn)
     seen.keep("mlflow-spectrum-first")

@@ -118,7 +118,11 @@ print(run.info.run_id)
         file = clone / "find.py"
         file.write_text(program)
         run_id = run(clone, f"python {file}").split()[0]
-        code = re.sub(r"http://127\.0\.0\.1:\d+", address, code).replace("<Run ID>", run_id)
+        code = (
+            re.sub(r"http://127\.0\.0\.1:\d+", address, code)
+            .replace("<Run ID>", run_id)
+            .replace("data/digits", "data/smoke")
+        )
         file.write_text(code)
         printed = run(clone, f"python {file}")
     promised = re.findall(r"print\(.*\)\s+# (.*)", code)
