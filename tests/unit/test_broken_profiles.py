@@ -33,6 +33,10 @@ EXPECTATION = {"intrinsic_length": "trainable", "compensation": "expectation"}
 PHASES = [{"epochs": 4, "active": ["digits", "digits-permuted", "digits-turned", "digits"]}]
 BROKEN = {
     "unknown key": (changed(epoch=3), "experiments.invariance.epoch: is not a setting; there are: repeats, epochs, "),
+    "misspelt key, so that it is missing": (
+        changed(epochs=None, epoch=3),
+        "experiments.invariance.epoch: is not a setting; there are: repeats, epochs, ",
+    ),
     "unknown key in a list": (
         changed(configurations=[TANH | {"activaton": "tanh"}]),
         "experiments.invariance.configurations.0.activaton: is not a setting; there are: activation, intrinsic",

@@ -203,7 +203,10 @@ def test_what_is_printed(folder: Path, machine: list[Trial], capsys: pytest.Capt
     assert len({len(line) for line in lines[: total + 1]}) == 1, "a table: head, rule, experiments, total"
     assert lines[0].startswith("| experiment") and lines[total].startswith("| total")
     tanh = next(line for line in lines if "tanh_comparison" in line)
-    assert "mnist, fashion-mnist" in tanh and "cifar10" not in tanh
+    assert "mnist, fashion-mnist, (cifar10: not known)" in tanh and "| > 0:" in tanh, "of that nothing is counted"
+    alone = next(line for line in lines if line.startswith("| invariance"))
+    assert "(cifar10: not known)" in alone and "0:00" not in alone, "no time at all is not a time of 0"
+    assert "| > 0:" in lines[total]
     assert "not known" in next(line for line in lines if "invariance" in line)
     assert any(line.startswith("- Not counted: cifar10; the size of source image-folder") for line in lines)
 
@@ -222,7 +225,7 @@ def test_nothing_known_is_no_error(folder: Path, machine: list[Trial], monkeypat
     found = estimate.estimate(Profile("desk", profile.execution, photographs, profile.experiments))
     assert not machine and list(found.unknown) == list(profile.data)
     assert [each.jobs for each in found.experiments] == [0] * len(EXPERIMENTS)
-    assert "not known" in stage.text(found)
+    assert "not known" in stage.text(found) and "nothing was measured" in stage.text(found)
 
 
 def test_ensembles_are_timed_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
