@@ -46,7 +46,14 @@ def commands() -> list[Command]:
                 command, *shown = part.splitlines()
                 found.append(Command(command, tuple(line for line in shown if line.strip() not in ("", "..."))))
     inline = re.findall(r"`((?:make|dvc|python) [^`]+)`", re.sub(r"^```.*?^```", "", README, flags=re.M | re.S))
-    return list(dict.fromkeys(found + [Command(text) for text in inline if text not in {c.text for c in found}]))
+    return list(
+        dict.fromkeys(found + [Command(text) for text in map(_line, inline) if text not in {c.text for c in found}])
+    )
+
+
+def _line(text: str) -> str:
+    """A command that running text has broken into lines."""
+    return " ".join(text.split())
 
 
 @pytest.fixture(scope="module")
