@@ -57,7 +57,7 @@ def keep(content: bytes, name: str) -> None:
 
 
 def spectrum() -> bytes:
-    """The last of the images of a spectrum that MLflow has for every epoch."""
+    """The last of the images of a spectrum that MLflow has, of several epochs."""
     rows = pd.read_parquet(ROOT / paths.rows("digits", "spectra"))
     *_, last = frames(rows[rows["configuration"] == CONFIGURATION], rows)
     buffer = BytesIO()

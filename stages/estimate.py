@@ -88,8 +88,8 @@ def _notes(found: Estimate) -> list[str]:
         "Steps: network-steps in millions, the steps of each network added up.",
         f"Memory: each worker's own, and the images, which they share; at most {_megabytes(found.memory)} MB of "
         f"{place} in all.",
-        "Not included: fetching, the start of each stage, changes of width, singular values and reports; with "
-        "profile digits on two cores these were 17 s an experiment, most of what it took. Networks "
+        "Not included: fetching, the start of each stage, changes of width, singular values and reports, "
+        "which are most of what a small profile takes. Networks "
         "whose widths follow from training (task_schedule) are counted at those they start with.",
         *(f"Not counted: {name}; {reason}." for name, reason in found.unknown.items()),
     ]
