@@ -12,6 +12,9 @@ from pathlib import Path
 NAME = "[A-Za-z0-9][A-Za-z0-9._+-]{0,63}"  # as a pattern, and in words
 NAMES = "1 to 64 letters, digits, dots, + - and _, a letter or digit first"
 
+# In an experiment's folder of the report: its part of the page, the verdicts, and where rows and report came from.
+SECTION, CLAIMS, PROVENANCE = "section.html", "claims.json", "provenance.json"
+
 
 def is_name(text: str) -> bool:
     """Whether this can name a profile, a data set or a setting: it becomes part of file names."""
@@ -40,7 +43,7 @@ def rows(profile: str, experiment: str) -> Path:
 
 def networks(profile: str, experiment: str) -> Path:
     """The networks that an experiment keeps beside its rows."""
-    return Path("results") / profile / experiment / "networks.pt"
+    return Path("results") / profile / experiment / "networks.npz"
 
 
 def metrics(profile: str, experiment: str) -> Path:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import partial
 
 from pipeline import paths
 from pipeline.experiments import experiment
+from pipeline.json_file import read_json, write_json
 from pipeline.profile import load_profile
-from pipeline.results import networks, rows
+from pipeline.reporting.presenters import headlines
+from pipeline.reporting.render import render
+from pipeline.results import rows
 from pipeline.results.provenance import check_record
-from pipeline.results.records import read_json, write_json
-from pipeline.tracking.publisher import Publisher
 from stages import cli
 
 
@@ -26,23 +26,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _analyse(profile: str, name: str) -> None:
-    from pipeline.reporting.headlines import headlines
-    from pipeline.reporting.render import render
-
     settings = load_profile(profile).settings(name)
     table = rows.read(paths.rows(profile, name), name)
     path = paths.run_record(profile, name)
     record = read_json(path, dict, "dvc repro")
     check_record(record, path)
     folder = paths.report(profile) / name
-    publisher = Publisher(profile, settings.model_dump())
-    publisher.prepare()
     render(name, experiment(name).QUESTION, table, settings, record, folder)
     write_json(headlines(name, table), paths.metrics(profile, name))
-    for claim in json.loads((folder / "claims.json").read_text(encoding="utf-8")):
+    for claim in json.loads((folder / paths.CLAIMS).read_text(encoding="utf-8")):
         print(f"{claim['id']}: {claim['verdict']}")
-    kept = partial(networks.read, paths.networks(profile, name))
-    publisher.finish(partial(rows.read, paths.rows(profile, name)), report=folder, networks=kept)
 
 
 if __name__ == "__main__":

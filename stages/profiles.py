@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
-from pipeline import paths
+from pipeline import paths, sources
 from pipeline.errors import InputError
 from pipeline.profile import Profile, load_profile
 from stages import cli
 
 MAIN = "digits"  # the profile whose pipeline lies at the top
+_CODE = re.compile(r" +- (pipeline|stages)/")  # a line of a dependency on code
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -53,15 +55,43 @@ def files(profile: Profile) -> dict[Path, str]:
         "profile": profile.name,
         "root": "." if profile.name == MAIN else "../..",
         "datasets": list(profile.data),
-        "experiments": list(profile.experiments),
+        "experiments": {
+            name: {"presenter": sources.presenter(name), "claims": sources.claims(name)}
+            for name in profile.experiments
+        },
     }
     head = f"# Made from {paths.profile(profile.name)}, by `make repro` or `make profiles`: edit that.\n"
     made = {pipeline.with_name("params.yaml"): head + yaml.safe_dump(values, sort_keys=False)}
-    if profile.name == MAIN:
-        return made
-    stages, plots, drawn = paths.pipeline(MAIN).read_text(encoding="utf-8").partition("\nplots:")
-    there = "invariance" in profile.experiments  # which the plots are of
+    whole = with_code(paths.pipeline(MAIN).read_text(encoding="utf-8"))
+    stages, plots, drawn = whole.partition("\nplots:")
+    there = "invariance" in profile.experiments or profile.name == MAIN  # which the plots are of
     return made | {pipeline: stages + plots + drawn if there else stages}
+
+
+def with_code(pipeline: str) -> str:
+    """The text of a pipeline with the dependencies on code that `pipeline/sources.py` says, in place of those it has.
+
+    Raises:
+        FileNotFoundError: something that is said there is not here.
+    """
+    lines: list[str] = []
+    stage = ""
+    for line in pipeline.splitlines():
+        if found := re.fullmatch(r"  (\w+):.*", line):
+            stage = found[1]
+        if _CODE.match(line):
+            continue
+        lines.append(line)
+        if line.strip() == "deps:" and stage in sources.STAGES:
+            space = " " * (len(line) - len(line.lstrip()) + 2)
+            lines += [f"{space}- {path}" for path in _code(sources.STAGES[stage])]
+    return "\n".join(lines) + "\n"
+
+
+def _code(entries: Sequence[str]) -> list[str]:
+    """Entries as DVC has them: patterns filled in, and the experiment's name left to it."""
+    named = [entry.replace("{name}", "${key}") for entry in entries if "{name}" in entry]
+    return sorted([*named, *sources.expanded(entry for entry in entries if "{name}" not in entry)])
 
 
 if __name__ == "__main__":

@@ -10,10 +10,13 @@ from functools import partial
 import pandas as pd
 
 from pipeline import paths
+from pipeline.execution import jobs, runner, throughput, watch
+from pipeline.execution.prepare import Prepared, prepare
+from pipeline.execution.store import Store
+from pipeline.json_file import write_json
 from pipeline.profile import Profile, load_profile
 from pipeline.results import networks, rows
-from pipeline.results.provenance import describe, environment
-from pipeline.results.records import write_json
+from pipeline.results.provenance import environment
 from pipeline.tracking.publisher import Publisher
 from stages import cli
 from stages.alone import alone, end_with_dvc
@@ -33,56 +36,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(profile: Profile, name: str) -> None:
-    from pipeline.data import dataset
-    from pipeline.device import resolve
-    from pipeline.execution import jobs, planned, runner, throughput, watch
-    from pipeline.execution.sizes import sizes
-    from pipeline.execution.store import Store
-
-    started, settings = time.monotonic(), profile.settings(name).model_dump()
-    listed = jobs.jobs(profile, name)
+    started, prepared = time.monotonic(), prepare(profile, name)
     store = Store(profile.execution.shards)
-    store.tidy(f"{job.key}.parquet" for job in listed)  # and what else has its key
-    found = {job.key: job.result(store) for job in listed}
-    tables = {key: table for key, table in found.items() if table is not None}
-    missing = [job for job in listed if job.key not in tables]
+    store.tidy(f"{job.key}.parquet" for job in prepared.jobs)  # and what else has its key
+    tables = {job.key: table for job in prepared.jobs if (table := job.result(store)) is not None}
+    missing = [job for job in prepared.jobs if job.key not in tables]
     resumed = [job for job in missing if store.holds(f"{job.key}.checkpoint")]
-    publisher = Publisher(profile.name, settings)
-    device = resolve(profile.execution.device).type
-    work = planned.plan(profile.settings(name), sizes(profile)[0], device)
-    watching = watch.Watch(name, listed, work, store, set(tables))
-    if len(missing) <= 1:
-        publisher.prepare()
+    publisher = Publisher(profile.name, prepared.settings.model_dump())
+    watching = watch.Watch(name, prepared.jobs, prepared.planned, store, set(tables))
     with watch.watched(watching):
         for job, table in runner.run(missing, profile.execution):
             tables[job.key] = table
             watching.finished(job)
-            if len(tables) >= len(listed) - 1:  # the last one is at work, and a worker is free
-                publisher.prepare()
-            publisher.offer(partial(jobs.results, listed, store))  # they appear in MLflow while others go on
+            publisher.offer(partial(jobs.results, prepared.jobs, store))  # they appear while others go on
     # In the order of the jobs, not in that of their ending, so that the same rows make the same file.
-    everything = pd.concat([rows.frame([]), *(tables[job.key] for job in listed)], ignore_index=True)
+    everything = pd.concat([rows.frame([]), *(tables[job.key] for job in prepared.jobs)], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
-    networks.write((each for job in listed for each in job.kept(store) or ()), paths.networks(profile.name, name))
-    files = dict.fromkeys(path for job in listed for path in job.data)
+    kept = (each for job in prepared.jobs for each in job.kept(store) or ())
+    networks.write(kept, paths.networks(profile.name, name))
     seconds = time.monotonic() - started
-    if len(missing) == len(listed) > 0 and not resumed:
-        print(f"{name}: {throughput.summary(work, seconds, device)}")
-    how = {
+    if len(missing) == len(prepared.jobs) > 0 and not resumed:
+        print(f"{name}: {throughput.summary(prepared.planned, seconds, prepared.device)}")
+    write_json(_record(prepared, seconds, len(missing), len(resumed)), paths.run_record(profile.name, name))
+    if publisher.begun:  # a run of minutes: who watches it sees its end now, and not when all others have ended
+        from_disk = partial(rows.read, paths.rows(profile.name, name))
+        publisher.finish(from_disk, networks=partial(networks.read, paths.networks(profile.name, name)))
+
+
+def _record(prepared: Prepared, seconds: float, run: int, resumed: int) -> dict[str, object]:
+    """How the rows were made, for the report."""
+    return {
         "seconds": round(seconds, 1),
-        "jobs": len(listed),
-        "jobs_run": len(missing),  # in these seconds, of which
-        "jobs_resumed": len(resumed),  # some had been begun before
-        "network_steps": sum(job.steps for job in work),  # of all jobs
-        "device": device,
+        "jobs": len(prepared.jobs),
+        "jobs_run": run,  # in these seconds, of which
+        "jobs_resumed": resumed,  # some had been begun before
+        "network_steps": sum(job.steps for job in prepared.planned),  # of all jobs
+        "device": prepared.device,
         **environment(),
-        "datasets": {path.stem: asdict(describe(dataset.load(path))) for path in files},
-        "absent": jobs.absent(profile, name),
+        "datasets": {each: asdict(known) for each, known in prepared.data.items()},
+        "absent": prepared.absent,
     }
-    write_json(how, paths.run_record(profile.name, name))
-    if len(everything):
-        kept = partial(networks.read, paths.networks(profile.name, name))
-        publisher.finish(partial(rows.read, paths.rows(profile.name, name)), networks=kept)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -16,11 +17,20 @@ from stages import cli
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Publish the rows and the report of every experiment of the profile that has been run."""
-    options = cli.parser("Publish to MLflow what it does not have yet.").parse_args(arguments)
+    parser = cli.parser("Publish to MLflow what it does not have yet.")
+    parser.add_argument("--optional", action="store_true", help="only warn where that fails, as the pipeline does")
+    options = parser.parse_args(arguments)
     with cli.clear_errors():
         profile = load_profile(options.profile)
-        for name in profile.experiments:
-            print(f"{name} ({profile.name}): {_track(profile, name)}")
+        try:
+            for name in profile.experiments:
+                print(f"{name} ({profile.name}): {_track(profile, name)}", flush=True)
+        except InputError as error:
+            if not options.optional:
+                raise
+            print(
+                f"warning: {error}; `python -m stages.track --profile {profile.name}` does it later", file=sys.stderr
+            )
 
 
 def _track(profile: Profile, name: str) -> str:

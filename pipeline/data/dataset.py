@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipeline.data import facts
 from pipeline.data.standardise import standardisation
 from pipeline.errors import InputError
 from pipeline.paths import written
@@ -101,8 +102,8 @@ def build(
     for part, split in (("train", train), ("test", test)):
         _check(f"data.{name}: {part}", split, shape, classes)
     mean, inverse_deviation = standardisation(train.images)
-    facts = {**provenance, "train_count": len(train), "test_count": len(test)}
-    dataset = Dataset(name, shape, classes, train, test, mean, inverse_deviation, facts)
+    known = {**provenance, "train_count": len(train), "test_count": len(test)}
+    dataset = Dataset(name, shape, classes, train, test, mean, inverse_deviation, known)
     return replace(dataset, provenance=dataset.provenance | {"checksum": checksum(dataset)})
 
 
@@ -143,7 +144,7 @@ def _tensors(dataset: Dataset) -> dict[str, Tensor]:
 
 
 def save(dataset: Dataset, path: Path) -> None:
-    """Write a data set to one file; the same data set gives the same bytes."""
+    """Write a data set to one file, and its facts beside it; the same data set gives the same bytes."""
     content = {
         "name": dataset.name,
         "shape": list(dataset.shape),
@@ -154,21 +155,14 @@ def save(dataset: Dataset, path: Path) -> None:
     # Into an open file: given a path, torch writes the path's own, here temporary, name into the file.
     with written(path) as beside, beside.open("wb") as file:
         torch.save(content, file)
+    facts.write(dataset, path)
 
 
 def save_absence(reason: str, path: Path) -> None:
-    """Write, in place of a data set that cannot be had, a file that says why."""
+    """Write, in place of a data set that cannot be had, files that say why."""
     with written(path) as beside, beside.open("wb") as file:
         torch.save({"absent": reason}, file)
-
-
-def absence(path: Path) -> str | None:
-    """Why a data set could not be had, if that is what its file says; otherwise None."""
-    try:
-        reason = _content(path).get("absent")
-    except Exception:  # not there or damaged, which `load` says better
-        return None
-    return " ".join(reason.split()) if isinstance(reason, str) else None
+    facts.write_absence(reason, path)
 
 
 def load(path: Path) -> Dataset:
@@ -181,17 +175,20 @@ def load(path: Path) -> Dataset:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; `dvc repro` makes it")
-    facts = path.stat()
-    return _load(path.absolute(), path, facts.st_mtime_ns, facts.st_size)
+    stat = path.stat()
+    return _load(path.absolute(), path, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=8)
 def _load(whole: Path, path: Path, changed: int, size: int) -> Dataset:
-    if (reason := absence(path)) is not None:
-        raise InputError(f"{path}: this data set could not be had when it was fetched: {reason}")
     try:
-        dataset = _read(path)
+        content = _content(path)
+        if isinstance(reason := content.get("absent"), str):
+            raise InputError(f"{path}: {facts.ABSENT}: {' '.join(reason.split())}")
+        dataset = _read(content)
         intact = checksum(dataset) == dataset.provenance["checksum"]
+    except InputError:
+        raise
     except Exception as error:  # a damaged archive of pickles can raise nearly anything
         raise InputError(f"{path}: not a whole data set file; delete it and fetch again") from error
     if not intact:
@@ -209,8 +206,7 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read(path: Path) -> Dataset:
-    content = _content(path)
+def _read(content: Mapping[str, Any]) -> Dataset:
     return Dataset(
         name=content["name"],
         shape=tuple(content["shape"]),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pipeline import paths
 from pipeline.errors import InputError
-from pipeline.execution.planned import plan
-from pipeline.execution.runner import workers
+from pipeline.execution.planned import Planned
+from pipeline.execution.processes import workers
 from pipeline.experiments.plan import Size
 from pipeline.profile import Profile
 
@@ -19,13 +19,14 @@ _PROCESS = 250_000_000  # bytes of a process with torch, before it trains
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
-def check(profile: Profile, name: str, sizes: Mapping[str, Size], device: str) -> None:
+def check(profile: Profile, name: str, sizes: Mapping[str, Size], planned: Sequence[Planned], device: str) -> None:
     """Check an experiment against the sizes of its data sets and the memory of this machine.
 
     Args:
         profile: the profile.
         name: of the experiment.
         sizes: of the data sets that are there.
+        planned: what its jobs will do on them.
         device: "cpu" or "cuda".
 
     Raises:
@@ -40,7 +41,7 @@ def check(profile: Profile, name: str, sizes: Mapping[str, Size], device: str) -
     _check_address(f"{paths.profile(profile.name)}: execution.shards", profile.execution.shards)
     if profile.execution.runner == "ray":
         return  # whose machines are others
-    needed = [_PROCESS + job.memory for job in plan(settings, sizes, device)]
+    needed = [_PROCESS + job.memory for job in planned]
     _check_memory(where, needed, workers(profile.execution, len(needed), device), memory(device))
 
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
+PASSED = 1000  # samples at once where nothing is trained (`measures.logits`)
 _PARAMETERS_IN_CACHE = 700_000  # with their gradients and moments 11 MB
 
 

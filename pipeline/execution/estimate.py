@@ -6,14 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import torch
-
 from pipeline.device import resolve
-from pipeline.execution import cost, runner, trial
-from pipeline.execution.cost import Model, Shape
+from pipeline.execution import cost, processes, trial
+from pipeline.execution.cost import PASSED, Model, Shape
 from pipeline.execution.planned import Planned, makespan, plan
 from pipeline.execution.sizes import sizes
-from pipeline.execution.trial import PASSED, Trial
+from pipeline.execution.trial import Trial
 from pipeline.experiments.plan import Size
 from pipeline.profile import Profile
 
@@ -88,10 +86,10 @@ def estimate(profile: Profile) -> Estimate:
     """
     device = resolve(profile.execution.device)
     known, unknown = sizes(profile)
-    planned = {name: plan(profile.settings(name), known, device.type) for name in profile.experiments}
+    planned = {name: plan(profile.settings(name), known, device) for name in profile.experiments}
     everything = [job for some in planned.values() for job in some]
     shapes, timings, process = _measured(
-        everything, device, runner.workers(profile.execution, len(everything), device.type)
+        everything, device, processes.workers(profile.execution, len(everything), device)
     )
     step = cost.fit(shapes, [timing.step for timing in timings])
     forward = cost.fit([replace(shape, rows=PASSED) for shape in shapes], [timing.forward for timing in timings])
@@ -100,9 +98,9 @@ def estimate(profile: Profile) -> Estimate:
         rounds = [names for names in profile.settings(name).datasets() if known.keys() >= set(names)]
         data = list(dict.fromkeys(each for names in rounds for each in names))
         missing = [each for each in profile.settings(name).data if each not in data]
-        workers = runner.workers(profile.execution, len(some), device.type)
+        workers = processes.workers(profile.execution, len(some), device)
         experiments.append(_expected(name, data, missing, some, workers, step, forward, process))
-    return Estimate(device.type, experiments, unknown, len(shapes), step.error, forward.error, process)
+    return Estimate(device, experiments, unknown, len(shapes), step.error, forward.error, process)
 
 
 def _expected(
@@ -129,9 +127,7 @@ def _expected(
     )
 
 
-def _measured(
-    planned: Sequence[Planned], device: torch.device, workers: int
-) -> tuple[list[Shape], list[trial.Timing], int]:
+def _measured(planned: Sequence[Planned], device: str, workers: int) -> tuple[list[Shape], list[trial.Timing], int]:
     """Shapes that span those of the jobs, with their timings; and the main memory of a process before it trains."""
     candidates: dict[Shape, Trial] = {}
     work: Counter[Shape] = Counter()
@@ -147,7 +143,7 @@ def _measured(
         return [], [], 0
     shapes = cost.spanning(work, TRIALS)
     timings, process = trial.measure([candidates[shape] for shape in shapes], device, workers)
-    return shapes, timings, 0 if device.type == "cuda" else process  # there, it is the GPU's memory that counts
+    return shapes, timings, 0 if device == "cuda" else process  # there, it is the GPU's memory that counts
 
 
 def _bytes(data: Sequence[Size]) -> int:

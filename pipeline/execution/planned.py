@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.execution import packing
-from pipeline.execution.cost import Model, Shape
-from pipeline.execution.trial import PASSED
+from pipeline.execution.cost import PASSED, Model, Shape
 from pipeline.experiments.plan import Course, Plan, Size
 
 _COPIES = 8  # bytes a parameter that a copy in float64 takes, as surgery and spectra make them
@@ -75,8 +74,13 @@ def plan(settings: Plan, known: Mapping[str, Size], device: str) -> list[Planned
 def _round(settings: Plan, data: tuple[Size, ...], device: str) -> Iterator[Planned]:
     features, classes = sum(size.features for size in data), sum(size.classes for size in data)
     for members in packing.ensembles(settings, features, classes, device):
-        courses = zip(*(settings.courses(member, data) for member in members), strict=True)
-        yield Planned(settings, members, data, tuple(_padded(together) for together in courses))
+        yield of(settings, members, data)
+
+
+def of(settings: Plan, members: tuple[Any, ...], data: tuple[Size, ...]) -> Planned:
+    """What a job with these members will do on the data sets of a round."""
+    courses = zip(*(settings.courses(member, data) for member in members), strict=True)
+    return Planned(settings, members, data, tuple(_padded(together) for together in courses))
 
 
 def _padded(courses: Sequence[Course]) -> Course:

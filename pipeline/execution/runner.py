@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children
 
 import pandas as pd
 
 from pipeline.config import Execution
 from pipeline.errors import InputError
-from pipeline.execution import cluster
 from pipeline.execution.jobs import Job
+from pipeline.execution.processes import context, single_threaded, workers
 from pipeline.execution.store import Store
 
 _DEATHS = 5  # times in a row that workers may die with no job finished in between
@@ -29,6 +27,8 @@ def run(jobs: list[Job], execution: Execution) -> Iterator[tuple[Job, pd.DataFra
         OSError: results or checkpoints cannot be written.
     """
     if execution.runner == "ray":
+        from pipeline.execution import cluster
+
         yield from cluster.run(jobs, execution)
         return
     device = "cuda" if any(job.device == "cuda" for job in jobs) else "cpu"
@@ -40,19 +40,11 @@ def run(jobs: list[Job], execution: Execution) -> Iterator[tuple[Job, pd.DataFra
     yield from _in_processes(jobs, count, store, every)
 
 
-def workers(execution: Execution, jobs: int, device: str) -> int:
-    """How many processes work on so many jobs at once; 1 is this process alone."""
-    if execution.runner == "serial" or device == "cuda":
-        return 1
-    return max(1, min(execution.workers or os.cpu_count() or 1, jobs))
-
-
 def _in_processes(jobs: list[Job], count: int, store: Store, every: float) -> Iterator[tuple[Job, pd.DataFrame]]:
     """The pool is made again when a worker was killed: what was unfinished goes on from its checkpoints."""
     left, deaths = {job.key: job for job in jobs}, 0
     while left:
-        # Spawned, not forked: a fork copies torch's thread pools in an unusable state.
-        with ProcessPoolExecutor(count, get_context("spawn"), initializer=single_threaded) as pool:
+        with ProcessPoolExecutor(count, context(), initializer=single_threaded) as pool:
             try:
                 futures = {pool.submit(job.run, store, every): job for job in left.values()}
                 for future in as_completed(futures):
@@ -80,20 +72,3 @@ def _bear(deaths: int, left: int) -> None:
     logging.getLogger(__name__).warning(
         "warning: a worker process was killed; %d unfinished jobs go on from their last checkpoints in new ones", left
     )
-
-
-def single_threaded() -> None:
-    """How a worker process begins."""
-    import torch
-
-    # One thread a process: two processes of two threads on two cores would wait for each other.
-    torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone: killed, it cannot end its workers itself."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

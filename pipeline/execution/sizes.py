@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pipeline import paths
 from pipeline.config import Source
-from pipeline.data import dataset
+from pipeline.data import facts
+from pipeline.execution.prepare import size
 from pipeline.experiments.plan import Size
 from pipeline.profile import Profile
 
@@ -33,11 +34,10 @@ def sizes(profile: Profile) -> tuple[dict[str, Size], dict[str, str]]:
     known, unknown = {}, {}
     for name, settings in profile.data.items():
         path = paths.dataset(profile.name, name)
-        if (reason := dataset.absence(path)) is not None:
+        if (reason := facts.absence(path)) is not None:
             unknown[name] = f"left out by a run as well: {reason}"
         elif path.is_file():
-            data = dataset.load(path)
-            known[name] = Size(data.features, data.classes, len(data.train), len(data.test))
+            known[name] = size(facts.read(path))
         elif settings.source in KNOWN:
             known[name] = KNOWN[settings.source]
         else:

@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterable
 from itertools import pairwise
 
-import torch
-
 from pipeline.execution.planned import Planned
 
 _FLOAT = 4  # bytes
@@ -32,6 +30,8 @@ def bytes_moved(planned: Iterable[Planned]) -> int:
 
 def copy_bandwidth(size: int = 2**30) -> float:
     """Bytes a second that the GPU reads and writes in copying, measured."""
+    import torch
+
     source = torch.empty(size, dtype=torch.uint8, device="cuda")
     target = torch.empty_like(source)
     target.copy_(source)

@@ -10,20 +10,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context
 from typing import Any
 
 import torch
 
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset, Split
-from pipeline.execution.runner import single_threaded
+from pipeline.execution.cost import PASSED
+from pipeline.execution.processes import context, single_threaded
 from pipeline.experiments.plan.work import network
 from pipeline.model.ensemble import Ensemble
 from pipeline.training import measures, optimiser
 from pipeline.training.epochs import Epochs
 
-PASSED = 1000  # samples at once where nothing is trained (`measures.logits`)
 _NOISE = 64_000_000  # bytes of images: more than a cache holds, so that to gather them costs what it does in a run
 _SECONDS = 1.0  # for the steps of an ensemble, and half as much for its passes
 _CHUNK = 0.1  # seconds that one reading of the clock spans, at least
@@ -56,7 +55,7 @@ class Timing:
     forward: float
 
 
-def measure(trials: Sequence[Trial], device: torch.device, workers: int) -> tuple[list[Timing], int]:
+def measure(trials: Sequence[Trial], device: str, workers: int) -> tuple[list[Timing], int]:
     """Time every trial, in as many processes at once as a run has, since they share the memory's bandwidth.
 
     Each process goes through all trials, beginning with another one.
@@ -66,11 +65,11 @@ def measure(trials: Sequence[Trial], device: torch.device, workers: int) -> tupl
         resident: bytes of memory that a process has before it trains.
     """
     if workers == 1:
-        found = [_all(trials, 0, device.type)]
+        found = [_all(trials, 0, device)]
     else:
-        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=single_threaded) as pool:
+        with ProcessPoolExecutor(workers, context(), initializer=single_threaded) as pool:
             starts = [number * len(trials) // workers for number in range(workers)]
-            found = list(pool.map(_all, [trials] * workers, starts, [device.type] * workers))
+            found = list(pool.map(_all, [trials] * workers, starts, [device] * workers))
     timings = [
         Timing(statistics.mean(t.step for t in of_one), statistics.mean(t.forward for t in of_one))
         for of_one in zip(*(timings for timings, _ in found), strict=True)

@@ -1,28 +1,10 @@
-"""The few numbers of an experiment that `dvc metrics show` and `dvc metrics diff` are good for."""
+"""What the headline numbers of experiments, for `dvc metrics show`, are written with."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pandas as pd
-
-from pipeline.reporting.presentation import presenter
-from pipeline.results.divergence import completed, diverged
-
-
-def headlines(experiment: str, rows: pd.DataFrame) -> dict[str, Any]:
-    """Headline numbers of an experiment as JSON, for each data set; DVC shows five decimals.
-
-    Networks that diverged are left out and, if there are any, counted.
-    """
-    found: dict[str, Any] = {}
-    for data, some in rows.groupby("data", sort=False):
-        left, stopped = completed(some), len(diverged(some))
-        found[str(data)] = presenter(experiment).headlines(left) if len(left) else {}
-        if stopped:
-            found[str(data)]["diverged"] = stopped
-    return found
 
 
 def rounded(value: float, digits: int) -> float | None:

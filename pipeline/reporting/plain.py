@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import mean_of, repeats
 from pipeline.reporting.style import MEASURES, Measure, styles
 from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
 
 NONE = "no such experiment"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot
-from pipeline.reporting.frames import Frame
 from pipeline.reporting.tables import Table
 from pipeline.results.claims.base import Verdict
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select
 
 
@@ -103,7 +100,7 @@ class Note:
 class Presenter(Protocol):
     """What a file in `experiments/` offers: a title of a few words, the note for MLflow, and the results.
 
-    It may also have `frames`, see `framed`.
+    It may also have `frames`, see `presenters.framed`.
     """
 
     @property
@@ -129,27 +126,6 @@ class Presenter(Protocol):
             data: the data sets that are there, by name; some that the settings want may not be.
         """
         ...
-
-
-def presenter(experiment: str) -> Presenter:
-    """The file in `experiments/` that is named after the experiment; if there is none, a plain presentation."""
-    name = f"pipeline.reporting.experiments.{experiment}"
-    if find_spec(name) is None:
-        from pipeline.reporting.plain import Plain
-
-        return Plain(experiment)
-    module: Any = import_module(name)
-    return module
-
-
-def framed(experiment: str) -> Callable[[pd.DataFrame, pd.DataFrame], Iterator[Frame]] | None:
-    """`frames(rows, among)` of an experiment: pictures of one configuration that MLflow steps through.
-
-    `rows` are those of a configuration on a data set, `among` those of all on it, for axes that all share; none of
-    them of networks that diverged. None if its file has no such function.
-    """
-    found: Any = getattr(presenter(experiment), "frames", None)
-    return found
 
 
 def each(rows: pd.DataFrame, data: Mapping[str, DataSet]) -> Iterator[tuple[pd.DataFrame, DataSet]]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.presentation import Setting
 from pipeline.results.claims.base import Basis
 from pipeline.results.divergence import CONFIGURATION, NETWORK
-from pipeline.results.provenance import DataSet
 from pipeline.results.words import counted
 
 TREATMENT = "trainable, trainable+decay"  # of intrinsic length and ψ, in the paper, unless an experiment varies it

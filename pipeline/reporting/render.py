@@ -9,18 +9,17 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.paths import written
+from pipeline.json_file import write_json
+from pipeline.paths import CLAIMS, PROVENANCE, SECTION, written
 from pipeline.reporting.figures import Plot
 from pipeline.reporting.missing import availability, losses
-from pipeline.reporting.presentation import Part, presenter
+from pipeline.reporting.presentation import Part
+from pipeline.reporting.presenters import presenter
 from pipeline.reporting.svg import inline
 from pipeline.reporting.templates import template
 from pipeline.results.claims.base import accounted
 from pipeline.results.divergence import completed
 from pipeline.results.provenance import absent, data_sets, environment
-from pipeline.results.records import write_json
-
-SECTION, CLAIMS, PROVENANCE = "section.html", "claims.json", "provenance.json"
 
 
 def render(

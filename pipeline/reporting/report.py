@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pipeline.errors import InputError
-from pipeline.paths import written
+from pipeline.json_file import need, read_json
+from pipeline.paths import CLAIMS, PROVENANCE, SECTION, written
 from pipeline.reporting.facts import facts
-from pipeline.reporting.render import CLAIMS, PROVENANCE, SECTION
 from pipeline.reporting.style import COLOURS
 from pipeline.reporting.templates import template
 from pipeline.results.claims import CLAIMS as CLAIMED
 from pipeline.results.claims.base import Outcome
 from pipeline.results.provenance import absent, check_record, data_sets
-from pipeline.results.records import need, read_json
 from pipeline.results.words import counted
 
 _MAKER = "python -m stages.analyse"

@@ -1,21 +1,25 @@
-"""Networks that an experiment keeps beside its rows, as plain tensors: reading them executes nothing."""
+"""Networks that an experiment keeps beside its rows, as plain arrays: reading them executes nothing."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.model.network import IsotropicMLP
-from pipeline.model.sparse import SparseMLP
 from pipeline.paths import written
+
+if TYPE_CHECKING:
+    from pipeline.model.network import IsotropicMLP
+    from pipeline.model.sparse import SparseMLP
+
+_INDEX = "networks"  # what a file has beside the arrays: all else of the networks, as JSON
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Network:
         name: what it is, e.g. "trained" or "sparsified".
         widths: n_0 .. n_L.
         settings: the other arguments of `IsotropicMLP`.
-        tensors: its state.
+        tensors: its state, name -> array.
         diagonal: maps, counted from 1, that hold nothing beside their diagonal.
     """
 
@@ -35,7 +39,7 @@ class Network:
     name: str
     widths: list[int]
     settings: dict[str, Any]
-    tensors: dict[str, Tensor] = field(repr=False)
+    tensors: dict[str, np.ndarray] = field(repr=False)
     diagonal: list[int]
 
     @classmethod
@@ -49,13 +53,18 @@ class Network:
             "compensation": net.compensation,
             "psi_decay": psi_decay,
         }
-        tensors = {key: t.detach().cpu().clone() for key, t in net.state_dict().items()}
+        tensors = {key: t.detach().cpu().numpy().copy() for key, t in net.state_dict().items()}
         return cls(where, name, list(net.widths), settings, tensors, list(diagonal))
 
     def module(self) -> IsotropicMLP | SparseMLP:
         """The network; where it has diagonal maps, in sparse form."""
+        import torch
+
+        from pipeline.model.network import IsotropicMLP
+        from pipeline.model.sparse import SparseMLP
+
         net = IsotropicMLP(self.widths, **self.settings)
-        net.load_state_dict(self.tensors)
+        net.load_state_dict({key: torch.from_numpy(array) for key, array in self.tensors.items()})
         return SparseMLP(net, self.diagonal) if self.diagonal else net
 
     @property
@@ -63,20 +72,31 @@ class Network:
         """Of all that it is."""
         known = hashlib.blake2b(repr((self.where, self.name, self.widths, self.settings, self.diagonal)).encode())
         for key in sorted(self.tensors):
-            known.update(key.encode() + self.tensors[key].numpy().tobytes())
+            known.update(key.encode() + self.tensors[key].tobytes())
         return known.hexdigest()
 
 
 def to_bytes(networks: Iterable[Network]) -> bytes:
-    """As they are kept."""
+    """As they are kept: an archive of numpy; the same networks give the same bytes."""
+    arrays: dict[str, Any] = {}
+    index = []
+    for number, each in enumerate(networks):
+        arrays |= {f"{number}.{key}": array for key, array in each.tensors.items()}
+        index.append(asdict(each) | {"tensors": list(each.tensors)})
+    arrays[_INDEX] = np.array(json.dumps(index))
     buffer = io.BytesIO()
-    torch.save([asdict(each) for each in networks], buffer)
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 
 def from_bytes(content: bytes) -> list[Network]:
     """What `to_bytes` made."""
-    return [Network(**each) for each in torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)]
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        index = json.loads(str(file[_INDEX]))
+        return [
+            Network(**each | {"tensors": {key: file[f"{number}.{key}"] for key in each["tensors"]}})
+            for number, each in enumerate(index)
+        ]
 
 
 def write(networks: Iterable[Network], path: Path) -> None:
@@ -95,7 +115,7 @@ def read(path: Path) -> list[Network]:
         return []
     try:
         return from_bytes(path.read_bytes())
-    except Exception as error:  # what is not a file of torch can raise nearly anything
+    except Exception as error:  # what is not a file of numpy can raise nearly anything
         raise InputError(
             f"{path}: is not a file of networks ({type(error).__name__}); `dvc repro` makes it"
         ) from error

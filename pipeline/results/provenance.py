@@ -4,75 +4,20 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pipeline.data.facts import DataSet
 from pipeline.errors import InputError
-from pipeline.paths import is_name
 from pipeline.results.words import counted
-
-if TYPE_CHECKING:
-    from pipeline.data.dataset import Dataset
 
 _PACKAGES = ("torch", "numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "mlflow", "dvc")
 _CODE = ("pipeline", "stages", "profiles", "pyproject.toml")
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """What a report says of a data set.
-
-    Attributes:
-        name: what the profile calls it.
-        source: the kind of source it was fetched from.
-        description: what it is, in words.
-        train_count, test_count: numbers of images.
-        features: values of an image.
-        classes: number of classes.
-        checksum: of all it holds, "sha256:...".
-    """
-
-    name: str
-    source: str
-    description: str
-    train_count: int
-    test_count: int
-    features: int
-    classes: int
-    checksum: str
-
-    @property
-    def slug(self) -> str:
-        """The name as part of file names and identifiers."""
-        return re.sub(r"[^A-Za-z0-9-]+", "-", self.name)
-
-    @property
-    def words(self) -> str:
-        """Name, description and numbers of images and classes."""
-        counts = f"{self.train_count:,} + {self.test_count:,} images, {self.classes} classes"
-        return f"{self.name}: {self.description} ({counts})"
-
-
-def describe(dataset: Dataset) -> DataSet:
-    """What a report says of a data set, from the data set itself."""
-    origin = dataset.provenance
-    return DataSet(
-        name=dataset.name,
-        source=str(origin["source"]),
-        description=str(origin["description"]),
-        train_count=len(dataset.train),
-        test_count=len(dataset.test),
-        features=dataset.features,
-        classes=dataset.classes,
-        checksum=str(origin["checksum"]),
-    )
 
 
 def data_sets(record: Mapping[str, Any]) -> dict[str, DataSet]:
@@ -82,20 +27,10 @@ def data_sets(record: Mapping[str, Any]) -> dict[str, DataSet]:
         InputError: the record has no such entry.
     """
     try:
-        return {name: _checked(DataSet(**own)) for name, own in record["datasets"].items()}
+        return {name: DataSet.of(own) for name, own in record["datasets"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         found = f"{str(record.get('datasets'))[:200]!r} does not describe data sets"
         raise InputError(f"record of the run: datasets: {found}; `python -m stages.run` writes it") from error
-
-
-def _checked(data: DataSet) -> DataSet:
-    """Raise a TypeError if a value has another type than it should, or the name is none."""
-    kinds = {"str": str, "int": int}
-    if not all(isinstance(getattr(data, field.name), kinds[str(field.type)]) for field in fields(DataSet)):
-        raise TypeError
-    if not is_name(data.name):
-        raise TypeError
-    return data
 
 
 def absent(record: Mapping[str, Any]) -> dict[str, str]:

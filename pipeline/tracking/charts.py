@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from pipeline.reporting.presentation import presenter
+from pipeline.reporting.presenters import presenter
 from pipeline.tracking.runs import Run
 
 COMPARED = "compared"  # the section of charts of several metrics

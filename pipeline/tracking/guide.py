@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.reporting.presentation import presenter
+from pipeline.reporting.presenters import presenter
 
 
 def guide(experiment: str, question: str, profile: str) -> str:

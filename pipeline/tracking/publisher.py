@@ -53,14 +53,9 @@ class Publisher:
     def __init__(self, profile: str, settings: Mapping[str, Any]) -> None:
         self._profile, self._settings = profile, settings
         self._current: _Publication | None = None
-        self._ready: _Publication | None = None  # a process that waits for the last one
         self._due = time.monotonic() + _EVERY
         self._out = False  # whether the last one failed
-
-    def prepare(self) -> None:
-        """Say that `finish` is near: its process begins, which takes seconds, beside what is still to be done."""
-        if self._ready is None:
-            self._ready = _Publication(self._profile, self._settings)
+        self.begun = False  # whether anything was published, or tried to be
 
     def offer(self, source: Source) -> None:
         """Publish the rows that `source` gives, unless this is going on or was done a minute ago.
@@ -70,7 +65,7 @@ class Publisher:
         if self._current is not None and (failure := self._current.outcome(patience=0)) is not None:
             self._end(failure)
         if self._current is None and time.monotonic() >= self._due:
-            self._current = _Publication(self._profile, self._settings)
+            self._current, self.begun = _Publication(self._profile, self._settings), True
             self._current.give_way()
             self._current.publish(source)
 
@@ -83,9 +78,7 @@ class Publisher:
         """
         if self._current is not None:
             self._current.stop()  # what it has not written, the last one writes
-        self.prepare()
-        self._current, self._ready = self._ready, None
-        assert self._current is not None  # as prepared
+        self._current, self.begun = _Publication(self._profile, self._settings), True
         self._current.publish(source, report, networks)
         return self._end(self._current.wait())
 

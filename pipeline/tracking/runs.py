@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.config import Configuration
 from pipeline.reporting.frames import Frame
-from pipeline.reporting.presentation import framed, presenter
+from pipeline.reporting.presenters import framed, presenter
 from pipeline.results.divergence import completed
 from pipeline.tracking.metrics import Metric, means, padded, tabulate, values
 

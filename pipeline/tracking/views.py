@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from pipeline.reporting.presentation import presenter
+from pipeline.reporting.presenters import presenter
 from pipeline.tracking.charts import COMPARED, charts
 from pipeline.tracking.runs import Run
 

@@ -11,7 +11,7 @@ from typing import Any
 import made_rows
 import pytest
 
-from pipeline.reporting.presentation import presenter
+from pipeline.reporting.presenters import presenter
 from stages import plots_page
 
 ROOT = Path(__file__).parents[2]

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from faults import EXPERIMENT, profile, rows, start, workspace
 
-from pipeline.execution import jobs
 from pipeline.execution.jobs import Job
+from pipeline.execution.prepare import prepare
 from pipeline.execution.store import Store
 from pipeline.training import checkpoint
 from stages import run
@@ -81,7 +81,7 @@ def test_damaged_results_are_made_again(folder: Path, caplog: pytest.LogCaptureF
 
 
 def test_a_damaged_checkpoint_is_not_believed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (job, *_), draw = jobs.jobs(profile(), EXPERIMENT), random.Random(1)
+    (job, *_), draw = prepare(profile(), EXPERIMENT).jobs, random.Random(1)
     whole = job.run(Store("elsewhere"), every=30)
     store = Store(".shards")
     for _ in range(5):
@@ -92,7 +92,7 @@ def test_a_damaged_checkpoint_is_not_believed(folder: Path, monkeypatch: pytest.
 
 def test_a_whole_checkpoint_is_gone_on_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control of the test above: there, the checkpoint would have been used."""
-    (job, *_), restored = jobs.jobs(profile(), EXPERIMENT), list[object]()
+    (job, *_), restored = prepare(profile(), EXPERIMENT).jobs, list[object]()
     interrupted(job, store := Store(".shards"), monkeypatch)
     original = checkpoint._restore
     monkeypatch.setattr(checkpoint, "_restore", lambda *given: (restored.append(given), original(*given)))
@@ -106,7 +106,7 @@ class Malicious:
 
 
 def test_a_checkpoint_executes_nothing(folder: Path) -> None:
-    (job, *_) = jobs.jobs(profile(), EXPERIMENT)
+    (job, *_) = prepare(profile(), EXPERIMENT).jobs
     bad = pickle.dumps(Malicious())
     store = Store(".shards")
     store.write(f"{job.key}.checkpoint", bad)  # with the right digest

@@ -20,7 +20,8 @@ from faults import EXPERIMENT, family, gone, profile, rows, stage, workspace
 
 from pipeline import paths
 from pipeline.errors import InputError
-from pipeline.execution import jobs, runner
+from pipeline.execution import runner
+from pipeline.execution.prepare import prepare
 
 pytest.importorskip("ray", reason="needs the extra `ray`")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills are signals of POSIX")
@@ -133,7 +134,7 @@ def asked(machines: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_errors_come_back_as_they_were(asked: Path) -> None:
-    listed, how = jobs.jobs(profile(), EXPERIMENT), profile().execution
+    listed, how = prepare(profile(), EXPERIMENT).jobs, profile().execution
     started = time.monotonic()
     with pytest.raises(InputError, match=r"needs a machine with 1 CPU and 1 GPU.*\(they have: .*1 CPU and 0 GPU"):
         list(runner.run([replace(listed[0], device="cuda")], how))

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from faults import EXPERIMENT, last_kept, profile
 
-from pipeline.execution import jobs
+from pipeline.execution.prepare import prepare
 from pipeline.execution.store import Store
 
 torch.set_num_threads(1)
@@ -25,7 +25,7 @@ torch.set_num_threads(1)
 
 def main(kills: int, seed: int, shortest: float, longest: float) -> None:
     loaded = profile()
-    (job, *_) = jobs.jobs(loaded, EXPERIMENT)
+    (job, *_) = prepare(loaded, EXPERIMENT).jobs
     store, draw, lost = Store(loaded.execution.shards), random.Random(seed), list[float]()
     while job.result(store) is None:
         began, child = time.time(), os.fork()

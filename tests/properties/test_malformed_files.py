@@ -22,11 +22,11 @@ from PIL import Image
 
 from pipeline import paths
 from pipeline.data import dataset, sources
+from pipeline.data.facts import describe
 from pipeline.execution import runner
 from pipeline.profile import load_profile
 from pipeline.reporting import render
 from pipeline.results import rows
-from pipeline.results.provenance import describe
 from stages import analyse, fetch, report, run, track
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline import paths
 from pipeline.config import Data
-from pipeline.data.dataset import absence, load
+from pipeline.data.dataset import load
+from pipeline.data.facts import absence
 from pipeline.errors import InputError
 from stages import cli, fetch
 
@@ -25,11 +26,13 @@ def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "load_profile", lambda name: SimpleNamespace(data=data))
 
 
-def test_a_data_set_becomes_one_file_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_data_set_becomes_a_file_and_its_facts_and_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     fetch.main(["digits", "--profile", "mine"])
     path = paths.dataset("mine", "digits")
     data = load(path)
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["digits.json", path.name]
     captured = capsys.readouterr()
     size = path.stat().st_size
     assert captured.out == (

@@ -48,8 +48,9 @@ def test_a_profile_of_ones_own_gets_its_pipeline(place, capsys):
         "profile": "mine",
         "root": "../..",
         "datasets": ["digits", "digits-permuted", "turned"],
-        "experiments": list(yaml.safe_load(text)["experiments"]),  # in the same order
+        "experiments": made["experiments"],
     }
+    assert list(made["experiments"]) == list(yaml.safe_load(text)["experiments"]), "in the same order"
     assert (place / "profiles/mine/dvc.yaml").read_text() == (place / "dvc.yaml").read_text()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import by_width, rounded
 from pipeline.reporting.numbers import write
@@ -18,7 +19,6 @@ from pipeline.reporting.style import COLOURS, MEASURES, styles
 from pipeline.reporting.tables import Table
 from pipeline.results.claims.abundance import judge
 from pipeline.results.claims.overabundance import against_static, arrivals
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.numbers import signed, write
@@ -15,7 +16,6 @@ from pipeline.reporting.presentation import Note, Part, Presentation, Setting, e
 from pipeline.reporting.protocol import TREATMENT, common, mean_of, repeats
 from pipeline.reporting.style import COOL, MEASURES, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.headlines import by_name, rounded
 from pipeline.reporting.numbers import write
@@ -17,7 +18,6 @@ from pipeline.reporting.protocol import TREATMENT, basis, common, mean_of, repea
 from pipeline.reporting.style import COOL, MEASURES, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.equivariance import after_last, judge
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.numbers import signed, write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
@@ -17,7 +18,6 @@ from pipeline.reporting.protocol import basis, common, data_line, mean_of, repea
 from pipeline.reporting.style import COOL, MEASURES, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.invariance import COMPENSATED, EXPECTATION, NO_LENGTH, NO_PSI, judge
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, lines, styled
 from pipeline.reporting.headlines import by_name, rounded
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, common, mean_of, repeats
 from pipeline.reporting.style import COLOURS, COOL, MEASURES, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.numbers import signed
@@ -16,7 +17,6 @@ from pipeline.reporting.style import COLOURS, MEASURES, Measure
 from pipeline.reporting.tables import Group, Table
 from pipeline.reporting.ways import Way, group, ways
 from pipeline.results.methods import FROM_SCRATCH, GROWING, KINDS, PRUNING, UNCHANGED, advantages, final, gains
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 

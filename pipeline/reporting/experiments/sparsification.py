@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import by_name, rounded
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
@@ -15,7 +16,6 @@ from pipeline.reporting.protocol import TREATMENT, architectures, basis, common,
 from pipeline.reporting.style import COOL, MEASURES, WARM, Line, styles
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.sparsification import judge
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 

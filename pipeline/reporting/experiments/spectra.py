@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.descending import descending
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.frames import Frame, spread
@@ -20,7 +21,6 @@ from pipeline.reporting.ridges import Axis, ridgelines
 from pipeline.reporting.style import COOL, MEASURES, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.spectra import STANDARD, judge
-from pipeline.results.provenance import DataSet
 from pipeline.results.spectrum import cube, numbers
 from pipeline.results.statistics import select, summarise
 

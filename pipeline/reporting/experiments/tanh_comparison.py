@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting
@@ -14,7 +15,6 @@ from pipeline.reporting.protocol import architectures, basis, common, mean_of, r
 from pipeline.reporting.style import MEASURES, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.tanh_comparison import DATA, STANDARD, final, judge
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import differences, paired, select, summarise
 from pipeline.results.words import counted
 

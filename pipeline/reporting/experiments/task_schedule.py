@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.numbers import write
@@ -17,7 +18,6 @@ from pipeline.reporting.schedule import Panel, over_epochs
 from pipeline.reporting.style import COOL, MEASURES, WARM
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.task_schedule import ADAPTIVE, STATIC, Phase, fullest, judge, phases
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
 
 PAPER_SOURCES = ["mnist", "fashion-mnist", "emnist-aj"]

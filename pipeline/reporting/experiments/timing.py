@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, styled
 from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
@@ -14,7 +15,6 @@ from pipeline.reporting.protocol import TREATMENT, basis, common, data_line
 from pipeline.reporting.style import COLOURS, MEASURES
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.timing import judge, shares
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import by_width
 from pipeline.reporting.pairs import columns, group
@@ -17,7 +18,6 @@ from pipeline.reporting.style import COLOURS, COOL, MEASURES, WARM, Line
 from pipeline.reporting.tables import Table
 from pipeline.results.claims.overabundance import arrivals
 from pipeline.results.claims.width_transitions import CONTROL, judge
-from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 

@@ -15,6 +15,11 @@ from pipeline.results.words import counted
 Key = TypeVar("Key")
 Outcome = Literal["reproduced", "not reproduced", "inconclusive"]
 
+# Up to where a change of a network counts as none.
+EXACT_FLOAT64 = 1e-10  # epsilon
+EXACT_FLOAT32 = 1e-3  # epsilon_scaled, percent
+KEPT_GROWING = 0.1  # percentage points of accuracy
+
 
 @dataclass(frozen=True)
 class Interval:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
+from pipeline.results.claims.base import (
+    EXACT_FLOAT32,
+    EXACT_FLOAT64,
+    KEPT_GROWING,
+    Basis,
+    Interval,
+    Number,
+    Verdict,
+    decide,
+    intervals,
+)
 from pipeline.results.divergence import completed
 from pipeline.results.statistics import paired, select, summarise
 
-EXACT_FLOAT64 = 1e-10  # epsilon
-EXACT_FLOAT32 = 1e-3  # epsilon_scaled, percent
 SAME_RATIO = 1.5  # ratios of epsilon from 1/1.5 to 1.5 count as the same
-KEPT_GROWING = 0.1  # percentage points of accuracy
 KEPT_PRUNING = -1.0  # percentage points of accuracy
 
 BOTH = "trainable, trainable+decay"  # intrinsic length and psi

@@ -5,8 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
-from pipeline.results.claims.invariance import EXACT_FLOAT32, EXACT_FLOAT64, KEPT_GROWING
+from pipeline.results.claims.base import (
+    EXACT_FLOAT32,
+    EXACT_FLOAT64,
+    KEPT_GROWING,
+    Basis,
+    Interval,
+    Number,
+    Verdict,
+    decide,
+    intervals,
+)
 from pipeline.results.divergence import completed
 from pipeline.results.statistics import select, summarise
 

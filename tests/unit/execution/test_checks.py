@@ -13,9 +13,11 @@ from pipeline import paths
 from pipeline.data.dataset import save
 from pipeline.data.sources import fetch
 from pipeline.errors import InputError
-from pipeline.execution import checks, jobs
+from pipeline.execution import checks
 from pipeline.execution.planned import plan
+from pipeline.execution.prepare import prepare
 from pipeline.execution.sizes import KNOWN
+from pipeline.experiments.plan import Size
 from pipeline.profile import Profile, load_profile
 
 ROOT = Path(__file__).parents[3]
@@ -36,10 +38,14 @@ def changed(profile: Profile, name: str, execution: dict[str, Any] | None = None
     return Profile(profile.name, used, profile.data, {name: settings})
 
 
+def check(profile: Profile, name: str, sizes: dict[str, Size]) -> None:
+    checks.check(profile, name, sizes, plan(profile.settings(name), sizes, "cpu"), "cpu")
+
+
 def test_a_batch_is_no_larger_than_the_training_set(smoke: Profile) -> None:
-    checks.check(changed(smoke, "spectra", batch_size=1437), "spectra", DIGITS, "cpu")
+    check(changed(smoke, "spectra", batch_size=1437), "spectra", DIGITS)
     with pytest.raises(InputError) as caught:
-        checks.check(changed(smoke, "spectra", batch_size=1438), "spectra", DIGITS, "cpu")
+        check(changed(smoke, "spectra", batch_size=1438), "spectra", DIGITS)
     where, said = str(caught.value).split(": ")[0::2]
     assert where == "profiles/smoke.yaml"
     assert said == "1438, but digits has 1437 training images; valid are 1 to 1437"
@@ -49,22 +55,22 @@ def test_a_batch_is_no_larger_than_the_training_set(smoke: Profile) -> None:
 def test_the_shortest_task_has_a_batch(smoke: Profile) -> None:
     """A last, shorter batch is dropped there: with none there would be no step."""
     few = dict.fromkeys(smoke.settings("task_schedule").data, KNOWN["digits"])
-    checks.check(smoke, "task_schedule", few, "cpu")
+    check(smoke, "task_schedule", few)
     few["digits-turned"] = replace(KNOWN["digits"], train=47)
     with pytest.raises(InputError, match=r"task_schedule\.batch_size: 48, but digits-turned has 47"):
-        checks.check(smoke, "task_schedule", few, "cpu")
+        check(smoke, "task_schedule", few)
 
 
 def test_jobs_that_do_not_fit_are_refused_when_they_are_listed(
     smoke: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(fetch("digits", smoke.data["digits"]), paths.dataset("smoke", "digits"))
-    assert len(jobs.jobs(smoke, "spectra")) == 2
+    assert len(prepare(smoke, "spectra").jobs) == 2
     with pytest.raises(InputError, match=r"spectra\.batch_size: 1438"):
-        jobs.jobs(changed(smoke, "spectra", batch_size=1438), "spectra")
+        prepare(changed(smoke, "spectra", batch_size=1438), "spectra")
     monkeypatch.setattr(checks, "memory", lambda device: 100)
     with pytest.raises(InputError, match="one job needs"):
-        jobs.jobs(smoke, "spectra")
+        prepare(smoke, "spectra")
 
 
 def test_memory_is_that_of_the_jobs_that_run_at_once(smoke: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,10 +83,10 @@ def test_memory_is_that_of_the_jobs_that_run_at_once(smoke: Profile, monkeypatch
         (alone, needed[1], "one job needs {} bytes of memory, there are {}; lower its widths, batch_size or repeats"),
     ):
         monkeypatch.setattr(checks, "memory", lambda device, there=least: there)
-        checks.check(profile, "sparsification", DIGITS, "cpu")
+        check(profile, "sparsification", DIGITS)
         monkeypatch.setattr(checks, "memory", lambda device, there=least: there - 1)
         with pytest.raises(InputError) as caught:
-            checks.check(profile, "sparsification", DIGITS, "cpu")
+            check(profile, "sparsification", DIGITS)
         assert str(caught.value).startswith("profiles/smoke.yaml: experiments.sparsification: ")
         assert said.format(least, least - 1) in str(caught.value)
 
@@ -89,7 +95,7 @@ def test_what_no_machine_holds_is_refused_at_once(smoke: Profile) -> None:
     """The widest networks that settings may ask for, on this machine: 100 layers of 100,000 neurons."""
     huge = changed(smoke, "tanh_comparison", hidden_widths=[100_000], hidden_layers=[100])
     with pytest.raises(InputError, match=r"one job needs \d{14} bytes of memory"):
-        checks.check(huge, "tanh_comparison", DIGITS, "cpu")
+        check(huge, "tanh_comparison", DIGITS)
 
 
 def test_memory_is_this_machine_s_or_that_of_its_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,12 +110,12 @@ def test_memory_is_this_machine_s_or_that_of_its_container(tmp_path: Path, monke
 
 def test_results_are_kept_in_a_place_that_is_known(smoke: Profile) -> None:
     for address in ("elsewhere/shards", "memory://shards"):
-        checks.check(changed(smoke, "spectra", {"shards": address}), "spectra", DIGITS, "cpu")
+        check(changed(smoke, "spectra", {"shards": address}), "spectra", DIGITS)
     elsewhere = changed(smoke, "spectra", {"shards": "s4://a/b"})
     with pytest.raises(InputError, match=r"profiles/smoke.yaml: execution.shards: 's4://a/b': .*; valid is a folder"):
-        checks.check(elsewhere, "spectra", DIGITS, "cpu")
+        check(elsewhere, "spectra", DIGITS)
 
 
 def test_the_memory_of_a_cluster_is_not_this_machine_s(smoke: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "memory", lambda device: 100)
-    checks.check(changed(smoke, "spectra", {"runner": "ray"}), "spectra", DIGITS, "cpu")
+    check(changed(smoke, "spectra", {"runner": "ray"}), "spectra", DIGITS)

@@ -9,15 +9,16 @@ from faults import EXPERIMENT, profile, workspace
 
 from pipeline.config import Execution
 from pipeline.errors import InputError
-from pipeline.execution import cluster, jobs, runner
+from pipeline.execution import cluster, runner
 from pipeline.execution.jobs import Job
+from pipeline.execution.prepare import prepare
 from pipeline.execution.store import Store
 
 
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     monkeypatch.chdir(workspace(tmp_path, epochs=1, repeats=1))
-    return jobs.jobs(profile(), EXPERIMENT)[0]
+    return prepare(profile(), EXPERIMENT).jobs[0]
 
 
 def node(cpu: float, gpu: float, alive: bool = True) -> dict[str, object]:

@@ -18,9 +18,10 @@ from pipeline.data.dataset import Split, save, save_absence
 from pipeline.data.divide import divide
 from pipeline.data.sources import fetch
 from pipeline.errors import InputError
-from pipeline.execution import estimate, jobs, trial
+from pipeline.execution import estimate, trial
 from pipeline.execution.cost import Model, Shape, fit, spanning
 from pipeline.execution.planned import makespan, plan
+from pipeline.execution.prepare import prepare
 from pipeline.execution.sizes import KNOWN, sizes
 from pipeline.execution.trial import Timing, Trial
 from pipeline.experiments import EXPERIMENTS
@@ -124,7 +125,7 @@ def test_the_jobs_are_those_that_will_run(folder: Path, name: str) -> None:
         save(fetch(each, settings), paths.dataset("smoke", each))
     known, _ = sizes(profile)
     planned = plan(profile.settings(name), known, "cpu")
-    assert [job.members for job in planned] == [job.members for job in jobs.jobs(profile, name)]
+    assert [job.members for job in planned] == [job.members for job in prepare(profile, name).jobs]
 
 
 def test_an_ensemble_is_as_wide_as_its_widest_member(folder: Path) -> None:
@@ -156,8 +157,8 @@ def test_sizes_are_those_of_the_fetched_file_or_those_known_of_the_source(folder
     known, unknown = sizes(profile)
     assert known == {"cifar10": Size(64, 10, 1437, 360)}
     assert "data.digits: no such folder" in unknown["digits"]
-    paths.dataset("mine", "cifar10").write_bytes(b"damaged")
-    with pytest.raises(InputError, match="not a whole data set file"):
+    paths.dataset("mine", "cifar10").with_suffix(".json").write_text('{"name": 3}')
+    with pytest.raises(InputError, match=r"cifar10\.json: .* does not describe a data set; `dvc repro` makes it"):
         sizes(profile)
 
 

@@ -12,7 +12,8 @@ from pipeline import paths
 from pipeline.data.dataset import save, save_absence
 from pipeline.data.sources import fetch
 from pipeline.errors import InputError
-from pipeline.execution import jobs, packing, runner
+from pipeline.execution import packing, runner
+from pipeline.execution.prepare import prepare
 from pipeline.execution.store import Store
 from pipeline.profile import Profile, load_profile
 from pipeline.results import rows
@@ -37,39 +38,40 @@ def with_settings(profile: Profile, **changes) -> Profile:
 
 def test_every_member_is_in_exactly_one_job(smoke, monkeypatch):
     monkeypatch.setattr(packing, "_MOST_TOGETHER", 4)
-    listed = jobs.jobs(smoke, "invariance")
+    listed = prepare(smoke, "invariance").jobs
     assert [len(job.members) for job in listed] == [4, 4, 4, 2]
     assert len({(m.repeat, m.configuration.label) for job in listed for m in job.members}) == 14
 
 
 def test_more_repeats_keep_the_jobs_there_were(smoke, monkeypatch):
     monkeypatch.setattr(packing, "_MOST_TOGETHER", 7)
-    before = [job.key for job in jobs.jobs(smoke, "invariance")]
-    after = [job.key for job in jobs.jobs(with_settings(smoke, repeats=3), "invariance")]
+    before = [job.key for job in prepare(smoke, "invariance").jobs]
+    after = [job.key for job in prepare(with_settings(smoke, repeats=3), "invariance").jobs]
     assert after[:2] == before
     assert len(set(after)) == 3
 
 
 @pytest.mark.parametrize("change", [{"epochs": 3}, {"learning_rate": 0.1}, {"changes": [1]}])
 def test_identity_depends_on_what_is_trained(smoke, change):
-    (a,), (b,) = jobs.jobs(smoke, "invariance"), jobs.jobs(with_settings(smoke, **change), "invariance")
+    (a,), (b,) = prepare(smoke, "invariance").jobs, prepare(with_settings(smoke, **change), "invariance").jobs
     assert a.key != b.key
 
 
 def test_rounds_on_data_that_could_not_be_had_are_left_out(smoke):
     save_absence("data.digits: no such folder", paths.dataset("smoke", "digits"))
-    assert jobs.jobs(smoke, "invariance") == []
-    assert jobs.absent(smoke, "invariance") == {"digits": "data.digits: no such folder"}
+    prepared = prepare(smoke, "invariance")
+    assert prepared.jobs == [] and prepared.absent == {"digits": "data.digits: no such folder"}
     two = with_settings(smoke, data=["digits", "digits-turned"])
     save(fetch("digits-turned", smoke.data["digits-turned"]), paths.dataset("smoke", "digits-turned"))
-    assert {job.data[0].stem for job in jobs.jobs(two, "invariance")} == {"digits-turned"}
-    assert list(jobs.absent(two, "invariance")) == ["digits"]
+    prepared = prepare(two, "invariance")
+    assert {job.data[0].stem for job in prepared.jobs} == {"digits-turned"}
+    assert list(prepared.absent) == ["digits"] and list(prepared.data) == ["digits-turned"]
 
 
 def test_absent_data_is_one_clear_line(smoke):
     paths.dataset("smoke", "digits").unlink()
     with pytest.raises(InputError, match="digits"):
-        jobs.jobs(smoke, "invariance")
+        prepare(smoke, "invariance")
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
@@ -80,12 +82,12 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
 def test_grouping_and_processes_do_not_change_results(smoke, monkeypatch):
     """One ensemble in this process against four in two processes: the same rows, up to rounding."""
     smoke = with_settings(smoke, repeats=1)
-    (whole,) = jobs.jobs(smoke, "invariance")
+    (whole,) = prepare(smoke, "invariance").jobs
     together = _sorted(whole.run(Store("shards"), every=30))
     monkeypatch.setattr(packing, "_MOST_TOGETHER", 2)
     execution = smoke.execution.model_copy(update={"runner": "processes", "workers": 2})
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    listed = jobs.jobs(smoke, "invariance")
+    listed = prepare(smoke, "invariance").jobs
     pieces = [table for _, table in runner.run(listed, execution)]
     assert len(pieces) == 4
     apart = _sorted(pd.concat(pieces))
@@ -99,7 +101,7 @@ def test_grouping_and_processes_do_not_change_results(smoke, monkeypatch):
 
 
 def test_a_shard_is_reused_whole(smoke):
-    (job,) = jobs.jobs(with_settings(smoke, repeats=1), "invariance")
+    (job,) = prepare(with_settings(smoke, repeats=1), "invariance").jobs
     store = Store("shards")
     assert job.result(store) is None
     table = job.run(store, every=0.01)
@@ -111,7 +113,7 @@ def test_a_shard_is_reused_whole(smoke):
 
 
 def test_a_data_set_that_was_replaced_meanwhile_is_not_trained_on(smoke):
-    (job,) = jobs.jobs(with_settings(smoke, repeats=1), "invariance")
+    (job,) = prepare(with_settings(smoke, repeats=1), "invariance").jobs
     other = fetch("digits-turned", smoke.data["digits-turned"])
     save(other, paths.dataset("smoke", "digits"))
     with pytest.raises(InputError, match="another data set than at the beginning"):

@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Execution
-from pipeline.execution import runner
+from pipeline.execution import processes
 
 ROOT = Path(__file__).parents[3]
 PARENT = """
 import os, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pipeline.execution.runner import single_threaded
+from pipeline.execution import processes
+from pipeline.execution.processes import single_threaded
+from pipeline.execution import processes
 
 if __name__ == "__main__":
     with ProcessPoolExecutor(1, get_context("spawn"), initializer={initializer}) as pool:
@@ -33,7 +35,7 @@ if __name__ == "__main__":
      ("processes", 3, 10, "cuda", 1), ("processes", 0, 10**6, "cpu", os.cpu_count())],
 )  # fmt: skip
 def test_how_many_workers(runner_name, workers, jobs, device, count):
-    assert runner.workers(Execution(runner=runner_name, workers=workers, device="auto"), jobs, device) == count
+    assert processes.workers(Execution(runner=runner_name, workers=workers, device="auto"), jobs, device) == count
 
 
 def alive(pid: int) -> bool:

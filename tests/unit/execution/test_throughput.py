@@ -1,6 +1,7 @@
 """What a run says of its speed, from sizes counted by hand."""
 
 import pytest
+import torch
 
 from pipeline.config import Configuration
 from pipeline.execution import throughput
@@ -30,6 +31,6 @@ def test_words(monkeypatch):
     assert throughput.summary([planned()], 0.5, "cuda").endswith(", 50% of a copy's 0 GB/s")
 
 
-@pytest.mark.skipif(not throughput.torch.cuda.is_available(), reason="needs a CUDA device to copy on")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device to copy on")
 def test_a_copy_takes_time():
     assert 1e9 < throughput.copy_bandwidth(2**26) < 1e14

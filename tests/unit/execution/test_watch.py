@@ -16,6 +16,7 @@ from pipeline import paths
 from pipeline.data.dataset import save
 from pipeline.data.sources import fetch
 from pipeline.execution import jobs, planned
+from pipeline.execution.prepare import prepare
 from pipeline.execution.sizes import sizes
 from pipeline.execution.store import Store
 from pipeline.execution.watch import Watch, watched
@@ -37,7 +38,7 @@ def smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
 
 
 def watch_of(profile: Profile, name: str, store: Store, done: int = 0) -> tuple[list[jobs.Job], Watch]:
-    listed = jobs.jobs(profile, name)
+    listed = prepare(profile, name).jobs
     work = planned.plan(profile.settings(name), sizes(profile)[0], "cpu")
     return listed, Watch(name, listed, work, store, {job.key for job in listed[:done]})
 
@@ -50,7 +51,7 @@ def test_a_job_says_how_far_it_is_and_takes_the_steps_it_planned(
     monkeypatch.setattr(Store, "pause", -1.0)  # at every step
     monkeypatch.setattr(jobs.Job, "_teller", lambda job, store: said.append)
     for job, plan in zip(
-        jobs.jobs(smoke, name), planned.plan(smoke.settings(name), sizes(smoke)[0], "cpu"), strict=True
+        prepare(smoke, name).jobs, planned.plan(smoke.settings(name), sizes(smoke)[0], "cpu"), strict=True
     ):
         said.clear()
         job.run(Store("shards"), every=30)
@@ -74,7 +75,7 @@ def test_what_a_job_left_is_gone_when_it_ends(smoke: Profile, monkeypatch: pytes
         seen.append(name.endswith(".progress"))
 
     monkeypatch.setattr(Store, "write", watched_write)
-    (job, *_) = jobs.jobs(smoke, "spectra")
+    (job, *_) = prepare(smoke, "spectra").jobs
     job.run(Store("shards"), every=30)
     assert any(seen)
     assert not list(Path("shards").glob("*.progress"))

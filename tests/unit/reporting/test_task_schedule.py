@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.experiments.task_schedule import Settings
 from pipeline.reporting.experiments.task_schedule import present
-from pipeline.reporting.headlines import headlines
 from pipeline.reporting.presentation import Presentation
+from pipeline.reporting.presenters import headlines
 from pipeline.results.provenance import DataSet
 from pipeline.results.rows import frame
 

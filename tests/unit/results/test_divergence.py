@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pipeline.experiments import EXPERIMENTS
-from pipeline.reporting.headlines import headlines
+from pipeline.reporting.presenters import headlines
 from pipeline.results.claims import (
     CLAIMS,
     abundance,

@@ -37,7 +37,7 @@ def net(configuration: Configuration = TREATMENTS[2], seed: int = 0) -> Isotropi
 @pytest.mark.parametrize("configuration", TREATMENTS, ids=lambda each: each.label)
 def test_the_same_network_comes_back(configuration: Configuration, tmp_path: Path) -> None:
     original = net(configuration)
-    path = tmp_path / "networks.pt"
+    path = tmp_path / "networks.npz"
     networks.write([Network.of(original, "trained", WHERE, 0.2)], path)
     (kept,) = networks.read(path)
     again = kept.module()
@@ -81,7 +81,7 @@ def test_the_digest_is_of_all_that_it_is() -> None:
 
 
 def test_no_file_is_no_networks_and_another_file_is_refused(tmp_path: Path) -> None:
-    assert networks.read(tmp_path / "networks.pt") == []
-    (tmp_path / "networks.pt").write_bytes(b"no networks")
-    with pytest.raises(InputError, match=r"networks\.pt: is not a file of networks .*`dvc repro` makes it"):
-        networks.read(tmp_path / "networks.pt")
+    assert networks.read(tmp_path / "networks.npz") == []
+    (tmp_path / "networks.npz").write_bytes(b"no networks")
+    with pytest.raises(InputError, match=r"networks\.npz: is not a file of networks .*`dvc repro` makes it"):
+        networks.read(tmp_path / "networks.npz")

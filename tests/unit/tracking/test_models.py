@@ -225,12 +225,12 @@ def test_networks_are_read_in_the_process_that_publishes_and_nothing_is_said(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     write_rows(rows, tmp_path / "rows.parquet")
-    write(networks, tmp_path / "networks.pt")
+    write(networks, tmp_path / "networks.npz")
     publisher, source = Publisher(profile, settings), partial(read_rows, tmp_path / "rows.parquet")
     with caplog.at_level(logging.WARNING):
-        assert publisher.finish(source, networks=partial(read, tmp_path / "networks.pt")) is True
+        assert publisher.finish(source, networks=partial(read, tmp_path / "networks.npz")) is True
         assert not caplog.records and capfd.readouterr() == ("", "")
-        (tmp_path / "networks.pt").write_text("something else")
-        assert publisher.finish(source, networks=partial(read, tmp_path / "networks.pt")) is False
-    assert "networks.pt: is not a file of networks" in caplog.text
+        (tmp_path / "networks.npz").write_text("something else")
+        assert publisher.finish(source, networks=partial(read, tmp_path / "networks.npz")) is False
+    assert "networks.npz: is not a file of networks" in caplog.text
     assert sorted(found(profile)) == ALL

@@ -6,7 +6,7 @@ import made_rows
 import pandas as pd
 
 from pipeline.experiments import EXPERIMENTS
-from pipeline.reporting.presentation import presenter
+from pipeline.reporting.presenters import presenter
 from pipeline.tracking.metrics import padded
 from pipeline.tracking.runs import plan
 

@@ -60,7 +60,7 @@ def test_a_file_of_networks_that_is_none_is_said(invariance_rows: Rows, capsys: 
     with pytest.raises(SystemExit) as ended:
         track.main(["--profile", "smoke"])
     assert ended.value.code == 1
-    assert "networks.pt: is not a file of networks" in capsys.readouterr().err
+    assert "networks.npz: is not a file of networks" in capsys.readouterr().err
 
 
 def test_a_store_that_cannot_be_read_is_not_served(capsys: pytest.CaptureFixture[str]) -> None:

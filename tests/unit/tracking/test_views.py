@@ -9,7 +9,7 @@ import made_rows
 import pytest
 
 from pipeline.experiments import EXPERIMENTS
-from pipeline.reporting.presentation import presenter
+from pipeline.reporting.presenters import presenter
 from pipeline.tracking import views
 from pipeline.tracking.charts import measures
 from pipeline.tracking.runs import Run, plan

@@ -1,0 +1,49 @@
+"""Worker processes: how many, how they begin, and how they end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from multiprocessing import get_context, parent_process
+from multiprocessing.context import BaseContext
+
+from pipeline.config import Execution
+
+_PRELOADED = ["pipeline.execution.worker"]
+
+
+def workers(execution: Execution, jobs: int, device: str) -> int:
+    """How many processes work on so many jobs at once; 1 is this process alone."""
+    if execution.runner == "serial" or device == "cuda":
+        return 1
+    return max(1, min(execution.workers or os.cpu_count() or 1, jobs))
+
+
+def context() -> BaseContext:
+    """How workers are started: forked from a server that has torch imported and has computed nothing.
+
+    A fork of a process that has computed copies torch's thread pools in an unusable state, and one that is spawned
+    imports torch again, which takes seconds. Where there is no such server (Windows), they are spawned.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return get_context("spawn")
+    multiprocessing.set_forkserver_preload(_PRELOADED)
+    return get_context("forkserver")
+
+
+def single_threaded() -> None:
+    """How a worker process begins."""
+    import torch
+
+    # One thread a process: two processes of two threads on two cores would wait for each other.
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone: killed, it cannot end its workers itself."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
