@@ -13,6 +13,7 @@ from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import timing
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.timing import Settings, run
+from pipeline.training import engine
 
 CPU = torch.device("cpu")
 PARTS = {"training_seconds", "testing_seconds", "adapting_seconds"}
@@ -92,7 +93,7 @@ def test_training_is_that_of_the_engine(data: Dataset) -> None:
     for number in (1, 2):
         network.epoch(number)
     start = timing._Network(Work(plan, [plan.cases()[0]], [data], CPU))
-    list(timing.engine.train(start.net, start.descent, data, 2, plan.batch_size, start.names))
+    list(engine.train(start.net, start.descent, data, 2, plan.batch_size, start.names))
     other = start.net.tensors()
     assert all(torch.equal(t, other[name]) for name, t in network.net.tensors().items())
 
