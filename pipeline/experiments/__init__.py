@@ -11,6 +11,9 @@ is said in `pipeline/reporting/experiments/<name>.py`, and if there is no such f
 member must not depend on which others it is run with. An interrupted run is begun again with the same arguments, and
 goes on from what it has left in the phases of `checkpoints`.
 
+Every stage reads all Settings, to check the profile, and most compute nothing. Torch and pandas take seconds to
+import: they, and all that needs them, are imported inside the functions that compute.
+
 What several experiments share is in `plan/`. None imports another, so that a change of one makes no other run again.
 """
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import pandas as pd
-import torch
 from pydantic import model_validator
 
 from pipeline.config import Columns, Configuration, Depth, EpochCount, Several, Width
 from pipeline.experiments.plan import Course, Member, Plan, Size
-from pipeline.experiments.plan.work import Work
-from pipeline.results.rows import frame
 from pipeline.seeds import generator
-from pipeline.surgery.widths import resize
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.experiments.plan.work import Work
 
 QUESTION = "Does the accuracy of a network depend on the width it started with, or only on the width it ends with?"
 
@@ -86,6 +86,11 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Pair]) -> pd.DataFrame:
     """Train the members of one pair, changing their widths from the output to the input before each epoch."""
+    import torch
+
+    from pipeline.results.rows import frame
+    from pipeline.surgery.widths import resize
+
     settings, observed = work.settings, work.observations()
     start, end = work.members[0].start, work.members[0].end
     ensemble, descent = work.begun()

@@ -6,33 +6,30 @@ import copy
 import warnings
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import pandas as pd
-import torch
 from pydantic import model_validator
-from torch import Tensor, nn
 
 from pipeline.config import Configuration, Samples, Several, Width, Widths
-from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size
-from pipeline.experiments.plan.observations import Observations
-from pipeline.experiments.plan.work import Work, network
-from pipeline.model.ica import hold_in_eigenbasis, independent_components, measure_whitening, represent_components
-from pipeline.model.independence import energy_correlation, excess_kurtosis, negentropy, pairwise_information
-from pipeline.model.normalised import NormalisedMLP
-from pipeline.model.whitening import BatchNorm
-from pipeline.results.rows import frame
 from pipeline.seeds import generator, seed
-from pipeline.surgery.eigenbasis import turn_to_eigenbasis
-from pipeline.training import autograd, measures, optimiser
-from pipeline.training.activations import normalised, pixel_correlations
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+    from torch import Tensor
+
+    from pipeline.data.dataset import Dataset
+    from pipeline.experiments.plan.observations import Observations
+    from pipeline.experiments.plan.work import Work
+    from pipeline.model.normalised import NormalisedMLP
+
+    Observed = tuple[dict[str, object], dict[str, Tensor]]
 
 QUESTION = (
     "Does the ICA representation keep the function of a network, and are its neurons then more independent than in "
     "any other basis?"
 )
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 NEURONS, EIGENBASIS, RANDOM, COMPONENTS, NOISE = (
     "neurons as trained",
     "covariance eigenbasis",
@@ -42,8 +39,6 @@ NEURONS, EIGENBASIS, RANDOM, COMPONENTS, NOISE = (
 )
 VARIANTS = ((COMPONENTS, "exact"), (COMPONENTS, "diagonal"), (RANDOM, "diagonal"))
 Training = Literal["as usual", "in the eigenbasis"]
-
-Observed = tuple[dict[str, object], dict[str, Tensor]]
 
 
 class Trained(Member):
@@ -110,6 +105,14 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Trained]) -> pd.DataFrame:
     """Train each member, hold it in the eigenbasis of its covariances, and represent its components."""
+    import torch
+
+    from pipeline.experiments.plan.work import Work, network
+    from pipeline.model.normalised import NormalisedMLP
+    from pipeline.model.whitening import BatchNorm
+    from pipeline.results.rows import frame
+    from pipeline.training import measures
+
     settings, images = work.settings, work.images
     rows: list[dict[str, object]] = []
     x = torch.cat([some.clone() for some in measures.Sample(images, settings.component_samples, torch.float64)])
@@ -128,6 +131,9 @@ def run(work: Work[Settings, Trained]) -> pd.DataFrame:
 
 def _train(work: Work[Settings, Trained], net: NormalisedMLP, x: Tensor, observed: Observations) -> None:
     """Train; in the eigenbasis, turn every hidden layer to it after every epoch."""
+    from pipeline.surgery.eigenbasis import turn_to_eigenbasis
+    from pipeline.training import autograd, optimiser
+
     settings, (member,), (name,) = work.settings, work.members, work.streams
     descent = optimiser.make(net, settings)
     phase = work.checkpoints.phase(f"{member.label} {member.repeat}", observed)
@@ -142,6 +148,13 @@ def _observe(
     settings: Settings, member: Trained, net: NormalisedMLP, data: Dataset, x: Tensor, name: tuple[object, ...]
 ) -> Iterator[Observed]:
     """All that is measured of a trained network, in float64 unless the place says otherwise; `net` is changed."""
+    import torch
+
+    from pipeline.experiments.plan.work import PRECISIONS
+    from pipeline.model.ica import hold_in_eigenbasis, measure_whitening
+    from pipeline.training import autograd, measures
+    from pipeline.training.activations import normalised
+
     layers, labels = range(1, len(settings.hidden) + 1), data.test.labels
     net.double().eval()
     neurons = {layer: normalised(net, layer, data) for layer in layers}
@@ -178,6 +191,8 @@ def _components(net: NormalisedMLP, layer: int, x: Tensor, start: int, steps: in
     """The rotation to independent components, and whether FastICA converged."""
     from sklearn.exceptions import ConvergenceWarning
 
+    from pipeline.model.ica import independent_components
+
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
         rotation = independent_components(net, layer, x, start % 2**32, steps)  # scikit-learn wants 32 bits
@@ -186,6 +201,8 @@ def _components(net: NormalisedMLP, layer: int, x: Tensor, start: int, steps: in
 
 def _white(net: NormalisedMLP, layer: int) -> Tensor:
     """Which directions of a layer held in its eigenbasis have any variance, boolean [n]: those ICA is of."""
+    from pipeline.model.whitening import BatchNorm
+
     norm = net.norm(layer)
     assert isinstance(norm, BatchNorm)
     return norm.variance > norm.eps
@@ -193,14 +210,19 @@ def _white(net: NormalisedMLP, layer: int) -> Tensor:
 
 def random_rotation(white: Tensor, draw: torch.Generator) -> Tensor:
     """A random orthogonal matrix among these directions, which leaves the others as they are: [n, n], float64."""
+    import torch
+
     rotation = torch.eye(len(white), dtype=torch.float64)
     own, within = torch.empty(int(white.sum()), int(white.sum()), dtype=torch.float64), white.cpu()
-    rotation[torch.outer(within, within)] = nn.init.orthogonal_(own, generator=draw).flatten()
+    rotation[torch.outer(within, within)] = torch.nn.init.orthogonal_(own, generator=draw).flatten()
     return rotation.to(white.device)
 
 
 def _represented(net: NormalisedMLP, rotations: dict[str, dict[int, Tensor]], data: Dataset) -> Iterator[Observed]:
     """What each variant does to the function, in each hidden layer alone and, without a layer, in all of them."""
+    from pipeline.model.ica import represent_components
+    from pipeline.training import autograd, measures
+
     labels = data.test.labels
     z = autograd.logits(net, data)
     for basis, variant in VARIANTS:
@@ -215,22 +237,30 @@ def _represented(net: NormalisedMLP, rotations: dict[str, dict[int, Tensor]], da
 
 
 def _change(before: Tensor, after: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    from pipeline.training import measures
+
     return measures.function_change(before[None], after[None], labels)
 
 
 def whitened(net: NormalisedMLP, layer: int, rotations: dict[str, Tensor], data: Dataset) -> dict[str, Tensor]:
     """The whitened activations of the test set in their eigenbasis and as they are rotated, [N, white] each."""
+    from pipeline.training.activations import normalised
+
     z, white = normalised(net, layer, data), _white(net, layer)
     return {EIGENBASIS: z[:, white]} | {basis: (z @ own.mT)[:, white] for basis, own in rotations.items()}
 
 
 def _noise(like: Tensor, draw: torch.Generator) -> Tensor:
     """What is measured of this is the bias of the measures: its columns are Gaussian and independent."""
+    import torch
+
     return torch.randn(like.shape, generator=draw, dtype=like.dtype).to(like)
 
 
 def _independence(y: Tensor) -> Iterator[Observed]:
     """How Gaussian and how dependent the columns of y [N, n] are: of all, and of each by its rank."""
+    from pipeline.model.independence import energy_correlation, excess_kurtosis, negentropy, pairwise_information
+
     each = negentropy(y)
     means = {"kurtosis": excess_kurtosis(y).abs().mean(), "negentropy": each.mean()}
     pairs = {"information": pairwise_information(y), "energy_correlation": energy_correlation(y)}
@@ -244,6 +274,9 @@ def _drawn(y: Tensor, data: Dataset, count: int) -> Iterator[Observed]:
 
     Signs are arbitrary: what is shown is that with which the longer tail is positive.
     """
+    from pipeline.model.independence import negentropy
+    from pipeline.training.activations import pixel_correlations
+
     y = (y - y.mean(0)) / y.std(0, correction=0)
     y = y[:, negentropy(y).argsort(descending=True)[:count]]
     y = y * y.pow(3).mean(0).sign()

@@ -5,29 +5,26 @@ from __future__ import annotations
 import copy
 from collections.abc import Hashable, Sequence
 from itertools import product
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
-import torch
 from pydantic import Field, model_validator
-from torch import Tensor
-from torch.optim import Optimizer
 
 from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, Several, Widths
-from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size
-from pipeline.experiments.plan.observations import Observations
-from pipeline.experiments.plan.work import Work
-from pipeline.model.convolutional import IsotropicConvNet
-from pipeline.model.network import WITH_PSI
-from pipeline.results.rows import frame
+from pipeline.model.names import WITH_PSI
 from pipeline.seeds import generator, seed
-from pipeline.surgery.diagonalise import diagonalise
-from pipeline.surgery.widths import resize
-from pipeline.training import autograd, measures, optimiser
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+    from pipeline.data.dataset import Dataset
+    from pipeline.experiments.plan.observations import Observations
+    from pipeline.experiments.plan.work import Work
+    from pipeline.model.convolutional import IsotropicConvNet
 
 QUESTION = "Does a trained convolutional network compute the same function after channels were added or removed?"
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 # What takes the place of a pruned channel's bias: all that METHOD section 4 says, for kernels; and less.
 WHOLE, NO_LENGTH, NO_PSI, VECTOR = WAYS = ("length and psi", "no length", "no psi", "psi a vector")
@@ -128,6 +125,10 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train a network, change the channels of fresh copies in every way, and train the best of these on."""
+    from pipeline.experiments.plan.work import PRECISIONS
+    from pipeline.results.rows import frame
+    from pipeline.training import autograd, optimiser
+
     settings, images, checkpoints, (name,) = work.settings, work.images, work.checkpoints, work.streams
     observed = work.observations()
     net = _network(settings, images, seed(*name)).to(work.device)
@@ -160,6 +161,8 @@ def _trained_on(
     change: int,
 ) -> None:
     """Train a changed network on, with the same batches after every change, and observe where that leads."""
+    from pipeline.training import autograd
+
     settings, (name,) = work.settings, work.streams
     size, count, order = settings.batch_size, settings.epochs_after, (*name, "after")
     phase = work.checkpoints.phase(f"after {change} in layer {layer}", observed, needed=False)
@@ -173,6 +176,8 @@ def _trained_on(
 
 def _network(settings: Settings, images: Dataset, start: int) -> IsotropicConvNet:
     """The network for these images at its initialisation, drawn from the seed `start`."""
+    from pipeline.model.convolutional import IsotropicConvNet
+
     return IsotropicConvNet(
         images.shape,
         settings.channels,
@@ -195,6 +200,9 @@ def _change(
     name: tuple[object, ...],
 ) -> None:
     """Diagonalise, then add or remove channels."""
+    from pipeline.surgery.diagonalise import diagonalise
+    from pipeline.surgery.widths import resize
+
     diagonalise(net, layer, optimiser=descent)
     columns = generator(*name, "columns", layer, change)
     resize(net, layer, net.widths[layer] + change, settings.columns, descent, columns)
@@ -206,14 +214,20 @@ class _Changing:
     def __init__(
         self, settings: Settings, trained: IsotropicConvNet, data: Dataset, name: tuple[object, ...]
     ) -> None:
+        from pipeline.training import measures
+
         self.settings, self.trained, self.data, self.name = settings, trained, data, name
         self.z = measures.logits(trained, data)
 
     def baseline(self) -> dict[str, Tensor]:
+        from pipeline.training import measures
+
         return {"accuracy": measures.accuracy(self.z, self.data.test.labels)[None]}
 
     def by(self, layer: int, change: int, way: str) -> dict[str, Tensor]:
         """What diagonalising, then adding or removing channels does, each [1]."""
+        from pipeline.training import measures
+
         changed, labels = copy.deepcopy(self.trained), self.data.test.labels
         if way == NO_LENGTH:
             changed.has_length.fill_(False)
@@ -227,9 +241,9 @@ class _Changing:
         return {measure: value[None] for measure, value in values.items()}
 
 
-@torch.no_grad()
 def one_vector(net: IsotropicConvNet, before: IsotropicConvNet, layer: int) -> None:
     """Put in place of what psi_{l+1} gained when layer l was pruned its mean over positions: the same at each."""
     psi, old = net.affine[layer].psi, before.affine[layer].psi
     assert psi is not None and old is not None  # as the settings want it
+    psi, old = psi.detach(), old.detach()
     psi.copy_(old + (psi - old).mean((0, 1)))

@@ -5,26 +5,25 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import torch
 from pydantic import model_validator
-from torch import Tensor
-from torch.optim import Optimizer
 
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.experiments.plan.descents import ByDescent, Descending
-from pipeline.experiments.plan.observations import Observations
-from pipeline.experiments.plan.work import Work
-from pipeline.model.base import MLP
-from pipeline.results.rows import frame
 from pipeline.seeds import generator
-from pipeline.surgery.carried import Carried
-from pipeline.surgery.restack import restack, unstack
-from pipeline.training import measures, optimiser
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+    from pipeline.experiments.plan.observations import Observations
+    from pipeline.experiments.plan.work import Work
+    from pipeline.model.base import MLP
 
 QUESTION = "Does training commute with a change of basis of the hidden layers?"
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
 class Settings(ByDescent):
@@ -43,7 +42,7 @@ class Settings(ByDescent):
         """
         (size,) = data
         widths, left = self.widths(member, size.features, size.classes), self.epochs - self.epochs_before
-        epochs = len(PRECISIONS) * (self.epochs_before + 2 * left)
+        epochs = 2 * (self.epochs_before + 2 * left)
         passes = (1 + FLOAT64_PASS) * (self.epochs_before + 1 + 2 * 2 * (left + 1)) * size.test
         (course,) = self.trained(size, widths, [widths] * epochs)
         return [replace(course, passes=passes)]
@@ -51,26 +50,34 @@ class Settings(ByDescent):
 
 def run(work: Work[Settings, Descending]) -> pd.DataFrame:
     """Train the members, turn copies of them with their moments, and train both on, in each precision."""
+    from pipeline.experiments.plan.work import PRECISIONS
+    from pipeline.results.rows import frame
+
     # The same in both precisions: a network that diverged in one is not observed in the other.
     observed = work.observations()
-    for precision in PRECISIONS:
-        _both_orders(work, observed, precision)
+    for precision, dtype in PRECISIONS.items():
+        _both_orders(work, observed, precision, dtype)
     return frame(observed.rows)
 
 
-def _both_orders(work: Work[Settings, Descending], observed: Observations, precision: str) -> None:
+def _both_orders(
+    work: Work[Settings, Descending], observed: Observations, precision: str, dtype: torch.dtype
+) -> None:
     """Rotate-then-train beside train-then-rotate (METHOD section 2), from networks trained up to the change of basis.
 
     A rotation changes no output, so train-then-rotate has the logits of training alone. What is measured (METHOD
     section 10) is how far the networks that were turned are from those that never were; at the change itself, what
     the rotation did. Both are trained in one ensemble, the turned ones as its second half.
     """
+    from pipeline.surgery.restack import restack, unstack
+    from pipeline.training import measures, optimiser
+
     settings, chosen, data = work.settings, work.members[0].descent, work.images
 
     def make(net: MLP) -> Optimizer:
         return optimiser.make(net, settings.trained_by(chosen), chosen.momentum)
 
-    ensemble, before = work.initial().to(PRECISIONS[precision]), settings.epochs_before
+    ensemble, before = work.initial().to(dtype), settings.epochs_before
     descent = make(ensemble)
     for epoch in work.epochs(ensemble, descent, observed, before, f"before in {precision}"):
         observed.training(epoch, precision=precision)
@@ -92,6 +99,8 @@ def _both_orders(work: Work[Settings, Descending], observed: Observations, preci
 
 def bases(hidden: Sequence[int], names: Sequence[tuple[object, ...]]) -> list[Tensor]:
     """A random orthogonal Q for each hidden width n_l of each stream, [K, n_l, n_l], float64; one tensor a width."""
+    import torch
+
     return [
         torch.stack([_orthogonal(width, generator(*name, "basis", layer)) for name in names])
         for layer, width in enumerate(hidden, start=1)
@@ -99,10 +108,11 @@ def bases(hidden: Sequence[int], names: Sequence[tuple[object, ...]]) -> list[Te
 
 
 def _orthogonal(n: int, draw: torch.Generator) -> Tensor:
+    import torch
+
     return torch.linalg.qr(torch.randn(n, n, generator=draw, dtype=torch.float64)).Q
 
 
-@torch.no_grad()
 def turn(net: MLP, descent: Optimizer, turns: Sequence[Tensor]) -> None:
     """Change the basis of hidden widths 1, 2, ... by these Q_l [*K, n_l, n_l]; no output changes (METHOD section 2).
 
@@ -111,7 +121,12 @@ def turn(net: MLP, descent: Optimizer, turns: Sequence[Tensor]) -> None:
     with Q = I at the input and at the output. Momentum and Adam's first moment turn as their parameters do, Adam's
     second moment by the squares of Q, which is no more than an approximation.
     """
-    carried = Carried(net, 1, descent)
-    for layer, basis in enumerate(turns, start=1):
-        carried.rotate(basis.to(carried.weight), layer)
-    carried.commit()
+    import torch
+
+    from pipeline.surgery.carried import Carried
+
+    with torch.no_grad():
+        carried = Carried(net, 1, descent)
+        for layer, basis in enumerate(turns, start=1):
+            carried.rotate(basis.to(carried.weight), layer)
+        carried.commit()

@@ -5,24 +5,22 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from pipeline.config import WIDEST, Columns, Configuration, Samples, Several, Width
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size
-from pipeline.experiments.plan.work import Work
-from pipeline.model.ensemble import Ensemble
-from pipeline.results.rows import frame
 from pipeline.seeds import generator
-from pipeline.surgery.diagonalise import diagonalise
-from pipeline.surgery.widths import grow, prune
-from pipeline.training import measures
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from pipeline.experiments.plan.work import Work
+    from pipeline.model.ensemble import Ensemble
 
 QUESTION = "How far do the logits of a trained network move when a layer is diagonalised, grown or pruned?"
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
 class Settings(Plan):
@@ -71,6 +69,9 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, then change the width of a fresh copy of each in every way, without retraining."""
+    from pipeline.experiments.plan.work import PRECISIONS
+    from pipeline.results.rows import frame
+
     settings, observed = work.settings, work.observations()
     ensemble, _ = work.trained(observed, keep=True)
     for precision, dtype in PRECISIONS.items():
@@ -86,6 +87,8 @@ class _Changing:
     """The trained networks in a precision, and each change of width from a fresh copy of them."""
 
     def __init__(self, work: Work[Settings, Member], trained: Ensemble) -> None:
+        from pipeline.training import measures
+
         self.settings, self.trained, self.data, self.streams = work.settings, trained, work.images, work.streams
         self.z, self.sigma = measures.logits(trained, self.data), measures.sigma_sum(trained, self.settings.layer)
         # Only where a member needs them: they are many.
@@ -93,10 +96,16 @@ class _Changing:
         self.inputs = measures.Sample(self.data, some, self.z.dtype) if trained.expects.any() else None
 
     def baseline(self) -> dict[str, Tensor]:
+        from pipeline.training import measures
+
         return {"accuracy": measures.accuracy(self.z, self.data.test.labels), "sigma_sum": self.sigma}
 
     def by(self, change: int) -> dict[str, Tensor]:
         """What diagonalising, then adding (positive) or removing (negative) neurons does."""
+        from pipeline.surgery.diagonalise import diagonalise
+        from pipeline.surgery.widths import grow, prune
+        from pipeline.training import measures
+
         layer, labels, changed = self.settings.layer, self.data.test.labels, copy.deepcopy(self.trained)
         diagonalise(changed, layer, "full")
         if change > 0:

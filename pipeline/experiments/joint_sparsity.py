@@ -5,29 +5,25 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
-import torch
 from pydantic import Field
-from torch import Tensor
-from torch.optim import SGD
 
 from pipeline.config import Several
-from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.experiments.plan.architectures import Architecture, Architectures
-from pipeline.experiments.plan.observations import Observations
-from pipeline.experiments.plan.work import Work
-from pipeline.model.ensemble import Ensemble
-from pipeline.results.rows import frame
-from pipeline.surgery.joint import annealing, most_zeros, sparsify_jointly
-from pipeline.surgery.sparsify import diagonalise_alternate, triangularise_unpaired
-from pipeline.training import measures
-from pipeline.training.checkpoint import Checkpoints
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from pipeline.data.dataset import Dataset
+    from pipeline.experiments.plan.observations import Observations
+    from pipeline.experiments.plan.work import Work
+    from pipeline.model.ensemble import Ensemble
+    from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "Does joint optimisation of all bases leave fewer parameters than the bases known in closed form?"
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 STARTS = ("trained", "alternate")  # the bases in which joint optimisation starts, as methods are named
 STAGES = 30  # of joint optimisation, between which it can be interrupted
 JOINT_STEP = 30  # what a step of it costs for each neuron of a width, in passes of float32
@@ -53,6 +49,10 @@ class Settings(Architectures):
 
 def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     """Train the members, then measure copies of them in the bases that each method finds."""
+    from pipeline.model.ensemble import Ensemble
+    from pipeline.results.rows import frame
+    from pipeline.surgery.sparsify import diagonalise_alternate, triangularise_unpaired
+
     settings, observed = work.settings, work.observations()
     ensemble, _ = work.trained(observed)
     trained = copy.deepcopy(ensemble).double()
@@ -83,6 +83,10 @@ def _descend(
     settings: Settings, power: float, starts: Ensemble, compared: _Compared, checkpoints: Checkpoints
 ) -> None:
     """Joint optimisation of the networks in all bases in which it starts, together; in place."""
+    from torch.optim import SGD
+
+    from pipeline.surgery.joint import annealing, sparsify_jointly
+
     phase = checkpoints.phase(f"joint, power {power:g}", compared.observed)
     phase.training(starts, SGD(starts.parameters()))  # nothing is trained: it holds no moments
     for number, stage in phase.each(list(enumerate(annealing(settings.joint_steps, STAGES)))):
@@ -106,6 +110,12 @@ class _Compared:
 
     def add(self, method: str, turned: Ensemble) -> None:
         """Accuracy, change of function, L1 norm, and how many parameters are small; the method is the phase."""
+        import torch
+
+        from pipeline.experiments.plan.work import PRECISIONS
+        from pipeline.surgery.joint import most_zeros
+        from pipeline.training import measures
+
         labels, place = self._data.test.labels, {"phase": method, "epoch": self._settings.epochs}
         for precision, dtype in PRECISIONS.items():
             z = measures.logits(copy.deepcopy(turned).to(dtype), self._data)
@@ -130,5 +140,7 @@ class _Compared:
 
 def _l1_norm(net: Ensemble) -> Tensor:
     """Of all W_l, b_l and psi_l, [K]."""
+    import torch
+
     maps = [t for name, t in net.tensors().items() if name.startswith("maps.")]
     return torch.stack([t.abs().flatten(1).sum(-1) for t in maps]).sum(0)

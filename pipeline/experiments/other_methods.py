@@ -5,29 +5,29 @@ from __future__ import annotations
 import copy
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import torch
 from pydantic import Field, model_validator
-from torch import Tensor
-from torch.optim import Optimizer
 
 from pipeline.config import WIDEST, Columns, Configuration, EpochCount, Samples, Several, Widths
 from pipeline.experiments import plan
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Plan, Size
-from pipeline.experiments.plan.observations import Observations
-from pipeline.experiments.plan.work import Work, network
-from pipeline.model.ensemble import Ensemble
-from pipeline.results.rows import frame
 from pipeline.seeds import generator, seed
 from pipeline.surgery.methods import METHODS, OVER_DATA, Means, methods
-from pipeline.training import measures, optimiser
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+    from pipeline.experiments.plan.observations import Observations
+    from pipeline.experiments.plan.work import Trained, Work
+    from pipeline.model.ensemble import Ensemble
 
 QUESTION = (
     "How well do networks train on after isotropic growing or pruning, beside other methods for elementwise tanh?"
 )
 KINDS = {"isotropic-tanh": "isotropic", "tanh": "tanh"}  # activation -> what its networks are called in rows
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 UNCHANGED, FROM_SCRATCH = "unchanged", "from scratch"  # after the kind: the two references
 
 
@@ -125,11 +125,10 @@ class Settings(Plan):
         return member.kind
 
 
-Trained = tuple[Ensemble, Optimizer]
-
-
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, change copies of them in every way, with their moments, and train all on alike."""
+    from pipeline.results.rows import frame
+
     settings, members, images, observed = work.settings, work.members, work.images, work.observations()
     start = settings.widths(members[0], images.features, images.classes)
     untrained = observed.branch()
@@ -164,6 +163,10 @@ class _Course:
 
     def begun(self, widths: Sequence[int]) -> Trained:
         """Networks of these widths at their initialisation."""
+        from pipeline.experiments.plan.work import network
+        from pipeline.model.ensemble import Ensemble
+        from pipeline.training import optimiser
+
         pairs = zip(self.work.members, self.work.streams, strict=True)
         ensemble = Ensemble([network(self.settings, member, widths, seed(*name)) for member, name in pairs])
         ensemble = ensemble.to(self.work.device)
@@ -189,12 +192,17 @@ class _Changing:
     """The methods on the trained networks, and what they do to their function at once."""
 
     def __init__(self, work: Work[Settings, Member], trained: Ensemble) -> None:
+        from pipeline.experiments.plan.work import PRECISIONS
+        from pipeline.training import measures
+
         self.settings, self.data, self.names = work.settings, work.images, work.streams
         self.trained = {precision: copy.deepcopy(trained).to(dtype) for precision, dtype in PRECISIONS.items()}
         self.z = {precision: measures.logits(net, self.data) for precision, net in self.trained.items()}
 
     def apply(self, name: str, change: int, net: Ensemble, descent: Optimizer | None = None) -> None:
         """Change the width of copies of the trained networks in place, with their optimiser."""
+        from pipeline.training import measures
+
         draws = [generator(*stream, name, change) for stream in self.names]
         inputs = measures.Sample(self.data, self.settings.expectation_samples, net.affine[0].weight.dtype)
         means = Means(descent, draws, inputs, self.settings.columns, self.settings.noise)
@@ -202,6 +210,8 @@ class _Changing:
 
     def effects(self, name: str, change: int) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """How far a method moves the logits, in each precision."""
+        from pipeline.training import measures
+
         labels = self.data.test.labels
         for precision, net in self.trained.items():
             changed = copy.deepcopy(net)

@@ -5,25 +5,23 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from pipeline.config import Configuration, Samples, Several, Width, Widths
-from pipeline.data.batches import Standardiser
-from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import Course, Member, Plan, Size
-from pipeline.experiments.plan.work import Work
-from pipeline.model.ensemble import Ensemble
-from pipeline.results.rows import frame
 from pipeline.seeds import generator
-from pipeline.surgery.choice import Choice
-from pipeline.surgery.correction import CORRECTIONS
-from pipeline.surgery.diagonalise import diagonalise
-from pipeline.training import measures
-from pipeline.training.pruning_curve import pruning_curve
+from pipeline.surgery.names import CORRECTIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from pipeline.data.dataset import Dataset
+    from pipeline.experiments.plan.work import Work
+    from pipeline.model.ensemble import Ensemble
+    from pipeline.surgery.choice import Choice
 
 QUESTION = "How far does the function move as neurons are removed, by the order in which they go and the correction?"
 ORDERED = {"singular value": "singular-value", "gradient": "gradient"}  # as rows and as `prune` name them
@@ -104,6 +102,8 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, then prune fresh copies of them in every way, without retraining."""
+    from pipeline.results.rows import frame
+
     settings, observed = work.settings, work.observations()
     ensemble, _ = work.trained(observed)
     pruning = _Pruning(work, ensemble)
@@ -121,6 +121,10 @@ class _Pruning:
     """The trained networks, which stay as they are, and the curve of each way to prune them."""
 
     def __init__(self, work: Work[Settings, Member], trained: Ensemble) -> None:
+        from pipeline.data.batches import Standardiser
+        from pipeline.surgery.diagonalise import diagonalise
+        from pipeline.training import measures
+
         settings, data = work.settings, work.images
         self.settings, self.trained, self.data, self.names = settings, trained, data, work.streams
         weight = trained.affine[0].weight
@@ -132,14 +136,20 @@ class _Pruning:
         loss_gradient(trained, data)
 
     def baseline(self) -> dict[str, Tensor]:
+        from pipeline.training import measures
+
         return {"accuracy": measures.accuracy(self.trained.trace(self.x)[0], self.labels)}
 
     def curve(self, way: Way) -> dict[str, Tensor]:
         """What `function_change` measures after each count, the mean over draws, each [counts, K]."""
+        import torch
+
         draws = [self._drawn(way, draw) for draw in range(self.settings.draws_of(way))]
         return {measure: torch.stack([each[measure] for each in draws]).mean(0) for measure in draws[0]}
 
     def _drawn(self, way: Way, draw: int) -> dict[str, Tensor]:
+        from pipeline.training.pruning_curve import pruning_curve
+
         layer = self.settings.layer
         choice: Choice = ORDERED.get(way.choice, "")
         if way.choice in RANDOM:  # of a draw the same order with every correction
@@ -151,11 +161,16 @@ class _Pruning:
 
 def orders(width: int, names: Sequence[tuple[object, ...]]) -> Tensor:
     """A random order of `width` neurons for each stream, [K, width]."""
+    import torch
+
     return torch.stack([torch.randperm(width, generator=generator(*name)) for name in names])
 
 
 def loss_gradient(net: Ensemble, data: Dataset) -> None:
     """Write into `.grad` the gradient of each member's mean cross-entropy over the whole training set."""
+    from pipeline.data.batches import Standardiser
+    from pipeline.training import measures
+
     net.zero_grad(set_to_none=True)
     weight = net.affine[0].weight
     for x, y in Standardiser(data, weight.device, weight.dtype, rows=1000).in_order("train"):

@@ -5,28 +5,24 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import torch
 from pydantic import Field, model_validator
-from torch import Tensor
-from torch.optim import Optimizer
 
 from pipeline.config import Columns, Several, Width
-from pipeline.data.batches import Standardiser
 from pipeline.experiments.plan import Course, Size
 from pipeline.experiments.plan.descents import ByDescent, Descending
-from pipeline.experiments.plan.observations import Observations
-from pipeline.experiments.plan.work import Work
-from pipeline.model.base import MLP
-from pipeline.model.ensemble import Ensemble
-from pipeline.results.rows import frame
 from pipeline.seeds import generator
-from pipeline.surgery.diagonalise import diagonalise
-from pipeline.surgery.widths import grow
-from pipeline.training import engine, measures, optimiser
-from pipeline.training.descent import Descent
-from pipeline.training.products import multiplying
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+    from pipeline.experiments.plan.observations import Observations
+    from pipeline.experiments.plan.work import Work
+    from pipeline.model.base import MLP
+    from pipeline.model.ensemble import Ensemble
 
 QUESTION = "How soon do new neurons become active, by the columns that they are given?"
 CONTROL = "not grown"
@@ -70,6 +66,11 @@ class Settings(ByDescent):
 
 def run(work: Work[Settings, Descending]) -> pd.DataFrame:
     """Train the members, let copies of them grow with each kind of columns, and train these and a control on."""
+    from pipeline.results.rows import frame
+    from pipeline.surgery.diagonalise import diagonalise
+    from pipeline.surgery.widths import grow
+    from pipeline.training import measures, optimiser
+
     settings, chosen, observed = work.settings, work.members[0].descent, work.observations()
     ensemble = work.initial()
     descent = optimiser.make(ensemble, settings.trained_by(chosen), chosen.momentum)
@@ -99,6 +100,11 @@ class _Growing:
 
     def first_steps(self, kind: str, net: Ensemble, descent: Optimizer, observed: Observations) -> None:
         """The change of function by growing, and the new neurons in the first steps of the epochs, in a copy."""
+        from pipeline.data.batches import Standardiser
+        from pipeline.training import engine, measures
+        from pipeline.training.descent import Descent
+        from pipeline.training.products import multiplying
+
         place = self._place(kind) | {"epoch": self.settings.epochs_before}
         after = measures.logits(net, self.data)
         observed.add({"phase": "grown", **place}, measures.function_change(self.z, after, self.data.test.labels))
@@ -118,6 +124,8 @@ class _Growing:
 
     def epochs(self, kind: str, net: Ensemble, descent: Optimizer, observed: Observations) -> None:
         """All epochs that are left, with the new neurons after each, and what the function owes to them."""
+        from pipeline.training import measures
+
         settings, place = self.settings, self._place(kind)
         left = settings.epochs - settings.epochs_before
         for epoch in self.work.epochs(net, descent, observed, left, f"epochs of {kind}", self.orders, needed=False):
@@ -138,7 +146,6 @@ class _Growing:
         return new_neurons(net, self.settings.layer, self.settings.neurons, self.settings.active_above)
 
 
-@torch.no_grad()
 def new_neurons(net: MLP, layer: int, count: int, above: float) -> dict[str, Tensor]:
     """What has become of the last `count` neurons of a hidden layer, each [*K].
 
@@ -146,8 +153,8 @@ def new_neurons(net: MLP, layer: int, count: int, above: float) -> dict[str, Ten
     column_norm  mean ||column of W_{l+1}||, what they pass on
     active       how many have a row longer than `above` times the median of the other neurons'
     """
-    rows = torch.linalg.vector_norm(net.affine[layer - 1].weight, dim=-1)  # [*K, n_l]
-    columns = torch.linalg.vector_norm(net.affine[layer].weight, dim=-2)
+    rows = net.affine[layer - 1].weight.detach().norm(dim=-1)  # [*K, n_l]
+    columns = net.affine[layer].weight.detach().norm(dim=-2)
     others, new = rows[..., :-count], rows[..., -count:]
     active = new > above * others.median(dim=-1, keepdim=True).values
     return {
@@ -157,7 +164,6 @@ def new_neurons(net: MLP, layer: int, count: int, above: float) -> dict[str, Ten
     }
 
 
-@torch.no_grad()
 def without(net: Ensemble, layer: int, count: int) -> Ensemble:
     """A copy in which nothing goes into the last `count` neurons of a hidden layer, or out of them."""
     left = copy.deepcopy(net)

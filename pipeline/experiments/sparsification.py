@@ -7,30 +7,29 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
 from pipeline.config import Several
-from pipeline.data.batches import Standardiser
-from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.experiments.plan.architectures import Architecture, Architectures
-from pipeline.experiments.plan.work import Work
-from pipeline.model.ensemble import Ensemble
-from pipeline.model.network import IsotropicMLP
-from pipeline.model.sparse import SparseMLP, storage
-from pipeline.results.rows import frame
-from pipeline.surgery.sparsify import alternate_maps, diagonalise_alternate, parameter_count
-from pipeline.training import measures
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+    from torch import Tensor, nn
+
+    from pipeline.data.dataset import Dataset
+    from pipeline.experiments.plan.work import Work
+    from pipeline.model.ensemble import Ensemble
+    from pipeline.model.network import IsotropicMLP
+
+    Observed = tuple[dict[str, object], dict[str, Tensor]]
 
 QUESTION = (
     "How many parameters does full diagonalisation of every second map remove, and does the function stay the same?"
 )
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
 class Settings(Architectures):
@@ -50,6 +49,10 @@ class Settings(Architectures):
 
 def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     """Train the members, then measure each before and after every second map was made diagonal."""
+    from pipeline.experiments.plan.work import PRECISIONS
+    from pipeline.results.rows import frame
+    from pipeline.surgery.sparsify import alternate_maps, diagonalise_alternate
+
     settings, images, observed = work.settings, work.images, work.observations()
     ensemble, _ = work.trained(observed, keep=True)
     diagonal = copy.deepcopy(ensemble)
@@ -64,11 +67,14 @@ def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     return frame(observed.rows)
 
 
-Observed = tuple[dict[str, object], dict[str, Tensor]]
-
-
 def _sparsified(settings: Settings, trained: Ensemble, data: Dataset) -> Iterator[Observed]:
     """Accuracy and sizes before; the same and the change of function after. `trained` is changed."""
+    import torch
+
+    from pipeline.model.sparse import SparseMLP, storage
+    from pipeline.surgery.sparsify import alternate_maps, diagonalise_alternate, parameter_count
+    from pipeline.training import measures
+
     labels, diagonal = data.test.labels, alternate_maps(trained.depth)
     z = measures.logits(trained, data)
     present, dense = measures.count_present(trained, settings.present_above), _each(trained)
@@ -106,15 +112,24 @@ def _each(ensemble: Ensemble) -> list[IsotropicMLP]:
     return [ensemble.member(k) for k in range(len(ensemble))]
 
 
-@torch.no_grad()
 def _logits(net: nn.Module, data: Dataset, dtype: torch.dtype) -> Tensor:
     """Over the whole test set, [N, C]."""
+    import torch
+
+    from pipeline.data.batches import Standardiser
+
     samples = Standardiser(data, data.test.labels.device, dtype, rows=1000)
-    return torch.cat([net(x) for x, _ in samples.in_order("test")])
+    with torch.no_grad():
+        return torch.cat([net(x) for x, _ in samples.in_order("test")])
 
 
 def _latencies(settings: Settings, ensemble: Ensemble, data: Dataset) -> Iterator[Observed]:
     """Milliseconds of a pass of each member, dense and sparse, by the size of the batch."""
+    import torch
+
+    from pipeline.model.sparse import SparseMLP
+    from pipeline.surgery.sparsify import alternate_maps, diagonalise_alternate
+
     changed = copy.deepcopy(ensemble)
     diagonalise_alternate(changed)
     sparse = [SparseMLP(net, alternate_maps(net.depth)) for net in _each(changed)]
@@ -127,21 +142,22 @@ def _latencies(settings: Settings, ensemble: Ensemble, data: Dataset) -> Iterato
         yield {"phase": "latency", "task": f"batch {size}"}, values
 
 
-@torch.no_grad()
 def interleaved(nets: Sequence[nn.Module], x: Tensor, passes: int) -> list[float]:
     """Median milliseconds of a pass of each network; they take turns, so that what slows the machine slows all."""
+    import torch
+
+    def wait() -> None:
+        if x.is_cuda:
+            torch.cuda.synchronize()
+
     times: list[list[float]] = [[] for _ in nets]
-    for turn in range(passes + 2):
-        for net, known in zip(nets, times, strict=True):
-            _wait(x)
-            started = time.perf_counter()
-            net(x)
-            _wait(x)
-            if turn > 1:  # the first two warm up
-                known.append(1000 * (time.perf_counter() - started))
+    with torch.no_grad():
+        for turn in range(passes + 2):
+            for net, known in zip(nets, times, strict=True):
+                wait()
+                started = time.perf_counter()
+                net(x)
+                wait()
+                if turn > 1:  # the first two warm up
+                    known.append(1000 * (time.perf_counter() - started))
     return [statistics.median(known) for known in times]
-
-
-def _wait(x: Tensor) -> None:
-    if x.is_cuda:
-        torch.cuda.synchronize()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import pandas as pd
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from pipeline.config import Configuration, Several, Widths
 from pipeline.experiments.plan import Member, Plan
-from pipeline.experiments.plan.work import Work
-from pipeline.model.base import MLP
-from pipeline.results.rows import frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from pipeline.experiments.plan.work import Work
+    from pipeline.model.base import MLP
 
 QUESTION = "How do the singular values and biases of each map evolve in isotropic and in standard tanh networks?"
 
@@ -43,6 +44,8 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, observing all singular values and biases at the start and after every epoch."""
+    from pipeline.results.rows import frame
+
     observed = work.observations()
     ensemble, descent = work.begun()
     for epoch in work.epochs(ensemble, descent, observed):
@@ -71,4 +74,6 @@ def spectra(net: MLP) -> Iterator[tuple[dict[str, object], dict[str, Tensor]]]:
 
 def _singular_values(weight: Tensor) -> Tensor:
     """Of W [*K, n, m]: [*K, min(n, m)], descending."""
+    import torch
+
     return torch.linalg.svdvals(weight.double()).to(weight.dtype)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import pandas as pd
 from pydantic import model_validator
 
 from pipeline.config import Configuration, Depth, Several, Width
 from pipeline.experiments import plan
 from pipeline.experiments.plan import Plan
-from pipeline.experiments.plan.work import Work
-from pipeline.results.rows import frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.experiments.plan.work import Work
 
 QUESTION = "Do networks with isotropic tanh reach the accuracy of standard tanh, at any width and depth?"
 
@@ -61,6 +63,8 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train, and measure after every epoch. The two activations of a repeat start alike and see the same batches."""
+    from pipeline.results.rows import frame
+
     observed = work.observations()
     work.trained(observed, keep=True)
     return frame(observed.rows)

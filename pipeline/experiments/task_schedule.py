@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import torch
 from pydantic import Field, model_validator
-from torch import Tensor
-from torch.optim import Optimizer
 
 from pipeline import config
 from pipeline.config import MOST_EPOCHS, Columns, Configuration, Depth, Name, Samples, Several, Width
-from pipeline.data.tasks import Tasks, cut
 from pipeline.experiments import plan
-from pipeline.experiments.plan import Course, Plan, Size
-from pipeline.experiments.plan.observations import Observations
-from pipeline.experiments.plan.work import Work, together
-from pipeline.model.base import MLP
-from pipeline.model.ensemble import Ensemble
-from pipeline.results.rows import frame
-from pipeline.seeds import generator
-from pipeline.surgery.policy import adapt
-from pipeline.surgery.restack import restack, unstack
-from pipeline.training import optimiser
-from pipeline.training.divergence import stop_diverged
-from pipeline.training.tasks import measured, one_epoch
+from pipeline.experiments.plan import Course, Plan, Size, joint_name
+from pipeline.seeds import generator, seed
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+    from pipeline.data.tasks import Tasks
+    from pipeline.experiments.plan.observations import Observations
+    from pipeline.experiments.plan.work import Work
+    from pipeline.model.base import MLP
+    from pipeline.model.ensemble import Ensemble
 
 QUESTION = "Do the widths of a network follow the tasks that it is trained on, and does that serve its accuracy?"
 
@@ -94,9 +91,17 @@ class Settings(Plan):
         ]
 
     def widths(self, member: Member, features: int, classes: int) -> list[int]:
-        """Drawn for the repeat, so that twins start alike."""
-        draw = generator("task_schedule", together(self.data), member.repeat, "widths")
-        hidden = torch.randint(self.narrowest, self.widest + 1, (self.layers,), generator=draw)
+        """Drawn for the repeat, so that twins start alike.
+
+        As `torch.randint` draws them from `generator` of these names, but without torch, for which whoever only plans
+        need not wait: both are the same Mersenne Twister, and take what is left after a division.
+        """
+        from numpy import uint32
+        from numpy.random import RandomState
+
+        start = seed("task_schedule", joint_name(self.data), member.repeat, "widths")
+        drawn = RandomState(start % 2**32).randint(2**32, size=self.layers, dtype=uint32)
+        hidden = self.narrowest + drawn % (self.widest - self.narrowest + 1)
         return [features, *hidden.tolist(), classes]
 
     def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
@@ -126,6 +131,13 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members through the schedule, adapting those that are adaptive after every epoch."""
+    import torch
+
+    from pipeline.data.tasks import Tasks, cut
+    from pipeline.results.rows import frame
+    from pipeline.training.divergence import stop_diverged
+    from pipeline.training.tasks import one_epoch
+
     settings, members, streams, size = work.settings, work.members, work.streams, work.settings.batch_size
     cropped = cut(work.data, settings.train_samples, settings.test_samples, ("task_schedule",))
     tasks = Tasks(cropped, work.device, torch.get_default_dtype(), len(members) * size)
@@ -162,6 +174,9 @@ def _adapted(
     epoch: int,
 ) -> tuple[Ensemble, Optimizer]:
     """The ensemble after the policy was applied to the members that are `adapting`."""
+    from pipeline.surgery.policy import adapt
+    from pipeline.surgery.restack import restack, unstack
+    from pipeline.training import optimiser
 
     def make(net: MLP) -> Optimizer:
         return optimiser.make(net, settings)
@@ -174,16 +189,19 @@ def _adapted(
     return restack(parts, make)
 
 
-@torch.no_grad()
 def _observe(observed: Observations, epoch: int, ensemble: Ensemble, tasks: Tasks, threshold: float) -> None:
     """Accuracy and loss of every task, the widths, what the singular values are like, and the length of psi."""
+    import torch
+
+    from pipeline.training.tasks import measured
+
     place: dict[str, object] = {"phase": "training", "epoch": epoch, "precision": "float32"}
     for task, values in measured(ensemble, tasks).items():
         observed.add(place | {"task": task}, values)
     for layer in range(1, ensemble.depth):
         widths = torch.tensor([each[layer] for each in ensemble.member_widths])
         observed.add(place | {"layer": layer}, {"width": widths} | _spectrum(ensemble, layer, threshold))
-    lengths = [affine.psi.norm(dim=-1) for affine in ensemble.affine if affine.psi is not None]
+    lengths = [affine.psi.detach().norm(dim=-1) for affine in ensemble.affine if affine.psi is not None]
     if lengths:
         observed.add(place, {"psi_norm": torch.stack(lengths).sum(0)})
 
@@ -193,7 +211,9 @@ def _spectrum(ensemble: Ensemble, layer: int, threshold: float) -> dict[str, Ten
 
     From the smaller Gram matrix in float64, which costs float32 weights no digits (`surgery.diagonalise`).
     """
-    weight = ensemble.affine[layer - 1].weight.double()
+    import torch
+
+    weight = ensemble.affine[layer - 1].weight.detach().double()
     gram = weight @ weight.mT if weight.shape[-2] <= weight.shape[-1] else weight.mT @ weight
     values = torch.linalg.eigvalsh(gram).flip(-1).clamp_min(0).sqrt()  # [K, min(n, m)], descending
     ranks = [min(widths[layer], widths[layer - 1]) for widths in ensemble.member_widths]

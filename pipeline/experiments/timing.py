@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
-import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, EpochCount, Several, Width, Widths
-from pipeline.data.batches import Standardiser
 from pipeline.experiments.plan import Course, Member, Plan, Size
-from pipeline.experiments.plan.work import Work
-from pipeline.results.rows import frame
 from pipeline.seeds import generator
-from pipeline.surgery.widths import grow, prune
-from pipeline.training import engine, measures
-from pipeline.training.divergence import stop_diverged
-from pipeline.training.epochs import Epochs
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from pipeline.experiments.plan.work import Work
 
 QUESTION = "What part of an epoch does it take to prune or to grow a layer?"
 Adaptation = Literal["none", "prune", "grow"]
@@ -96,6 +92,9 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train all cases from the same initialisation on the same batches, and time the parts of each epoch."""
+    from pipeline.experiments.plan.work import Work
+    from pipeline.results.rows import frame
+
     settings = work.settings
     networks = [_Network(Work(settings, [case], work.data, work.device)) for case in settings.cases()]
     for number in range(1, settings.warm_up + settings.epochs + 1):
@@ -110,6 +109,12 @@ class _Network:
     """One network with what it needs to do its case."""
 
     def __init__(self, work: Work[Settings, Case]) -> None:
+        import torch
+
+        from pipeline.data.batches import Standardiser
+        from pipeline.surgery import widths
+        from pipeline.training.epochs import Epochs
+
         (self.case,) = work.members
         self.settings, self.images, self.device, self.names = work.settings, work.images, work.device, work.streams
         self.net, self.descent = work.begun()
@@ -117,12 +122,15 @@ class _Network:
         batches = Standardiser(self.images, self.device, torch.float32, rows=size)
         self.one_epoch = Epochs(self.net, self.descent, batches, size, self.settings.matmul)
         self.observed = work.observations()
+        self.surgery = widths  # imported here: that is no part of what is timed
 
     def epoch(self, number: int) -> None:
         """Train, test and adapt as the case wants it; seconds are kept once the warm-up is over.
 
         A network that has diverged is left alone: what it would take is not what training takes.
         """
+        import torch
+
         if not self.observed.going[0]:
             return
         training: dict[str, Callable[[int], Tensor | None]] = {"training_seconds": self._train}
@@ -136,6 +144,8 @@ class _Network:
 
     def _seconds(self, part: Callable[[int], Tensor | None], number: int) -> Tensor:
         """Wall-clock time of a part of the epoch, [1]; work that a GPU was given counts until it is done."""
+        import torch
+
         self._wait()
         started = time.perf_counter()
         part(number)
@@ -144,21 +154,28 @@ class _Network:
 
     def _wait(self) -> None:
         if self.device.type == "cuda":
+            import torch
+
             torch.cuda.synchronize(self.device)
 
     def _train(self, number: int) -> Tensor:
+        from pipeline.training import engine
+        from pipeline.training.divergence import stop_diverged
+
         loss = self.one_epoch(engine.shuffled(self.images, self.names, number))
         place: dict[str, object] = {"epoch": number, "precision": "float32"}
         self.observed.stop(stop_diverged(self.net, self.descent, [loss]), place)
         return loss
 
     def _test(self, number: int) -> Tensor:
+        from pipeline.training import measures
+
         return measures.accuracy(measures.logits(self.net, self.images), self.images.test.labels)
 
     def _adapt(self, number: int) -> None:
         layer, neurons = self.settings.layer, self.settings.neurons
         if self.case.adaptation == "prune":
-            prune(self.net, layer, neurons, optimiser=self.descent)
+            self.surgery.prune(self.net, layer, neurons, optimiser=self.descent)
         else:
             columns = [generator(*name, "columns", number) for name in self.names]
-            grow(self.net, layer, neurons, self.settings.columns, optimiser=self.descent, generator=columns)
+            self.surgery.grow(self.net, layer, neurons, self.settings.columns, self.descent, columns)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import torch
 from pydantic import model_validator
 
 from pipeline.config import Columns, Configuration, EpochCount, Samples, Several, Width
 from pipeline.experiments.plan import Course, Member, Plan, Size
-from pipeline.experiments.plan.work import Work
-from pipeline.results.rows import frame
 from pipeline.seeds import generator
-from pipeline.surgery.widths import resize
-from pipeline.training import measures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.experiments.plan.work import Work
 
 QUESTION = "How accurate does a trained network become as its hidden width moves to another, one neuron an epoch?"
 CONTROL = Configuration(activation="tanh", intrinsic_length="none", compensation="none")
@@ -88,6 +88,12 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Start]) -> pd.DataFrame:
     """Train the members at their width, then take copies of them to each end; a control stays at its width."""
+    import torch
+
+    from pipeline.results.rows import frame
+    from pipeline.surgery.widths import resize
+    from pipeline.training import measures
+
     settings, observed = work.settings, work.observations()
     ensemble, descent = work.begun()
     for epoch in work.epochs(ensemble, descent, observed, settings.epochs_before, "before"):

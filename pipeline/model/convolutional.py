@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from pipeline.model.base import MLP, AffineMap
 from pipeline.model.kernels import Convolution, GridMap, side_after
-from pipeline.model.network import WITH_PSI, check_treatment, initial_activation, treatment
+from pipeline.model.names import WITH_PSI
+from pipeline.model.network import check_treatment, initial_activation, treatment
 
 
 class IsotropicConvNet(MLP):

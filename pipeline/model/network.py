@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from pipeline.config import Compensation, IntrinsicLength
 from pipeline.model.activation import IsotropicTanh, Tanh
 from pipeline.model.base import MLP, AffineMap
+from pipeline.model.names import ACTIVATIONS, WITH_PSI
 
-ACTIVATIONS = ("isotropic-tanh", "tanh")
-WITH_PSI = ("constant", "trainable", "trainable+decay")  # compensations with compensatory vectors
 INITIAL_LENGTH = 1e-6  # o at the start of training (EXPERIMENTS, "Common to all")
 
 

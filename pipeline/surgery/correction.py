@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-CORRECTIONS = ("none", "linear", "isometric")
-
 # Directions of the kept neurons along which their deviation is below this share of the largest predict nothing:
 # they would be amplified by more than its inverse, and with them the rounding of float32 weights.
 WELL_CONDITIONED = 1e-3

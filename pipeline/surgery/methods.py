@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Generator
-from torch.optim import Optimizer
+import pipeline  # of which functions are resolved on first use: the names of the methods need no torch
 
-from pipeline.model.base import MLP
-from pipeline.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
-from pipeline.surgery.over_data import Inputs
-from pipeline.surgery.widths import grow, prune
+if TYPE_CHECKING:
+    from torch import Generator
+    from torch.optim import Optimizer
+
+    from pipeline.model.base import MLP
+    from pipeline.surgery.over_data import Inputs
 
 
 @dataclass(frozen=True)
@@ -50,27 +52,35 @@ class Method:
 
 METHODS = {
     "isotropic growing": Method(
-        "isotropic", True, lambda net, layer, count, by: grow(net, layer, count, by.columns, by.optimiser, by.draws)
+        "isotropic",
+        True,
+        lambda net, layer, count, by: pipeline.grow(net, layer, count, by.columns, by.optimiser, by.draws),
     ),
     "Net2Wider": Method(
-        "tanh", True, lambda net, layer, count, by: net2wider(net, layer, count, 0.0, by.optimiser, by.draws)
+        "tanh", True, lambda net, layer, count, by: pipeline.net2wider(net, layer, count, 0.0, by.optimiser, by.draws)
     ),
     "Net2Wider with noise": Method(
-        "tanh", True, lambda net, layer, count, by: net2wider(net, layer, count, by.noise, by.optimiser, by.draws)
+        "tanh",
+        True,
+        lambda net, layer, count, by: pipeline.net2wider(net, layer, count, by.noise, by.optimiser, by.draws),
     ),
     "random neurons": Method(
-        "tanh", True, lambda net, layer, count, by: add_neurons(net, layer, count, by.optimiser, by.draws)
+        "tanh", True, lambda net, layer, count, by: pipeline.add_neurons(net, layer, count, by.optimiser, by.draws)
     ),
     "isotropic pruning": Method(
-        "isotropic", False, lambda net, layer, count, by: prune(net, layer, count, by.optimiser, by.inputs)
+        "isotropic", False, lambda net, layer, count, by: pipeline.prune(net, layer, count, by.optimiser, by.inputs)
     ),
     "magnitude": Method(
-        "tanh", False, lambda net, layer, count, by: prune_by_magnitude(net, layer, count, by.optimiser)
+        "tanh", False, lambda net, layer, count, by: pipeline.prune_by_magnitude(net, layer, count, by.optimiser)
     ),
     "magnitude with mean": Method(
-        "tanh", False, lambda net, layer, count, by: prune_by_magnitude(net, layer, count, by.optimiser, by.inputs)
+        "tanh",
+        False,
+        lambda net, layer, count, by: pipeline.prune_by_magnitude(net, layer, count, by.optimiser, by.inputs),
     ),
-    "merging": Method("tanh", False, lambda net, layer, count, by: merge_neurons(net, layer, count, by.optimiser)),
+    "merging": Method(
+        "tanh", False, lambda net, layer, count, by: pipeline.merge_neurons(net, layer, count, by.optimiser)
+    ),
 }
 
 OVER_DATA = ("magnitude with mean",)  # those that take a mean over inputs, whatever the network

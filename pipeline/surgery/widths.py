@@ -14,8 +14,9 @@ from pipeline.surgery.backward import append_from_the_right, check_rows, right_v
 from pipeline.surgery.carried import Carried
 from pipeline.surgery.choice import Choice, pruning_basis
 from pipeline.surgery.columns import draw_columns
-from pipeline.surgery.correction import CORRECTIONS, prediction, residual_basis
+from pipeline.surgery.correction import prediction, residual_basis
 from pipeline.surgery.diagonalise import hidden_width, rotate_left
+from pipeline.surgery.names import CORRECTIONS
 from pipeline.surgery.over_data import Inputs, activity, check_inputs
 from pipeline.surgery.removal import remove_last
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from pipeline.config import Configuration, Several, Widths
 from pipeline.experiments.plan import Member, Plan
-from pipeline.experiments.plan.work import Work
-from pipeline.results.rows import frame
-from pipeline.training import measures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.experiments.plan.work import Work
 
 QUESTION = "How long do the logits become in training?"
 
@@ -34,6 +36,9 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, and measure their logits after every epoch."""
+    from pipeline.results.rows import frame
+    from pipeline.training import measures
+
     observed = work.observations()
     ensemble, descent = work.begun()
     for epoch in work.epochs(ensemble, descent, observed):

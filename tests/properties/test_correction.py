@@ -24,7 +24,8 @@ from isotropic_testing import (
 from torch import Tensor
 
 from pipeline import Ensemble, IsotropicMLP, diagonalise, prune
-from pipeline.surgery.correction import CORRECTIONS, WELL_CONDITIONED, prediction
+from pipeline.surgery.correction import WELL_CONDITIONED, prediction
+from pipeline.surgery.names import CORRECTIONS
 
 WIDTHS = [5, 6, 7, 4, 3]
 CHOSEN, KEPT = [1, 4, 5], [0, 2, 3, 6]  # of layer 2

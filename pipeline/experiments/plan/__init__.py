@@ -65,6 +65,11 @@ class Course:
 FLOAT64_PASS = 2  # what a sample's way through a float64 copy of a network costs, in passes of float32
 
 
+def joint_name(names: Sequence[str]) -> str:
+    """What several data sets together are called."""
+    return " + ".join(names)
+
+
 class Plan(config.Training):
     """Base of every experiment's Settings: what a profile decides, and the networks that follow from it."""
 

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import torch
 
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan import Member, Plan
+from pipeline.experiments.plan import Member, Plan, joint_name
 from pipeline.experiments.plan.observations import Observations
 from pipeline.model.ensemble import Ensemble
 from pipeline.model.network import IsotropicMLP
@@ -18,6 +18,8 @@ from pipeline.seeds import seed
 from pipeline.training import engine, optimiser
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.engine import Epoch
+
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}  # in which an exact change is measured
 
 S = TypeVar("S", bound=Plan)
 M = TypeVar("M", bound=Member)
@@ -146,12 +148,7 @@ class Work(Generic[S, M]):
 
     @property
     def _data_name(self) -> str:
-        return together([each.name for each in self.data])
-
-
-def together(names: Sequence[str]) -> str:
-    """What several data sets together are called."""
-    return " + ".join(names)
+        return joint_name([each.name for each in self.data])
 
 
 def streams(experiment: str, data: str, members: Sequence[Member]) -> list[Stream]:

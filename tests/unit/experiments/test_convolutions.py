@@ -18,7 +18,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from pipeline.config import Configuration, Data
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.data.sources import fetch
-from pipeline.experiments import convolutions
 from pipeline.experiments.convolutions import NO_LENGTH, NO_PSI, VECTOR, WAYS, WHOLE, Settings, one_vector, run
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.experiments.plan.work import Work
@@ -131,7 +130,7 @@ def test_what_is_trained_on_goes_on_from_the_trained_network_with_its_moments(
             losses[-1].append(float(epoch.test_loss))
             yield epoch
 
-    monkeypatch.setattr(convolutions.autograd, "train", watched)
+    monkeypatch.setattr("pipeline.training.autograd.train", watched)
     plan, data = settings(changes=[2], trained_on=[0, 2], optimiser=kind), noise((1, 6, 6))
     ran(plan, data)
     assert [len(each) for each in losses] == [3, 2, 2]

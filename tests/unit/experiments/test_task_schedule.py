@@ -14,6 +14,7 @@ from pipeline.errors import InputError
 from pipeline.experiments import task_schedule
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.task_schedule import Settings
+from pipeline.seeds import generator
 
 TASKS = ["digits", "digits-permuted", "digits-turned"]
 
@@ -82,6 +83,15 @@ def test_widths_are_drawn_uniformly_and_shared_by_twins() -> None:
     assert counts[:6].sum() == 0
     assert (counts[6:] > 50).all(), "each of 7 widths about 86 times"
     assert settings().members()[0].label == "adaptive"
+
+
+@pytest.mark.parametrize("widest", [7, 12, 100_000])  # none of the ranges but the first divides 2**32
+def test_widths_are_those_that_torch_draws(widest: int) -> None:
+    some = settings(repeats=50, layers=20, widest=widest)
+    for member in some.members():
+        draw = generator("task_schedule", " + ".join(TASKS), member.repeat, "widths")
+        hidden = torch.randint(6, widest + 1, (20,), generator=draw)
+        assert some.widths(member, 192, 30) == [192, *hidden.tolist(), 30]
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import timing
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.timing import Settings, run
+from pipeline.training import engine
 
 CPU = torch.device("cpu")
 PARTS = {"training_seconds", "testing_seconds", "adapting_seconds"}
@@ -80,7 +81,7 @@ def test_widths_move_by_one_per_epoch_and_only_where_they_should(data: Dataset) 
 def test_seconds_are_those_of_the_part_that_took_them(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10**6))  # a second passes with every look
     monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(timing, "prune", lambda *a, **k: [next(clock) for _ in range(100)])
+    monkeypatch.setattr("pipeline.surgery.widths.prune", lambda *a, **k: [next(clock) for _ in range(100)])
     rows = run(Work(settings(testing=[True], adaptations=["prune"]), settings().members(), [data], CPU))
     means = rows.groupby("measure")["value"].mean()
     assert (means["training_seconds"], means["testing_seconds"], means["adapting_seconds"]) == (1, 1, 101)
@@ -92,7 +93,7 @@ def test_training_is_that_of_the_engine(data: Dataset) -> None:
     for number in (1, 2):
         network.epoch(number)
     start = timing._Network(Work(plan, [plan.cases()[0]], [data], CPU))
-    list(timing.engine.train(start.net, start.descent, data, 2, plan.batch_size, start.names))
+    list(engine.train(start.net, start.descent, data, 2, plan.batch_size, start.names))
     other = start.net.tensors()
     assert all(torch.equal(t, other[name]) for name, t in network.net.tensors().items())
 
