@@ -6,20 +6,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from pipeline import paths
-from pipeline.execution import jobs, runner, throughput, watch
-from pipeline.execution.prepare import Prepared, prepare
-from pipeline.execution.store import Store
-from pipeline.json_file import write_json
+from pipeline.execution import processes
 from pipeline.profile import Profile, load_profile
-from pipeline.results import networks, rows
-from pipeline.results.provenance import environment
-from pipeline.tracking.publisher import Publisher
 from stages import cli
 from stages.alone import alone, end_with_dvc
+
+if TYPE_CHECKING:
+    from pipeline.execution.prepare import Prepared
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -31,11 +27,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with cli.clear_errors():
         profile = load_profile(options.profile)
         profile.settings(options.experiment)  # an experiment that is not there has no lock
+        processes.begin(profile.execution)  # first: what is imported from here on is imported meanwhile
         with alone(paths.lock(profile.name, options.experiment)):
             _run(profile, options.experiment)
 
 
 def _run(profile: Profile, name: str) -> None:
+    import pandas as pd
+
+    from pipeline.execution import jobs, runner, throughput, watch
+    from pipeline.execution.prepare import prepare
+    from pipeline.execution.store import Store
+    from pipeline.json_file import write_json
+    from pipeline.results import networks, rows
+    from pipeline.tracking.publisher import Publisher
+
     started, prepared = time.monotonic(), prepare(profile, name)
     store = Store(profile.execution.shards)
     store.tidy(f"{job.key}.parquet" for job in prepared.jobs)  # and what else has its key
@@ -65,6 +71,8 @@ def _run(profile: Profile, name: str) -> None:
 
 def _record(prepared: Prepared, seconds: float, run: int, resumed: int) -> dict[str, object]:
     """How the rows were made, for the report."""
+    from pipeline.results.provenance import environment
+
     return {
         "seconds": round(seconds, 1),
         "jobs": len(prepared.jobs),

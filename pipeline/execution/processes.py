@@ -32,6 +32,15 @@ def context() -> BaseContext:
     return get_context("forkserver")
 
 
+def begin(execution: Execution) -> None:
+    """Have the server start, and import, while this process still finds out what there is to do."""
+    if execution.runner == "processes" and execution.device != "cuda" and execution.workers != 1:
+        context()
+        from multiprocessing import forkserver
+
+        forkserver.ensure_running()
+
+
 def single_threaded() -> None:
     """How a worker process begins."""
     import torch

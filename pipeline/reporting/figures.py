@@ -34,9 +34,11 @@ class Plot:
     def save(self, folder: Path) -> None:
         """Write NAME.svg and NAME.png."""
         with styled():
-            for suffix, metadata in (("svg", {"Date": None}), ("png", {})):
-                with written(folder / f"{self.name}.{suffix}") as path:
-                    self.figure.savefig(path, format=suffix, metadata=metadata)
+            with written(folder / f"{self.name}.svg") as path:
+                self.figure.savefig(path, format="svg", metadata={"Date": None})
+            self.figure.set_layout_engine("none")  # it is laid out, which takes as long as to draw it
+            with written(folder / f"{self.name}.png") as path:
+                self.figure.savefig(path, format="png")
 
 
 @contextmanager

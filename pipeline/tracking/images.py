@@ -15,9 +15,6 @@ from pipeline.reporting.frames import Frame
 
 FOLDER, LOGGED = "images", "mlflow.loggedImages"  # of a run's artifacts; the tag that says that it has some
 
-_DOTS = 150  # an inch
-_SHOWN = 900  # pixels across in a chart, where a click shows all there are
-
 
 def save(frames: Iterable[Frame], folder: Path, start: int, progress: Callable[[], object] = lambda: None) -> None:
     """Draw pictures into `folder`, with `progress` before each; step 0 is at `start`, in milliseconds since 1970."""
@@ -29,7 +26,6 @@ def save(frames: Iterable[Frame], folder: Path, start: int, progress: Callable[[
         name = f"{frame.key.replace('/', '~')}+step+{frame.step}+timestamp+{start + 1000 * frame.step}+{known}"
         path = folder / f"{name}.png"
         with styled():
-            frame.figure().savefig(path, dpi=_DOTS)
+            frame.figure().savefig(path)
         with Image.open(path) as image:
-            size = (_SHOWN, round(image.height * _SHOWN / image.width))
-            image.convert("RGB").resize(size).save(folder / f"{name}+compressed.webp", quality=80, method=2)
+            image.convert("RGB").save(folder / f"{name}+compressed.webp", quality=80, method=2)
