@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -69,8 +68,8 @@ class Publisher:
             self._current.give_way()
             self._current.publish(source)
 
-    def finish(self, source: Source, report: Path | None = None, networks: Networks = tuple) -> bool:
-        """Publish the rows that `source` gives, the folder `report` and `networks`.
+    def finish(self, source: Source, networks: Networks = tuple) -> bool:
+        """Publish the rows that `source` gives, and `networks`.
 
         False, after a warning, if that fails.
 
@@ -79,7 +78,7 @@ class Publisher:
         if self._current is not None:
             self._current.stop()  # what it has not written, the last one writes
         self._current, self.begun = _Publication(self._profile, self._settings), True
-        self._current.publish(source, report, networks)
+        self._current.publish(source, networks)
         return self._end(self._current.wait())
 
     def _end(self, failure: str) -> bool:
@@ -106,10 +105,10 @@ class _Publication:
         self._process.start()
         theirs.close()  # so that messages end when the process does
 
-    def publish(self, source: Source, report: Path | None = None, networks: Networks = tuple) -> None:
+    def publish(self, source: Source, networks: Networks = tuple) -> None:
         """Say what to publish, as in `Publisher.finish`."""
         with suppress(OSError):  # it has died, which its outcome says
-            self._messages.send((source, report, networks))
+            self._messages.send((source, networks))
 
     def give_way(self) -> None:
         """Have the lowest priority from now on."""
@@ -159,7 +158,6 @@ def _publish(
     profile: str,
     settings: Mapping[str, Any],
     source: Source,
-    report: Path | None,
     networks: Networks,
 ) -> None:
     """Publish, saying None whenever it gets on, and at last why it failed, or "" if it did not."""
@@ -168,7 +166,6 @@ def _publish(
             source(),
             profile=profile,
             settings=settings,
-            report=report,
             networks=networks(),
             progress=lambda: messages.send(None),
         )

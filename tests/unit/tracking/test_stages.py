@@ -54,6 +54,16 @@ def test_a_failure_to_publish_is_one_line_and_exit_1(
     assert said.count("\n") == 1
 
 
+def test_in_the_pipeline_a_failure_to_publish_is_a_warning(
+    invariance_rows: Rows, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(invariance_rows(), paths.rows("smoke", "invariance"))
+    track.main(["--profile", "smoke", "--optional"])
+    said = capsys.readouterr().err
+    assert said.startswith("warning: MLFLOW_TRACKING_URI: cannot publish to sqlite:///")
+    assert said.endswith("; `python -m stages.track --profile smoke` does it later\n") and said.count("\n") == 1
+
+
 def test_a_file_of_networks_that_is_none_is_said(invariance_rows: Rows, capsys: pytest.CaptureFixture[str]) -> None:
     write(invariance_rows(), paths.rows("smoke", "invariance"))
     paths.networks("smoke", "invariance").write_text("something else")
