@@ -6,7 +6,8 @@ import made_rows
 import pytest
 
 from pipeline.experiments import EXPERIMENTS
-from pipeline.reporting.presentation import Presentation, presenter
+from pipeline.reporting.presentation import Presentation
+from pipeline.reporting.presenters import presenter
 from pipeline.reporting.protocol import architectures, basis, common, data_line, mean_of, repeats
 from pipeline.results.claims import CLAIMS
 from pipeline.results.provenance import DataSet
