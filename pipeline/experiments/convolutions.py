@@ -25,6 +25,7 @@ from pipeline.seeds import generator, seed
 from pipeline.surgery.diagonalise import diagonalise
 from pipeline.surgery.widths import resize
 from pipeline.training import autograd, measures, optimiser
+from pipeline.training.products import multiplying
 
 QUESTION = "Does a trained convolutional network compute the same function after channels were added or removed?"
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
@@ -126,6 +127,7 @@ class Settings(Plan):
         return member.repeat
 
 
+@multiplying("float32")
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train a network, change the channels of fresh copies in every way, and train the best of these on."""
     settings, images, checkpoints, (name,) = work.settings, work.images, work.checkpoints, work.streams
