@@ -105,7 +105,7 @@ def cuda(answers: Answers | None = None) -> Iterator[Cuda]:
     Args:
         answers: place -> what the host reads there, or a function of the tensor that makes it up.
     """
-    watch = Cuda(answers or {})
+    watch = Cuda({} if answers is None else answers)
     with (
         FakeTensorMode(allow_non_fake_inputs=False),
         watch,
