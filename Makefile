@@ -38,7 +38,7 @@ lint: .venv/installed-test  ## check style and types
 bench: .venv/installed  ## measure how fast this machine trains, beside a plain loop (minutes; ARGS=--help for options)
 	@python -m benchmarks $(ARGS)
 
-gpu-check: .venv/installed-test  ## everything that only a CUDA device can show, in one table (under ten minutes)
+gpu-check: .venv/installed-test  ## everything that only a CUDA device can show, in one table (about ten minutes at most)
 	@python -m benchmarks.gpu_check $(ARGS)
 
 ui: .venv/installed  ## publish what MLflow does not have yet, and open MLflow on this machine

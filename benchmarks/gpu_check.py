@@ -1,7 +1,8 @@
 """Everything that only a GPU can show, in one Markdown table: `make gpu-check`, on the day there is one.
 
-Under ten minutes on one GPU. What fails is a line of the table, and the next part begins. It needs torch, pydantic,
-PyYAML, pandas, SciPy, scikit-learn and pytest, but neither DVC nor MLflow.
+Meant to end within ten minutes on one GPU: no part is begun after --minutes. What fails is a line of the table, and
+the next part begins. It needs torch, pydantic, PyYAML, pandas, SciPy, scikit-learn and pytest, but neither DVC nor
+MLflow.
 """
 
 from __future__ import annotations
