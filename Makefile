@@ -14,10 +14,10 @@ PIPELINE := profiles/$(PROFILE)/dvc.yaml
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro estimate test lint bench ui docs pictures profiles clean
+.PHONY: help repro estimate test lint bench gpu-check ui docs pictures profiles clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
 	@echo "  PROFILE=digits (default), desk, paper or your own profiles/NAME.yaml, e.g. make repro PROFILE=desk"
 
 repro: .venv/installed .dvc/plots.html  ## install if needed, then run the whole pipeline of a profile (embedded digits)
@@ -37,6 +37,9 @@ lint: .venv/installed-test  ## check style and types
 
 bench: .venv/installed  ## measure how fast this machine trains, beside a plain loop (minutes; ARGS=--help for options)
 	@python -m benchmarks $(ARGS)
+
+gpu-check: .venv/installed-test  ## everything that only a CUDA device can show, in one table (about ten minutes at most)
+	@python -m benchmarks.gpu_check $(ARGS)
 
 ui: .venv/installed  ## publish what MLflow does not have yet, and open MLflow on this machine
 	python -m stages.track --profile $(PROFILE)

@@ -125,6 +125,13 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train a network, change the channels of fresh copies in every way, and train the best of these on."""
+    from pipeline.training.products import multiplying
+
+    with multiplying("float32"):  # cuDNN's convolutions too
+        return _observed(work)
+
+
+def _observed(work: Work[Settings, Member]) -> pd.DataFrame:
     from pipeline.experiments.plan.work import PRECISIONS
     from pipeline.results.rows import frame
     from pipeline.training import autograd, optimiser

@@ -68,7 +68,7 @@ def spectra(net: MLP) -> Iterator[tuple[dict[str, object], dict[str, Tensor]]]:
             "bias": affine.bias.detach().sort(-1, descending=True).values,
         }
         for measure, values in ordered.items():
-            for index, value in enumerate(values.unbind(-1)):
+            for index, value in enumerate(values.cpu().unbind(-1)):  # read at once, not one by one from a GPU
                 yield {"phase": "spectrum", "layer": layer, "index": index}, {measure: value}
 
 

@@ -41,8 +41,9 @@ class Ensemble(MLP):
         _check(members)
         first, states = members[0], [net.tensors() for net in members]
         widest = [max(sizes) for sizes in zip(*(net.widths for net in members), strict=True)]
-        trains_length = torch.tensor([net.intrinsic_length == "trainable" for net in members])
-        trains_psi = torch.tensor([net.compensation.startswith("trainable") for net in members])
+        # Known on the host from the start, so that no step has to ask a GPU.
+        trains_length = [net.intrinsic_length == "trainable" for net in members]
+        trains_psi = [net.compensation.startswith("trainable") for net in members]
 
         def stack(name: str, *shape: int) -> Tensor:
             return torch.stack([_pad(state.get(name), shape, first.affine[0].weight) for state in states])
@@ -52,7 +53,7 @@ class Ensemble(MLP):
             here = f"maps.{index}"
             psi = stack(f"{here}.psi", rows) if any(f"{here}.psi" in state for state in states) else None
             weight, bias = stack(f"{here}.weight", rows, columns), stack(f"{here}.bias", rows)
-            return AffineMap(weight, bias, psi, bool(trains_psi.any()))
+            return AffineMap(weight, bias, psi, any(trains_psi))
 
         def hidden(index: int) -> IsotropicTanh | Tanh:
             if not first.isotropic:
@@ -60,7 +61,7 @@ class Ensemble(MLP):
             here = f"activations.{index}"
             linear = any(f"{here}.alpha" in state for state in states)  # a member without one has alpha = 0
             alpha = stack(f"{here}.alpha") if linear else None
-            return IsotropicTanh(stack(f"{here}.log_o"), bool(trains_length.any()), alpha)
+            return IsotropicTanh(stack(f"{here}.log_o"), any(trains_length), alpha)
 
         super().__init__([affine(i) for i in range(first.depth)], [hidden(i) for i in range(first.depth - 1)])
         self._treat(
@@ -69,13 +70,9 @@ class Ensemble(MLP):
                 for name in ("has_length", "has_psi", "expects", "psi_decay")
             )
         )
-        self.register_buffer("trains_length", trains_length, persistent=False)
-        self.register_buffer("trains_psi", trains_psi, persistent=False)
-        # Known on the host from the start, so that no step has to ask a GPU.
-        self._mixed = {
-            "log_o": 0 < int(trains_length.sum()) < len(members),
-            "psi": 0 < int(trains_psi.sum()) < len(members),
-        }
+        self.register_buffer("trains_length", torch.tensor(trains_length), persistent=False)
+        self.register_buffer("trains_psi", torch.tensor(trains_psi), persistent=False)
+        self._mixed = {"log_o": len({*trains_length}) > 1, "psi": len({*trains_psi}) > 1}
         self._padding = [[w - n for w, n in zip(widest, net.widths, strict=True)] for net in members]
         self._blanks = _Shared(_blank(net) for net in members)
         self.to(first.affine[0].weight.device)

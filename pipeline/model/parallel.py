@@ -123,7 +123,7 @@ class ParallelMLP(nn.Module):
 @torch.no_grad()
 def contractions(net: IsotropicMLP) -> tuple[list[Tensor], list[Tensor]]:
     """W^(l), [n_l, n_0], and b^(1,l) .. b^(l,l), [l, n_l], for l = 1 .. L, in float64 (METHOD section 7)."""
-    weight, vectors = torch.eye(net.widths[0]).to(net.affine[0].weight).double(), None
+    weight, vectors = torch.eye(net.widths[0], dtype=torch.float64, device=net.affine[0].weight.device), None
     weights, biases = [], []
     for affine in net.affine:
         w, own = affine.weight.double(), affine.bias.double()[None]

@@ -95,7 +95,8 @@ class Whitening(Normaliser):
             covariance = beside.mT @ beside / len(x)  # [n, n]
             self.follow("mean", mean)
             self.follow("covariance", (covariance * (len(x) / (len(x) - 1))).to(self.covariance))
-        root: Tensor = _InverseRoot.apply(covariance + self.eps * torch.eye(self.width).to(covariance))
+        one = torch.eye(self.width, dtype=covariance.dtype, device=covariance.device)
+        root: Tensor = _InverseRoot.apply(covariance + self.eps * one)
         return (x - mean) @ root.to(x)
 
 

@@ -54,13 +54,14 @@ def by_gradient(basis: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
 def _to_the_end(carried: Carried, choice: Sequence[int] | Tensor, count: int) -> Tensor:
     """The permutation that puts the chosen neurons last, the others keeping their order."""
     n, members = carried.width, carried.bias.shape[:-1]
-    chosen = _indices(choice).to(carried.bias.device)
+    chosen = _indices(choice).cpu()  # from where it mostly comes: to check it there, no device is asked
     choice = choice.tolist() if isinstance(choice, Tensor) else choice  # to be shown on one line
     if chosen.shape not in {(count,), (*members, count)}:
         raise ValueError(f"choice: {choice!r} is not {count} neurons of layer {carried.layer}")
     chosen = chosen.expand(*members, count)
     if bool(((chosen < 0) | (chosen >= n)).any()) or bool((chosen.sort(-1).values.diff(dim=-1) == 0).any()):
         raise ValueError(f"choice: {choice!r} is not {count} different neurons from 0 to {n - 1}")
+    chosen = chosen.to(carried.bias.device)
     kept = torch.ones(*members, n, device=chosen.device).scatter(-1, chosen, 0.0)
     order = kept.sort(dim=-1, descending=True, stable=True).indices  # [*K, n]
     return F.one_hot(order, n).mT.double()

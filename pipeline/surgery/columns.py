@@ -21,13 +21,13 @@ def _zero(weight: Tensor, count: int, generator: Generator | None) -> Tensor:
 def _combination(weight: Tensor, count: int, generator: Generator | None) -> Tensor:
     # Coefficients of variance 1/n, so that a new column is about as long as an existing one.
     n = weight.shape[1]
-    return weight @ _randn(n, count, generator) / n**0.5
+    return _wide(weight) @ _randn(n, count, generator) / n**0.5
 
 
 def _semi_orthogonal(weight: Tensor, count: int, generator: Generator | None) -> Tensor:
     # First from the complement of the existing columns; once that is used up, blocks from the whole space.
     rows = weight.shape[0]
-    u, values, _ = torch.linalg.svd(weight, full_matrices=False)
+    u, values, _ = torch.linalg.svd(_wide(weight), full_matrices=False)
     # Columns are dependent up to float32's rounding, in whichever dtype they come.
     used = u[:, values > values.max() * max(weight.shape) * torch.finfo(torch.float32).eps]
     blocks, left = [], count
@@ -39,6 +39,10 @@ def _semi_orthogonal(weight: Tensor, count: int, generator: Generator | None) ->
         blocks.append(draw)
         used, left = used[:, :0], left - take
     return torch.cat(blocks, dim=1)
+
+
+def _wide(weight: Tensor) -> Tensor:
+    return weight.double().cpu()
 
 
 def _randn(rows: int, columns: int, generator: Generator | None) -> Tensor:
@@ -71,7 +75,7 @@ def draw_columns(
     """
     if kind not in COLUMNS:
         raise ValueError(f"columns: {kind!r} is not one of {', '.join(COLUMNS)}")
-    each = weight.detach().double().cpu().reshape(-1, *weight.shape[-2:])
+    each = weight.detach().reshape(-1, *weight.shape[-2:])
     generators = one_each(generator, len(each))
     drawn = torch.zeros(len(each), each.shape[1], count, dtype=torch.float64)
     for k, n in enumerate(rows):

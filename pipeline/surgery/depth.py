@@ -29,7 +29,8 @@ def insert_layer(net: IsotropicMLP, layer: int, optimiser: Optimizer | None = No
     Args:
         net: an isotropic network; changed in place. For an ensemble, see `restack`.
         layer: l, 1 <= l <= L; after the last map, the new one becomes the last.
-        optimiser: which is given the new parameters, each in the group of others of its kind, without moments yet.
+        optimiser: which is given the new parameters, each in the group of others of its kind, without moments yet
+            (fused SGD: with a momentum of zero).
 
     Raises:
         ValueError: an ensemble, elementwise activations, layer out of range, or an optimiser of other parameters.
@@ -92,6 +93,7 @@ def remove_layer(net: IsotropicMLP, layer: int, optimiser: Optimizer | None = No
 
 def _add(optimiser: Optimizer, net: IsotropicMLP, parameter: Parameter, beside: Parameter) -> None:
     """Put a parameter into the group of another, in the order that the network has."""
+    _begin(optimiser, parameter)
     order = {id(p): i for i, p in enumerate(net.parameters())}
     for group in optimiser.param_groups:
         held = group["params"]
@@ -108,9 +110,18 @@ def _replace(optimiser: Optimizer, net: IsotropicMLP, before: dict[str, Paramete
     gone = {id(p) for p in before.values()} - kept - after.keys()
     for group in optimiser.param_groups:
         group["params"] = [after.get(id(p), p) for p in group["params"] if id(p) not in gone]
+    for p in after.values():
+        _begin(optimiser, p)
     for p in before.values():
         if id(p) not in kept:
             optimiser.state.pop(p, None)
+
+
+def _begin(optimiser: Optimizer, parameter: Parameter) -> None:
+    """Give a parameter a momentum of zero if SGD is fused and others have one: its kernel takes all or none."""
+    others = any(state.get("momentum_buffer") is not None for state in optimiser.state.values())
+    if others and any(group.get("fused") for group in optimiser.param_groups):
+        optimiser.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
 
 def _check(net: IsotropicMLP, layer: int, last: int) -> None:

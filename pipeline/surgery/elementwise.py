@@ -128,7 +128,7 @@ def prune_by_magnitude(
         mean = torch.where(gone, mean_activation(net, layer, inputs), 0.0).to(carried.bias)
         name = f"maps.{layer}.bias"
         carried.own.tensors[name] = carried.own.tensors[name] + (carried.next_weight @ mean[..., None]).squeeze(-1)
-    carried.select(_others(gone))
+    carried.select(_others(gone, count))
     carried.commit()
 
 
@@ -161,7 +161,7 @@ def merge_neurons(net: MLP, layer: int, count: int, optimiser: Optimizer | None 
         for family, name, axis in _through(carried):
             family.tensors[name] = _joined(family.tensors[name], axis, i, j, family.power)
         gone = gone.scatter(-1, j, True)
-    carried.select(_others(gone))
+    carried.select(_others(gone, count))
     carried.commit()
 
 
@@ -187,10 +187,9 @@ def _between(t: Tensor, like: Tensor) -> Tensor:
     return t.reshape(*t.shape[:-1], *[1] * (like.ndim - t.ndim), t.shape[-1])
 
 
-def _others(gone: Tensor) -> Tensor:
-    """The neurons that are not `gone` [*K, n], in their order; each member has as many."""
-    left = gone.shape[-1] - int(gone.reshape(-1, gone.shape[-1])[0].sum())
-    return gone.sort(dim=-1, stable=True).indices[..., :left]
+def _others(gone: Tensor, count: int) -> Tensor:
+    """The neurons that are not among the `count` that are `gone` [*K, n], in their order."""
+    return gone.sort(dim=-1, stable=True).indices[..., : gone.shape[-1] - count]
 
 
 def _normal_rows(net: MLP, layer: int, count: int, draws: Sequence[Generator | None], like: Tensor) -> Tensor:

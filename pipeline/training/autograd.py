@@ -5,7 +5,7 @@ For what the closed-form gradient of ensembles does not know, such as normaliser
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,7 @@ def train(
         z, labels = logits(net, data), data.test.labels
         test_loss = cross_entropy(z, labels)[None]
         losses = [test_loss] if loss is None else [loss, test_loss]
-        if stopped := not all(map(_finite, [*losses, *net.parameters(), *net.buffers()])):
+        if stopped := not _finite([*losses, *net.parameters(), *net.buffers()]):
             _stop(net, optimiser)
         yield Epoch(number, loss, test_loss, accuracy(z, labels)[None], torch.tensor([stopped]))
 
@@ -90,9 +90,9 @@ def _epoch(net: nn.Module, optimiser: Optimizer, batches: Standardiser, order: T
     return total / sum(chosen.shape[1] for chosen in several)
 
 
-def _finite(t: Tensor) -> bool:
+def _finite(tensors: Sequence[Tensor]) -> bool:
     """Whether all numbers are; -inf is let pass, as the logarithm of an intrinsic length of 0."""
-    return not bool((t.isnan() | t.isposinf()).any())
+    return not bool(torch.stack([(t.isnan() | t.isposinf()).any() for t in tensors]).any())  # a GPU is asked once
 
 
 @torch.no_grad()

@@ -18,14 +18,17 @@ _LARGE = 200_000  # entries of one network's weight from which on oneDNN's produ
 def multiplying(matmul: str) -> Iterator[None]:
     """With "tf32", let a CUDA device round the factors of float32 products to TF32; a CPU has no such products.
 
-    Only while training: what is measured of a network is computed in the precision that its rows name.
+    Only while training: what is measured of a network is computed in the precision that its rows name. Convolutions
+    have a setting of their own, by which torch rounds them unless it is told not to.
     """
-    before = torch.get_float32_matmul_precision()
+    before, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("high" if matmul == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = matmul == "tf32"
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+        torch.backends.cudnn.allow_tf32 = convolutions
 
 
 class Products:

@@ -20,7 +20,7 @@ from isotropic_testing import (
     orthogonal,
     train,
 )
-from torch.optim import AdamW, Optimizer
+from torch.optim import SGD, AdamW, Optimizer
 
 from pipeline import Ensemble, IsotropicMLP, diagonalise, grow, insert_layer, prune, remove_layer, sparsify
 from pipeline.model.activation import IsotropicTanh
@@ -208,6 +208,23 @@ def test_the_optimiser_goes_on(layer: int, kind: str) -> None:
         loss(net).backward()
         optimiser.step()
     assert loss(net).item() < before - 0.01
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_sgd_goes_on_with_momentum(fused: bool) -> None:
+    """torch's fused kernel takes the momentum of every parameter or of none."""
+    stepped = []
+    for kind in (fused, False):
+        net = network(WIDTHS)
+        optimiser = SGD(net.parameters(), lr=0.01, momentum=0.9, fused=kind)
+        train(net, optimiser, 2)
+        insert_layer(net, 2, optimiser)
+        train(net, optimiser, 1, first=2)
+        remove_layer(net, 2, optimiser)  # its alpha, which is not trained, is still 1
+        train(net, optimiser, 1, first=3)
+        stepped.append(net.tensors())
+    for name, t in stepped[0].items():
+        assert_close(t, stepped[1][name], name)
 
 
 def test_groups_keep_their_settings() -> None:

@@ -1,11 +1,14 @@
 """Steps from the device and in other precisions: as the plain ones, within what is stated."""
 
+from unittest.mock import MagicMock
+
 import pytest
 import torch
 
 from pipeline import Ensemble, IsotropicMLP, grow
 from pipeline.config import Training
 from pipeline.data.batches import Standardiser
+from pipeline.experiments import convolutions
 from pipeline.training import engine, optimiser, products
 from pipeline.training.descent import Descent
 from pipeline.training.epochs import DeviceSteps, Epochs
@@ -155,3 +158,20 @@ def test_precision_is_what_it_was_after_an_epoch(noise):
     for matmul in ("tf32", "bf16", "float32"):
         Epochs(ensemble, descent, batches, 4, matmul)(engine.shuffled(data, STREAMS, 1))
         assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_convolutions_are_rounded_only_if_products_are() -> None:
+    """On a CUDA device torch does, by default; a CPU has the setting too."""
+    before = torch.backends.cudnn.allow_tf32
+    for matmul, rounded in (("float32", False), ("tf32", True), ("bf16", False)):
+        with products.multiplying(matmul):
+            assert torch.backends.cudnn.allow_tf32 == rounded
+        assert torch.backends.cudnn.allow_tf32 == before
+
+
+def test_the_experiment_of_convolutions_is_in_float32(monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr(convolutions, "_network", lambda *a: seen.append(torch.backends.cudnn.allow_tf32) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        convolutions.run(MagicMock(streams=[("test",)]))
+    assert seen == [False]
