@@ -23,6 +23,7 @@ from pipeline.data.dataset import Dataset, Split
 from pipeline.experiments import EXPERIMENTS, components, experiment
 from pipeline.experiments.plan.observations import Observations
 from pipeline.experiments.plan.work import Network, Work
+from pipeline.model import independence
 from pipeline.training import epochs, measures
 from pipeline.yaml_file import read_yaml
 
@@ -65,7 +66,7 @@ def on_cuda() -> Iterator[None]:
         patch.object(Observations, "add", observed),
         patch.object(Observations, "stop", lambda *a: None),
         patch.object(Network, "of", lambda *a: None),
-        patch.object(components, "negentropy", lambda y: y.new_zeros(y.shape[1]).double()),
+        patch.object(independence, "negentropy", lambda y: y.new_zeros(y.shape[1]).double()),
         patch.object(components, "_components", lambda net, layer, x, *a: (torch.eye(8).double().to(x.device), True)),
         patch.object(epochs, "captured", lambda advance, times: lambda: [advance() for _ in range(times)] and None),
         patch.object(epochs.Epochs, "_addresses", lambda self: tuple(map(id, self._ensemble.parameters()))),
