@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipeline.paths import written
 from pipeline.reporting.numbers import signed
-from pipeline.reporting.style import COLOURS, Line, Measure, settings
+from pipeline.reporting.style import COLOURS, DOTS, Line, Measure, settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ class Plot:
                 self.figure.savefig(path, format="svg", metadata={"Date": None})
             self.figure.set_layout_engine("none")  # it is laid out, which takes as long as to draw it
             with written(folder / f"{self.name}.png") as path:
-                self.figure.savefig(path, format="png")
+                self.figure.savefig(path, format="png", dpi=DOTS)
 
 
 @contextmanager

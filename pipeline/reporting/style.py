@@ -103,6 +103,7 @@ class Line:
         return COLOURS[self.colour][0]
 
 
+DOTS = 125  # of a png, an inch: 900 pixels across, as wide as MLflow or the report shows a figure
 COOL = [Line("blue", "o"), Line("green", "s", "--"), Line("sky", "^", ":"), Line("black", "v", "-.")]
 WARM = [Line("vermilion", "D"), Line("orange", "P", "--"), Line("purple", "X", ":")]
 
@@ -140,5 +141,5 @@ def settings() -> dict[str, Any]:
         "lines.markersize": 3.6,
         "svg.fonttype": "path",
         "svg.hashsalt": "isotropic-networks",  # otherwise identifiers in an svg are random
-        "savefig.dpi": 125,  # 900 pixels across, as wide as a chart of MLflow or the report shows it
+        "savefig.dpi": 200,  # of what is drawn as pixels in an svg
     }
