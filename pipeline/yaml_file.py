@@ -31,7 +31,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except InputError:
         raise
     except RecursionError:
-        raise InputError(f"{path}: not valid settings (nested too deeply)") from None
+        raise InputError(f"{path}: not valid settings (exceeded maximum nesting depth)") from None  # as libyaml says
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not valid YAML ({_problem(error)})") from None
     except Exception as error:  # PyYAML's constructors raise whatever they trip over, e.g. KeyError for `!!bool x`

@@ -64,7 +64,7 @@ class Network:
         from pipeline.model.sparse import SparseMLP
 
         net = IsotropicMLP(self.widths, **self.settings)
-        net.load_state_dict({key: torch.from_numpy(array) for key, array in self.tensors.items()})
+        net.load_state_dict({key: torch.as_tensor(array) for key, array in self.tensors.items()})
         return SparseMLP(net, self.diagonal) if self.diagonal else net
 
     @property

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pipeline.reporting.figures import styled
 from pipeline.reporting.frames import Frame
-from pipeline.reporting.style import DOTS
 
+_SHOWN = 900  # pixels across, as a chart shows them
 FOLDER, LOGGED = "images", "mlflow.loggedImages"  # of a run's artifacts; the tag that says that it has some
 
 
@@ -27,6 +27,7 @@ def save(frames: Iterable[Frame], folder: Path, start: int, progress: Callable[[
         name = f"{frame.key.replace('/', '~')}+step+{frame.step}+timestamp+{start + 1000 * frame.step}+{known}"
         path = folder / f"{name}.png"
         with styled():
-            frame.figure().savefig(path, dpi=DOTS)
+            figure = frame.figure()
+            figure.savefig(path, dpi=_SHOWN / figure.get_figwidth())
         with Image.open(path) as image:
             image.convert("RGB").save(folder / f"{name}+compressed.webp", quality=80, method=2)

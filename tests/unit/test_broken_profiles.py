@@ -149,7 +149,7 @@ BROKEN = {
         "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)),
         "a5: line 6: more than 100000 values",
     ),
-    "nested without end": ("[" * 5000, "nested too deeply"),
+    "nested without end": ("[" * 5000, "nesting depth"),
     "a date": (
         replaced("source: digits}", "source: 2001-01-01}"),
         "data.digits.source: line 5: '2001-01-01' is of kind",
