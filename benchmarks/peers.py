@@ -74,8 +74,8 @@ def peers(bench: Bench) -> Table:
     plan = bench.plan
     note = (
         f"One thread, batch {plan.training.batch_size}, milliseconds per step of one network; medians over "
-        f"{plan.rounds} rounds, in each of which all took turns. The others have their images in memory, standardised "
-        "in float32; the engine reads grey levels from a mapped file and standardises every batch. Loop: autograd and "
+        f"{plan.rounds} rounds, in each of which all took turns. The others have their images in memory, as float32 "
+        "inputs; the engine reads grey levels from a mapped file and standardises every batch. Loop: autograd and "
         f"torch's fused AdamW. vmap: torch.func, K = 32 below {_FEW:,} parameters. A ratio above 1 says that the "
         f"engine is faster.{'' if installed() else ' JAX is not installed.'}"
     )
