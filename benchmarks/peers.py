@@ -64,9 +64,10 @@ class Peers:
         return {each: peer.members for each, peer in self.peers.items()}
 
     def steps(self, count: int, each: str) -> None:
-        """`count` steps of a peer."""
+        """`count` steps of a peer, until the last is done."""
         for _ in range(count):
-            self.peers[each].step(next(self._orders[each]))
+            losses = self.peers[each].step(next(self._orders[each]))
+        losses.tolist()
 
 
 def peers(bench: Bench) -> Table:

@@ -32,7 +32,7 @@ def losses(file, make, members, **changed):
     peer = make(data, WIDTHS, TRAINING.model_copy(update=changed), number=FIRST)
     engine = Lockstep(file, WIDTHS, TRAINING, members, FIRST)
     assert peer.members == members
-    theirs = torch.stack([peer.step(some) for some in order.split(48, dim=1)])
+    theirs = torch.tensor([peer.step(some).tolist() for some in order.split(48, dim=1)])
     return torch.tensor(engine.losses(order)), theirs
 
 
