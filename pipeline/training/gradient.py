@@ -133,8 +133,8 @@ class Backward:
                 continue
             a, g, slope = step
             c = (dt * a).sum(-1, keepdim=True)  # [K, B, 1]
-            if affine.psi is not None:
-                c.baddbmm_(d, affine.psi.mT)
+            if affine.column is not None:
+                c.baddbmm_(d, affine.column)
                 affine.gradient_of_psi(g, d)
             c *= slope
             length.gradient(c)
@@ -188,6 +188,7 @@ class _Map:
     def __init__(self, affine: AffineMap, decay: Tensor, matmul: str, alone: AskAlone) -> None:
         self.weight, self.bias = _stacked(affine.weight, 2), _stacked(affine.bias, 1).unsqueeze(-2)
         self.psi = None if affine.psi is None else _stacked(affine.psi, 1).unsqueeze(-2)
+        self.column = None if self.psi is None else self.psi.mT
         self._back, self._products = self.weight.mT, products(matmul, self.weight)
         self.of_weight = _OfWeight(affine.weight, self._products, [slice(None)], alone)
         self._of_bias = _stacked(_room(affine.bias), 1)
@@ -219,6 +220,7 @@ class _Length:
         trained = isinstance(activation.log_o, nn.Parameter)
         self._of_log_o = _stacked(_room(activation.log_o), 0) if trained else None
         self._o = self._log_o.exp()
+        self._added = self._o[:, None, None]  # a view
         alpha = activation.alpha
         self._alpha = None if alpha is None else _stacked(alpha, 0)[:, None, None]  # [K, 1, 1]
 
@@ -226,7 +228,7 @@ class _Length:
         """g and 2 dg/ds at s = ||h||^2 + o, [K, B, 1]."""
         if self._of_log_o is not None:
             torch.exp(self._log_o, out=self._o)
-        g, slope = gain_and_slope((h * h).sum(-1, keepdim=True).add_(self._o[:, None, None]))
+        g, slope = gain_and_slope((h * h).sum(-1, keepdim=True).add_(self._added))
         if self._alpha is None:
             return g, slope
         return self._alpha + (1 - self._alpha) * g, (1 - self._alpha) * slope
