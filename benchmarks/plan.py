@@ -58,17 +58,18 @@ class Plan:
 
 def full() -> Plan:
     """The paper's networks on images in the numbers of CIFAR-10 and MNIST: minutes."""
+    networks = (
+        (3072, 100, 100, 10),
+        (3072, 500, 500, 10),
+        (3072, 1000, 1000, 1000, 10),
+        (784, 500, 500, 10),
+        (64, 32, 32, 10),
+    )
     return Plan(
-        networks=(
-            (3072, 100, 100, 10),
-            (3072, 500, 500, 10),
-            (3072, 1000, 1000, 1000, 10),
-            (784, 500, 500, 10),
-            (64, 32, 32, 10),
-        ),
+        networks=networks,
         images={3072: (50_000, 10_000), 784: (60_000, 10_000)},
         growing=((3072, 100, 100, 10), (64, 32, 32, 10)),
-        peers=((3072, 100, 100, 10), (3072, 500, 500, 10), (784, 500, 500, 10), (64, 32, 32, 10)),
+        peers=networks,
         deep=tuple(
             (inputs, *[width] * (maps - 1), 10)
             for inputs, width in ((100, 100), (500, 500), (3072, 100))

@@ -147,7 +147,7 @@ class _OfWeight:
     """Where the gradient of a map's weight goes: into its `.grad`, or at once into a step of its own."""
 
     def __init__(self, weight: Tensor, kind: type[Products], blocks: Sequence[slice], alone: AskAlone) -> None:
-        self._products, self._rooms = kind, [weight.detach()]
+        self._products, self._rooms = kind, list[Tensor]()
         self.alone = alone(weight) if kind.singly and weight.ndim == 3 else None
         if self.alone is not None:
             weight.grad = None

@@ -129,6 +129,18 @@ def test_large_maps_are_multiplied_by_onednn_to_the_same_numbers(known, monkeypa
     assert len(calls) == (6 if known else 0)
 
 
+@pytest.mark.parametrize("kind", [products.Products, products.BFloat16Products, products.OneDnnProducts])
+def test_the_product_of_each_is_one_of_all(kind):
+    if kind is products.OneDnnProducts and products._linear() is None:
+        pytest.skip("this torch has no oneDNN operator of the kind that is known here")
+    draw = torch.Generator().manual_seed(0)
+    d, a = torch.randn(2, 5, 7, generator=draw), torch.randn(2, 5, 6, generator=draw)
+    exact, of_each = d.mT @ a, kind.of_each(d, a)
+    for k in range(2):
+        assert of_each(k).is_contiguous()
+        assert torch.allclose(of_each(k), exact[k], atol=0.1 if kind is products.BFloat16Products else 1e-5)
+
+
 def trained(data, kind="adamw"):
     """Stacked networks after two epochs."""
     ensemble, _, batches = made(data)
