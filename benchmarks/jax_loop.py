@@ -31,9 +31,8 @@ class Jax:
     """
 
     def __init__(self, data: Resident, widths: Widths, training: Training, members: int, number: int = 0) -> None:
-        flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"  # one thread, as all others
-        os.environ.setdefault("XLA_FLAGS", flags)
-        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+        # One thread computes, as in all others: JAX reads this when it is imported.
+        os.environ |= {"JAX_PLATFORMS": "cpu", "NPROC": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
         jax, jnp = import_module("jax"), import_module("jax.numpy")  # no requirement: types are not known
 
         self.members, self._jnp = members, jnp
