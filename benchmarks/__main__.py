@@ -13,6 +13,7 @@ from benchmarks.bench import Bench, bench
 from benchmarks.epochs import epochs
 from benchmarks.memory import memory
 from benchmarks.parallel import parallel
+from benchmarks.peers import peers
 from benchmarks.plan import Plan, full, quick
 from benchmarks.precision import accuracy, precision
 from benchmarks.speed import speed
@@ -21,6 +22,7 @@ from benchmarks.throughput import members, processes
 
 TABLES: dict[str, Callable[[Bench], Table]] = {
     "speed": speed,
+    "peers": peers,
     "epochs": epochs,
     "memory": memory,
     "members": members,

@@ -25,6 +25,7 @@ class Plan:
         networks: widths n_0 .. n_L; n_0 says which images they are trained on (`images.SHAPES`).
         images: number of inputs -> numbers of training and test images. The digits are always all of them.
         growing: networks of which throughput is measured against members and processes.
+        peers: networks that are compared with other ways to train them.
         deep: networks that are compared with their parallel form.
         members: numbers of members it is measured for.
         together: members of an ensemble everywhere else; None is what the pipeline would choose.
@@ -40,6 +41,7 @@ class Plan:
     networks: tuple[Widths, ...]
     images: dict[int, tuple[int, int]]
     growing: tuple[Widths, ...]
+    peers: tuple[Widths, ...]
     deep: tuple[Widths, ...]
     members: tuple[int, ...]
     together: int | None
@@ -56,16 +58,18 @@ class Plan:
 
 def full() -> Plan:
     """The paper's networks on images in the numbers of CIFAR-10 and MNIST: minutes."""
+    networks = (
+        (3072, 100, 100, 10),
+        (3072, 500, 500, 10),
+        (3072, 1000, 1000, 1000, 10),
+        (784, 500, 500, 10),
+        (64, 32, 32, 10),
+    )
     return Plan(
-        networks=(
-            (3072, 100, 100, 10),
-            (3072, 500, 500, 10),
-            (3072, 1000, 1000, 1000, 10),
-            (784, 500, 500, 10),
-            (64, 32, 32, 10),
-        ),
+        networks=networks,
         images={3072: (50_000, 10_000), 784: (60_000, 10_000)},
         growing=((3072, 100, 100, 10), (64, 32, 32, 10)),
+        peers=networks,
         deep=tuple(
             (inputs, *[width] * (maps - 1), 10)
             for inputs, width in ((100, 100), (500, 500), (3072, 100))
@@ -89,6 +93,7 @@ def quick() -> Plan:
         networks=((3072, 8, 8, 10), (784, 8, 8, 8, 10), (64, 8, 8, 10)),
         images={3072: (96, 48), 784: (96, 48)},
         growing=((64, 8, 8, 10),),
+        peers=((64, 8, 8, 10),),  # torch.compile takes ten seconds for each
         deep=((8, 8, 8, 8, 10),),
         members=(1, 2),
         together=2,

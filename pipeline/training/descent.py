@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from pipeline.model.ensemble import Ensemble
 from pipeline.training.gradient import Backward, Loss, cross_entropy
-from pipeline.training.optimiser import bound
+from pipeline.training.optimiser import alone, bound
 
 
 class Descent:
@@ -32,9 +33,8 @@ class Descent:
         matmul: str = "float32",
     ) -> None:
         self._ensemble, self._optimiser = ensemble, optimiser
-        self._backward = Backward(ensemble, loss_at, blocks, matmul)
-        self._step = bound(optimiser)
-        self._begun = bool(optimiser.state)
+        self._settings = loss_at, blocks, matmul
+        self._bind()
 
     def __call__(self, x: Tensor | Sequence[Tensor], y: Tensor) -> Tensor:
         """One step on inputs x [K, B, n_0] (with blocks a list) and labels y [K, B]: the loss before it, [K]."""
@@ -42,5 +42,10 @@ class Descent:
         with self._ensemble.held():
             self._step()
         if not self._begun:  # the first step has given the optimiser a state, to which it can now be bound
-            self._step, self._begun = bound(self._optimiser), True
+            self._bind()
         return loss
+
+    def _bind(self) -> None:
+        self._backward = Backward(self._ensemble, *self._settings, partial(alone, self._optimiser))
+        self._step = bound(self._optimiser, self._backward.apart)
+        self._begun = bool(self._optimiser.state)

@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from pipeline.model.activation import IsotropicTanh, gain_and_slope
 from pipeline.model.base import MLP, AffineMap
-from pipeline.training.products import products
+from pipeline.training.optimiser import Alone
+from pipeline.training.products import Products, products
 
 # (logits h [*K, B, n_L], labels y [*K, B]) -> (loss [*K], dL/dh [*K, B, n_L]); h may be overwritten.
 Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+AskAlone = Callable[[Tensor], Alone | None]
 
 
 def cross_entropy(h: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,6 +77,11 @@ class Backward:
         blocks: of the inputs, if the samples of several tasks are zero outside of their task's block. The batch then
             is a list of x [*K, B, n_t], one a block with its n_t inputs only: what is zero is not multiplied.
         matmul: how matrices are multiplied, "float32", "tf32" or "bf16" (`products.py`).
+        alone: gives weights a step of their own, or none (`optimiser.alone`). It is asked about those of which it
+            pays; they are stepped as soon as this can be, and then have no `.grad`.
+
+    Attributes:
+        apart: the weights that have such a step.
     """
 
     def __init__(
@@ -83,12 +90,15 @@ class Backward:
         loss_at: Loss = cross_entropy,
         blocks: Sequence[slice] | None = None,
         matmul: str = "float32",
+        alone: AskAlone = lambda weight: None,
     ) -> None:
         self._one = net.affine[0].weight.ndim == 2  # one network is an ensemble of one
         self._loss_at = loss_at
         decay = 2 * net.psi_decay.reshape(-1, 1, 1)
-        self._first = _Inputs(net.affine[0], blocks or [slice(None)], matmul)
-        self._maps = [_Map(affine, decay, matmul) for affine in net.affine[1:]]
+        self._first = _Inputs(net.affine[0], blocks or [slice(None)], matmul, alone)
+        self._maps = [_Map(affine, decay, matmul, alone) for affine in net.affine[1:]]
+        gradients = [self._first.of_weight, *(way.of_weight for way in self._maps)]
+        self.apart = [a.weight for a, of in zip(net.affine, gradients, strict=True) if of.alone is not None]
         self._lengths = [_Length(a) if isinstance(a, IsotropicTanh) else None for a in net.activations]
 
     @torch.no_grad()
@@ -116,15 +126,15 @@ class Backward:
         loss, d = self._loss_at(h, y)
         ways = zip(self._maps, self._lengths, inputs, steps, strict=True)
         for affine, length, output, step in reversed(list(ways)):
-            affine.gradient(output, d)
             dt = affine.back(d)  # [K, B, n_l]
+            affine.gradient(output, d)  # which may change the weight
             if length is None or step is None:
                 d = dt.addcmul_(dt, output.square(), value=-1)
                 continue
             a, g, slope = step
             c = (dt * a).sum(-1, keepdim=True)  # [K, B, 1]
-            if affine.psi is not None:
-                c.baddbmm_(d, affine.psi.mT)
+            if affine.column is not None:
+                c.baddbmm_(d, affine.column)
                 affine.gradient_of_psi(g, d)
             c *= slope
             length.gradient(c)
@@ -133,15 +143,34 @@ class Backward:
         return loss
 
 
+class _OfWeight:
+    """Where the gradient of a map's weight goes: into its `.grad`, or at once into a step of its own."""
+
+    def __init__(self, weight: Tensor, kind: type[Products], blocks: Sequence[slice], alone: AskAlone) -> None:
+        self._products, self._rooms = kind, list[Tensor]()
+        self.alone = alone(weight) if kind.singly and weight.ndim == 3 else None
+        if self.alone is not None:
+            weight.grad = None
+            return
+        room = _stacked(_room(weight), 2).zero_()  # the columns of blocks that are not here have no gradient
+        self._rooms = [room[..., block] for block in blocks]
+
+    def __call__(self, xs: Sequence[Tensor], d: Tensor) -> None:
+        if self.alone is not None:
+            self.alone(self._products.of_each(d, xs[0]))
+            return
+        for x, own, room in zip(xs, d.chunk(len(xs), -2), self._rooms, strict=True):
+            self._products.product(own.mT, x, out=room)  # [K, n_l, n_{l-1}]
+
+
 class _Inputs:
     """The first map of K networks, and where its gradients go; the inputs come in blocks."""
 
-    def __init__(self, affine: AffineMap, blocks: Sequence[slice], matmul: str) -> None:
-        weight, of_weight = _stacked(affine.weight, 2), _stacked(_room(affine.weight), 2)
+    def __init__(self, affine: AffineMap, blocks: Sequence[slice], matmul: str, alone: AskAlone) -> None:
+        weight = _stacked(affine.weight, 2)
         self._products = products(matmul, weight[..., blocks[0]])
-        of_weight.zero_()  # the columns of blocks that are not here have no gradient
         self._back = [weight[..., block].mT for block in blocks]
-        self._of_weight = [of_weight[..., block] for block in blocks]
+        self.of_weight = _OfWeight(affine.weight, self._products, blocks, alone)
         self._bias, self._of_bias = _stacked(affine.bias, 1).unsqueeze(-2), _stacked(_room(affine.bias), 1)
 
     def __call__(self, xs: Sequence[Tensor]) -> Tensor:
@@ -149,19 +178,20 @@ class _Inputs:
         return h[0] if len(h) == 1 else torch.cat(h, dim=-2)  # [K, T * B, n_1]
 
     def gradient(self, xs: Sequence[Tensor], d: Tensor) -> None:
-        for x, own, of_weight in zip(xs, d.chunk(len(xs), -2), self._of_weight, strict=True):
-            self._products.product(own.mT, x, out=of_weight)
+        self.of_weight(xs, d)
         torch.sum(d, -2, out=self._of_bias)
 
 
 class _Map:
     """An affine map after the first of K networks, and where its gradients go; b and psi are rows, [K, 1, n_l]."""
 
-    def __init__(self, affine: AffineMap, decay: Tensor, matmul: str) -> None:
+    def __init__(self, affine: AffineMap, decay: Tensor, matmul: str, alone: AskAlone) -> None:
         self.weight, self.bias = _stacked(affine.weight, 2), _stacked(affine.bias, 1).unsqueeze(-2)
         self.psi = None if affine.psi is None else _stacked(affine.psi, 1).unsqueeze(-2)
+        self.column = None if self.psi is None else self.psi.mT
         self._back, self._products = self.weight.mT, products(matmul, self.weight)
-        self._of_weight, self._of_bias = _stacked(_room(affine.weight), 2), _stacked(_room(affine.bias), 1)
+        self.of_weight = _OfWeight(affine.weight, self._products, [slice(None)], alone)
+        self._of_bias = _stacked(_room(affine.bias), 1)
         trained = affine.psi is not None and isinstance(affine.psi, nn.Parameter)
         self._of_psi = _stacked(_room(affine.psi), 1).unsqueeze(-2) if affine.psi is not None and trained else None
         self._decay = decay  # 2 lambda_psi, [K, 1, 1]
@@ -174,7 +204,7 @@ class _Map:
         return self._products.product(d, self.weight)  # [K, B, n_{l-1}]
 
     def gradient(self, a: Tensor, d: Tensor) -> None:
-        self._products.product(d.mT, a, out=self._of_weight)  # [K, n_l, n_{l-1}]
+        self.of_weight([a], d)
         torch.sum(d, -2, out=self._of_bias)
 
     def gradient_of_psi(self, g: Tensor, d: Tensor) -> None:
@@ -190,6 +220,7 @@ class _Length:
         trained = isinstance(activation.log_o, nn.Parameter)
         self._of_log_o = _stacked(_room(activation.log_o), 0) if trained else None
         self._o = self._log_o.exp()
+        self._added = self._o[:, None, None]  # a view
         alpha = activation.alpha
         self._alpha = None if alpha is None else _stacked(alpha, 0)[:, None, None]  # [K, 1, 1]
 
@@ -197,7 +228,7 @@ class _Length:
         """g and 2 dg/ds at s = ||h||^2 + o, [K, B, 1]."""
         if self._of_log_o is not None:
             torch.exp(self._log_o, out=self._o)
-        g, slope = gain_and_slope((h * h).sum(-1, keepdim=True).add_(self._o[:, None, None]))
+        g, slope = gain_and_slope((h * h).sum(-1, keepdim=True).add_(self._added))
         if self._alpha is None:
             return g, slope
         return self._alpha + (1 - self._alpha) * g, (1 - self._alpha) * slope

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -32,7 +32,13 @@ def multiplying(matmul: str) -> Iterator[None]:
 
 
 class Products:
-    """Batched products as torch takes them."""
+    """Batched products as torch takes them.
+
+    Attributes:
+        singly: whether the gradients of weights are best taken one network at a time.
+    """
+
+    singly = False
 
     @staticmethod
     def product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
@@ -43,6 +49,11 @@ class Products:
     def affine(bias: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """bias [K, 1, p] + a b."""
         return torch.baddbmm(bias, a, b)
+
+    @classmethod
+    def of_each(cls, d: Tensor, a: Tensor) -> Callable[[int], Tensor]:
+        """d [K, B, n], a [K, B, m] -> a function k -> d_k^T a_k [n, m], contiguous."""
+        return lambda k: cls.product(d[k : k + 1].mT, a[k : k + 1])[0]
 
 
 class BFloat16Products(Products):
@@ -63,21 +74,33 @@ class BFloat16Products(Products):
 class OneDnnProducts(Products):
     """Products taken one network at a time by oneDNN, for AMD processors, on which MKL uses no AVX-512.
 
-    Where AVX-512 is of full width (Zen 5) they take down to half the time of MKL's; on Zen 4 about the same. Not
-    those with an `out`, the gradients of weights: oneDNN's operator would have them copied.
+    Its operator takes one factor as the weight of a linear map. It is fastest if that is the one with the batch: it
+    repacks the weight. Products with an `out` are torch's, since the operator would have them copied.
     """
+
+    singly = True
 
     @staticmethod
     def product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
         """As `Products.product`."""
         if out is not None:
             return Products.product(a, b, out)
-        return _each([_linear()(x, w.T, None, "none", [], "") for x, w in zip(a, b, strict=True)])
+        each = [_linear()(x, w.T, None, "none", [], "") for x, w in zip(a, b, strict=True)]
+        return each[0][None] if len(each) == 1 else torch.stack(each)
 
     @staticmethod
     def affine(bias: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        """As `Products.affine`."""
-        return _each([_linear()(x, w.T, c[0], "none", [], "") for c, x, w in zip(bias, a, b, strict=True)])
+        """As `Products.affine`, from (b^T a^T)^T."""
+        h = a.new_empty(*a.shape[:-1], b.shape[-1])
+        for out, c, x, w in zip(h, bias, a, b, strict=True):
+            torch.add(_linear()(w.T, x, None, "none", [], "").T, c, out=out)
+        return h
+
+    @classmethod
+    def of_each(cls, d: Tensor, a: Tensor) -> Callable[[int], Tensor]:
+        """As `Products.of_each`."""
+        rows = d.mT.contiguous()  # what oneDNN itself would do more slowly
+        return lambda k: _linear()(rows[k], a[k].T, None, "none", [], "")
 
 
 def products(matmul: str, weight: Tensor) -> type[Products]:
@@ -90,10 +113,6 @@ def products(matmul: str, weight: Tensor) -> type[Products]:
     large = weight[0].numel() >= _LARGE and weight.dtype == torch.float32 and weight.device.type == "cpu"
     # Of a weight of which only some columns are taken, oneDNN's products are many times slower.
     return OneDnnProducts if large and weight.is_contiguous() and _linear() is not None else Products
-
-
-def _each(products: list[Tensor]) -> Tensor:
-    return products[0][None] if len(products) == 1 else torch.stack(products)
 
 
 @cache

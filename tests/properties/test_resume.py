@@ -13,6 +13,7 @@ from pipeline.config import validate
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan.work import Work
+from pipeline.training import products
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.yaml_file import read_yaml
 
@@ -73,6 +74,21 @@ def noise(name: str, seed: int) -> Dataset:
 
 @pytest.mark.parametrize("name", REPEATABLE)
 def test_interrupted_anywhere_the_rows_are_the_same(name: str) -> None:
+    assert_resumes(name)
+
+
+@pytest.mark.parametrize("name", ["invariance", "scaffolds"])
+def test_so_they_are_where_weights_are_stepped_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of wide maps are, here of all."""
+    calls: list[int] = []
+    of_each = products.OneDnnProducts.of_each
+    monkeypatch.setattr(products, "_LARGE", 1)
+    monkeypatch.setattr(products.OneDnnProducts, "of_each", lambda d, a: calls.append(1) or of_each(d, a))
+    assert_resumes(name)
+    assert calls
+
+
+def assert_resumes(name: str) -> None:
     job = Job(name)
     whole = job.run(every=float("inf"))
     kept, steps = job.kept, job.steps

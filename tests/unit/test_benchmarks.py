@@ -66,6 +66,15 @@ def test_a_table_has_all_rows_and_positive_numbers(printed, title, networks):
         assert positive(cells), cells
 
 
+def test_the_peers_have_their_table(printed):
+    found = rows(printed, "One thread, images in memory")
+    assert list(found) == [table.name(widths) for widths in quick().peers]
+    for k, engine, loop, compiled, few, many, *jax, ratio, span, fastest in found.values():
+        assert positive([k, engine, loop, few, many, ratio, span, fastest])
+        assert positive([compiled]) or compiled.endswith("Error"), "there may be no compiler"
+        assert all(cell == "not installed" for cell in jax) or positive(jax)
+
+
 def test_the_parallel_form_has_its_table(printed):
     found = rows(printed, "The parallel form")
     assert list(found) == [label(widths) for widths in quick().deep] == ["8-8-...-10, 4 maps"]

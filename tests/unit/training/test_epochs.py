@@ -132,6 +132,61 @@ def test_large_maps_are_multiplied_by_onednn_to_the_same_numbers(known, monkeypa
     assert len(calls) == (6 if known else 0)
 
 
+@pytest.mark.parametrize("kind", [products.Products, products.BFloat16Products, products.OneDnnProducts])
+def test_the_product_of_each_is_one_of_all(kind):
+    if kind is products.OneDnnProducts and products._linear() is None:
+        pytest.skip("this torch has no oneDNN operator of the kind that is known here")
+    draw = torch.Generator().manual_seed(0)
+    d, a = torch.randn(2, 5, 7, generator=draw), torch.randn(2, 5, 6, generator=draw)
+    exact, of_each = d.mT @ a, kind.of_each(d, a)
+    for k in range(2):
+        assert of_each(k).is_contiguous()
+        assert torch.allclose(of_each(k), exact[k], atol=0.1 if kind is products.BFloat16Products else 1e-5)
+
+
+def trained(data, kind="adamw"):
+    """Stacked networks after two epochs."""
+    ensemble, _, batches = made(data)
+    descent = optimiser.make(ensemble, SETTINGS.model_copy(update={"optimiser": kind}))
+    epochs = Epochs(ensemble, descent, batches, SETTINGS.batch_size, "float32")
+    losses = [epochs(engine.shuffled(data, STREAMS, number)) for number in (1, 2)]
+    return ensemble, descent, torch.stack(losses)
+
+
+@pytest.mark.parametrize("kind", ["adamw", "adam", "sgd"])
+def test_weights_that_are_stepped_alone_are_trained_to_the_same_numbers(noise, kind, monkeypatch):
+    data = noise(train=63)
+    expected, _, losses = trained(data, kind)
+    if products._linear() is None:
+        pytest.skip("this torch has no oneDNN operator of the kind that is known here")
+    monkeypatch.setattr(products, "_LARGE", 16)  # of the maps 6-5-4-3 the first two
+    actual, descent, its_losses = trained(data, kind)
+    assert torch.allclose(its_losses, losses, atol=1e-5)
+    for name, t in expected.tensors().items():
+        assert torch.allclose(actual.tensors()[name], t, atol=1e-4), name
+    alone = [affine.weight.grad is None for affine in actual.affine]
+    assert alone == ([False] * 3 if kind == "sgd" else [True, True, False])
+    if kind != "sgd":
+        assert {float(state["step"]) for state in descent.state.values()} == {32.0}
+
+
+def test_a_member_does_not_depend_on_the_others_where_weights_are_stepped_alone(noise, monkeypatch):
+    monkeypatch.setattr(products, "_LARGE", 16)
+    data = noise(train=63)
+    nets = [IsotropicMLP([6, width, 4, 3], seed=width) for width in (5, 7)]
+    found = []
+    for members, streams in ((nets, STREAMS[:2]), (nets[:1], STREAMS[:1]), (nets[:1], STREAMS[1:2])):
+        ensemble = Ensemble(members)
+        batches = Standardiser(data, "cpu", torch.float32, rows=8)
+        epochs = Epochs(ensemble, optimiser.make(ensemble, SETTINGS), batches, 4, "float32")
+        for number in (1, 2):
+            epochs(engine.shuffled(data, streams, number))
+        found.append(ensemble.member(0))
+    together, single, other = (torch.cat([t.flatten() for t in net.tensors().values()]) for net in found)
+    assert torch.allclose(together, single, atol=1e-4)
+    assert not torch.allclose(together, other, atol=1e-2), "another order makes another network"
+
+
 def test_onednn_multiplies_no_part_of_a_weight(monkeypatch):
     """Where a task has its own columns of the first weight; there it is many times slower."""
     monkeypatch.setattr(products, "_LARGE", 1)

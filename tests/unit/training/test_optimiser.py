@@ -7,7 +7,7 @@ from torch.optim import SGD, Adam, AdamW
 from pipeline import Ensemble, IsotropicMLP
 from pipeline.config import Training
 from pipeline.training.gradient import backward
-from pipeline.training.optimiser import bound, make
+from pipeline.training.optimiser import alone, bound, make
 
 KINDS = {
     "adamw": lambda p: AdamW(p, lr=0.01, weight_decay=0.1, fused=True),
@@ -64,6 +64,51 @@ def test_the_kernel_is_taken_where_it_can_be(monkeypatch):
     bound(descent)()
     assert calls == [descent]
     assert all(float(state["step"]) == 1 for state in descent.state.values())
+
+
+def two_weights(kind, apart):
+    """Two stacked weights after five steps, the first with a step of its own from the second on."""
+    draw = torch.Generator().manual_seed(0)
+    weights = [torch.nn.Parameter(torch.randn(3, rows, 32, generator=draw)) for rows in (16, 8)]
+    descent = KINDS[kind](weights)
+    step, own = descent.step, None
+    for number in range(5):
+        if apart and number == 1:
+            own, weights[0].grad = alone(descent, weights[0]), None
+            step = bound(descent, weights[:1])
+        gradients = [torch.randn(w.shape, generator=draw) for w in weights]
+        if own is not None:
+            own(gradients[0].__getitem__)
+        else:
+            weights[0].grad = gradients[0]
+        weights[1].grad = weights[1].grad.copy_(gradients[1]) if number > 0 else gradients[1]
+        step()
+    return weights, descent, own
+
+
+@pytest.mark.parametrize("kind", ["adamw", "adam"])
+def test_a_weight_alone_is_stepped_to_the_same_bits(kind):
+    (expected, ordinary, _), (actual, descent, own) = two_weights(kind, apart=False), two_weights(kind, apart=True)
+    assert own is not None and actual[0].grad is None
+    for a, b in zip(expected, actual, strict=True):
+        assert torch.equal(a, b)
+        assert all(torch.equal(t, descent.state[b][key]) for key, t in ordinary.state[a].items())
+        assert float(descent.state[b]["step"]) == 5
+
+
+@pytest.mark.parametrize("kind", ["amsgrad", "not fused", "sgd"])
+def test_without_the_kernel_no_weight_is_alone(kind):
+    weights, descent, _ = two_weights(kind, apart=False)
+    assert alone(descent, weights[0]) is None
+
+
+def test_no_weight_is_alone_without_a_state_or_in_a_layout_that_has_no_pieces():
+    weights, descent, _ = two_weights("adamw", apart=False)
+    assert alone(descent, weights[0]) is not None
+    descent.state[weights[0]]["exp_avg"] = descent.state[weights[0]]["exp_avg"].mT.contiguous().mT
+    assert alone(descent, weights[0]) is None and alone(descent, weights[1]) is not None
+    del descent.state[weights[0]]
+    assert alone(descent, weights[1]) is None, "one ordinary step is needed first"
 
 
 def test_momentum_is_of_sgd_alone():
