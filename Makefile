@@ -14,10 +14,10 @@ PIPELINE := profiles/$(PROFILE)/dvc.yaml
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro estimate test lint bench ui docs pictures profiles clean
+.PHONY: help repro estimate test test-all lint bench ui docs pictures profiles clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 16
 	@echo "  PROFILE=digits (default), desk, paper or your own profiles/NAME.yaml, e.g. make repro PROFILE=desk"
 
 repro: .venv/installed .dvc/plots.html  ## install if needed, then run the whole pipeline of a profile (embedded digits)
@@ -27,8 +27,12 @@ repro: .venv/installed .dvc/plots.html  ## install if needed, then run the whole
 estimate: .venv/installed  ## how long a profile will take on this machine, and how much memory, before it is run
 	python -m stages.estimate --profile $(PROFILE)
 
-test: .venv/installed-test  ## install with the test extra if needed, then run all tests
-	pytest $(ARGS)
+test: .venv/installed-test  ## install with the test extra if needed, then run the tests that take no time (minutes)
+	pytest -n auto -m "not slow" $(ARGS)
+
+# In this order: what fails soon comes first.
+test-all: lint test  ## style, types, then all tests: those of `make test`, then kills, servers, browser, whole pipelines
+	pytest -n auto -m slow $(ARGS)
 
 lint: .venv/installed-test  ## check style and types
 	ruff check .
