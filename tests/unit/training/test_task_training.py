@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from small import noise
 from torch.nn import functional
 
 from pipeline import Ensemble, IsotropicMLP
-from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.dataset import Dataset
 from pipeline.data.tasks import Tasks
 from pipeline.training import tasks as training
 from pipeline.training.gradient import Backward, block_cross_entropy
@@ -17,13 +18,7 @@ SIZES = [(4, 2), (6, 5), (3, 3)]  # inputs and classes of each task
 
 def made(number: int) -> Dataset:
     features, classes = SIZES[number]
-    draw = torch.Generator().manual_seed(number)
-
-    def split(count: int) -> Split:
-        images = torch.randint(0, 256, (count, features), dtype=torch.uint8, generator=draw)
-        return Split(images, torch.randint(0, classes, (count,), generator=draw))
-
-    return build("abc"[number], split(30), split(12), (1, 1, features), classes, {"source": "noise"})
+    return noise(30, 12, (1, 1, features), classes, "abc"[number], seed=number)
 
 
 @pytest.fixture
