@@ -103,7 +103,8 @@ def test_every_key_but_those_that_are_optional_is_required(name: str, monkeypatc
     """Each of them left out, one at a time; from Python, since 630 files are many to parse."""
     FILE.touch()
     for place in (place for place in PLACES[name] if isinstance(place[-1], str)):
-        monkeypatch.setattr(profile, "read_yaml", lambda path, left=deleted(PROFILES[name], place): left)
+        left = deleted(PROFILES[name], place)
+        monkeypatch.setattr(profile, "read_yaml", lambda path, left=left: left)
         try:
             said = str(load_profile("broken"))
         except InputError as error:

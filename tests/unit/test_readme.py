@@ -34,7 +34,7 @@ def test_extras_exist():
 
 def test_targets_and_profiles_exist():
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE):
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
     made = re.findall(r"^# profiles/([a-z]+).yaml$", README, re.MULTILINE)  # by the reader
     for profile in {*re.findall(r"PROFILE=([a-z]+)", README)} - {*made}:
