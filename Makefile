@@ -27,11 +27,11 @@ repro: .venv/installed .dvc/plots.html  ## install if needed, then run the whole
 estimate: .venv/installed  ## how long a profile will take on this machine, and how much memory, before it is run
 	python -m stages.estimate --profile $(PROFILE)
 
-test: .venv/installed-test  ## install with the test extra if needed, then run the tests that take no time (minutes)
+test: .venv/installed-test  ## minutes: test all that is computed, from the mathematics to the report, and what is refused
 	pytest -n auto -m "not slow" $(ARGS)
 
 # In this order: what fails soon comes first.
-test-all: lint test  ## style, types, then all tests: those of `make test`, then kills, servers, browser, whole pipelines
+test-all: lint test  ## style, types, `make test`, then kills, servers, a browser, and profile smoke as a user runs it
 	pytest -n auto -m slow $(ARGS)
 
 lint: .venv/installed-test  ## check style and types

@@ -123,7 +123,7 @@ def tested(folder: Path, tests: Sequence[str], options: Sequence[str] = ()) -> F
     seconds = time.monotonic() - started
     if done.returncode == 0:
         return Found(None, seconds)
-    first = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    first = re.search(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", done.stdout, re.MULTILINE)
     return Found(first[1] if first else f"(pytest: status {done.returncode})", seconds)
 
 

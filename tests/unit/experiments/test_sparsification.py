@@ -58,6 +58,17 @@ def test_what_is_left_is_what_the_widths_say(rows: pd.DataFrame) -> None:
                 assert select(some, measure="parameters")["value"].between(exact - 12, exact).all()
 
 
+def test_percentages_are_of_what_there_was(rows: pd.DataFrame) -> None:
+    keys = ["network", "repeat", "precision"]
+    for measure, percent in (("parameters", "percent_removed"), ("parameters_exact", "percent_exact")):
+        before, after = (
+            select(rows, phase=phase, measure=measure).set_index(keys)["value"] for phase in ("baseline", "adapted")
+        )
+        found = select(rows, phase="adapted", measure=percent).set_index(keys)["value"]
+        pd.testing.assert_series_equal(found, 100 * (before - after) / before)
+        assert len(found) == 12 and found.between(5, 45).all()
+
+
 def test_the_function_stays(rows: pd.DataFrame) -> None:
     for measure in ("epsilon", "epsilon_form"):
         assert (select(rows, measure=measure, precision="float64")["value"] < 1e-12).all()
