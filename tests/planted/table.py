@@ -491,7 +491,7 @@ EXECUTION = [
         ("unit/execution/test_jobs.py",),
     ),
     Fault(
-        "a memory that counts no copies",
+        "memory of one network, not of all that are stacked",
         "pipeline/execution/planned.py",
         "networks = shape.members * shape.parameters * (4 * 4 + _COPIES)",
         "networks = shape.parameters * (4 * 4 + _COPIES)",
