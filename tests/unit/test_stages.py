@@ -13,6 +13,8 @@ import yaml
 
 from pipeline import paths
 from pipeline.data.dataset import load
+from pipeline.execution.jobs import jobs
+from pipeline.profile import load_profile
 from pipeline.results import networks, rows
 from stages import analyse, fetch, report, run
 
@@ -91,9 +93,10 @@ def test_a_second_run_takes_what_is_there_and_writes_the_same(folder: Path) -> N
     run.main([name, *PROFILE])
     assert json.loads(paths.run_record("smoke", name).read_text(encoding="utf-8"))["jobs_run"] == 0
     assert paths.rows("smoke", name).read_bytes() == before
-    for file in Path(".shards").iterdir():
+    first, *others = jobs(load_profile("smoke"), name)
+    for file in Path(".shards").glob(f"{first.key}.*"):
         file.unlink()
     run.main([name, *PROFILE])
     record = json.loads(paths.run_record("smoke", name).read_text(encoding="utf-8"))
-    assert record["jobs_run"] == record["jobs"], "the control"
-    assert paths.rows("smoke", name).read_bytes() == before, "the same to the last bit"
+    assert record["jobs_run"] == 1 <= len(others), "the control"
+    assert paths.rows("smoke", name).read_bytes() == before, "to the last bit, and in the order of the jobs"
