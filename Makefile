@@ -14,7 +14,7 @@ PIPELINE := profiles/$(PROFILE)/dvc.yaml
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro estimate test lint bench gpu-check ui docs pictures profiles clean
+.PHONY: help repro estimate test test-all lint bench gpu-check ui docs pictures profiles clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -27,8 +27,12 @@ repro: .venv/installed .dvc/plots.html  ## install if needed, then run the whole
 estimate: .venv/installed  ## how long a profile will take on this machine, and how much memory, before it is run
 	python -m stages.estimate --profile $(PROFILE)
 
-test: .venv/installed-test  ## install with the test extra if needed, then run all tests
-	pytest $(ARGS)
+test: .venv/installed-test  ## minutes: test all that is computed, from the mathematics to the report, and what is refused
+	pytest -n auto -m "not slow" $(ARGS)
+
+# In this order: what fails soon comes first.
+test-all: lint test  ## style, types, `make test`, then kills, servers, a browser, and profile smoke as a user runs it
+	pytest -n auto -m slow $(ARGS)
 
 lint: .venv/installed-test  ## check style and types
 	ruff check .

@@ -59,9 +59,13 @@ def in_shell(folder: Path, line: str, **more: str) -> str:
     return done.stdout + done.stderr
 
 
+# How `make` hands the ARGS of its own command line down, and pytest-xdist the number of a worker.
+HANDED_DOWN = ("MAKE", "MFLAGS", "ARGS", "PYTEST_")
+
+
 def environment(folder: Path) -> dict[str, str]:
     """Of commands in the clone; where they name no profile, `make` takes smoke."""
-    return os.environ | {
+    return {name: value for name, value in os.environ.items() if not name.startswith(HANDED_DOWN)} | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PYTHONPATH": str(folder),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",

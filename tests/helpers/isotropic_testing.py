@@ -111,6 +111,14 @@ def train(net: MLP, optimiser: Optimizer, steps: int, first: int = 0) -> None:
         optimiser.step()
 
 
+def begun(widths: list[int], kind: str) -> tuple[IsotropicMLP, Optimizer]:
+    """A network after two steps, so that its optimiser has moments to carry."""
+    net = network(widths)
+    optimiser = OPTIMISERS[kind](net.parameters())
+    train(net, optimiser, 2)
+    return net, optimiser
+
+
 def psi(net: MLP, layer: int) -> Tensor:
     """psi_l of a map that has one, for l = 2 .. L."""
     vector = net.affine[layer - 1].psi

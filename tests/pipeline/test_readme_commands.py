@@ -20,8 +20,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 # Of what takes minutes, a part; and without a profile in the command it is of smoke (`clones.in_shell`).
 ARGUMENTS = {"make test": "tests/unit/test_seeds.py", "make bench": "--quick --tables speed --rounds 1"}
-# What would take an hour, download data, or time this machine for a minute.
-ONLY_PLANNED = {"make repro PROFILE=desk", "make repro PROFILE=paper", "make estimate PROFILE=paper"}
+# What would take an hour, download data, time this machine for a minute, or begin these tests again.
+ONLY_PLANNED = {
+    *("make repro PROFILE=desk", "make repro PROFILE=paper", "make estimate PROFILE=paper"),
+    "make test-all",
+}
 SERVER = "make ui"
 # Numbers, hashes, halves of the day, where a clone is: what is not the same twice.
 VARYING = re.compile(r"file:\S+|\b[0-9a-f]{7}\b|[-+]?\b\d[\d.,:e+-]*|\b[AP]M\b")

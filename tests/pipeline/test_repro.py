@@ -29,9 +29,18 @@ def test_mlflow_has_all_of_it(clone):
 
 
 def test_a_second_run_does_nothing(clone):
+    before = written(clone)
     output = run(clone, "dvc", "repro", "profiles/smoke/dvc.yaml")
     assert "Running stage" not in output
     assert "up to date" in output
+    assert written(clone) == before
+
+
+def written(clone: Path) -> dict[Path, int]:
+    """Every file that the pipeline made, with the time of its last change."""
+    made = [path for name in ("data", "results", "reports") for path in (clone / name).rglob("*")]
+    assert len(made) > 100
+    return {path: path.stat().st_mtime_ns for path in made if path.is_file()}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from isotropic_testing import (
     TREATMENTS,
     assert_close,
     assert_differs,
+    begun,
     error,
     inputs,
     loss,
@@ -165,13 +166,6 @@ def test_a_stack_of_networks_with_and_without_it() -> None:
     remove_layer(ensemble.member(0), 2)
 
 
-def begun(kind: str) -> tuple[IsotropicMLP, Optimizer]:
-    net = network(WIDTHS)
-    optimiser = OPTIMISERS[kind](net.parameters())
-    train(net, optimiser, 2)
-    return net, optimiser
-
-
 def held(optimiser: Optimizer) -> list[int]:
     return [id(p) for group in optimiser.param_groups for p in group["params"]]
 
@@ -180,7 +174,7 @@ def held(optimiser: Optimizer) -> list[int]:
 @pytest.mark.parametrize("layer", [1, 2, 3])
 def test_the_optimiser_goes_on(layer: int, kind: str) -> None:
     """With the parameters of the network in its order; the moments of what is not new are kept."""
-    net, optimiser = begun(kind)
+    net, optimiser = begun(WIDTHS, kind)
     old = {id(p): dict(optimiser.state[p]) for p in net.parameters()}
     weight = net.maps[layer - 1].weight
     insert_layer(net, layer, optimiser)

@@ -8,14 +8,13 @@ from isotropic_testing import (
     OPTIMISERS,
     assert_close,
     assert_differs,
+    begun,
     change_basis,
     inputs,
     moments,
-    network,
     orthogonal,
     train,
 )
-from torch.optim import Optimizer
 
 from pipeline import IsotropicMLP, diagonalise
 from pipeline.model.axes import hidden_axes
@@ -26,18 +25,10 @@ WIDTHS, LAYER = [5, 6, 4, 3], 2
 TRAINING = 1e2  # slack: 1e-10 in float64, since steps amplify the rounding of the rotation
 
 
-def begun(kind: str) -> tuple[IsotropicMLP, Optimizer]:
-    """A network after two steps, so that its optimiser has moments to carry."""
-    net = network(WIDTHS)
-    optimiser = OPTIMISERS[kind](net.parameters())
-    train(net, optimiser, 2)
-    return net, optimiser
-
-
 def both_orders(kind: str, steps: int = 6) -> tuple[IsotropicMLP, IsotropicMLP]:
     """The network rotated and then trained, and trained and then rotated."""
     basis = orthogonal(WIDTHS[LAYER])
-    (first, first_optimiser), (last, last_optimiser) = begun(kind), begun(kind)
+    (first, first_optimiser), (last, last_optimiser) = begun(WIDTHS, kind), begun(WIDTHS, kind)
     change_basis(first, LAYER, basis, first_optimiser)
     train(first, first_optimiser, steps, first=2)
     train(last, last_optimiser, steps, first=2)
@@ -61,9 +52,9 @@ def test_adam_depends_on_the_basis(kind: str) -> None:
 
 def test_momentum_must_be_carried_along() -> None:
     """Negative control: rotating the network without its optimiser's moments is seen at once."""
-    net, optimiser = begun("momentum")
+    net, optimiser = begun(WIDTHS, "momentum")
     kept = moments(net, optimiser, "momentum_buffer")
-    last, last_optimiser = begun("momentum")
+    last, last_optimiser = begun(WIDTHS, "momentum")
     change_basis(net, LAYER, orthogonal(WIDTHS[LAYER]), optimiser)
     for name, p in net.named_parameters():
         optimiser.state[p]["momentum_buffer"] = kept[name]
@@ -77,7 +68,7 @@ def test_momentum_must_be_carried_along() -> None:
 def test_diagonalising_in_the_middle_of_training_changes_nothing_for_descent(
     kind: str, side: str, layer: int
 ) -> None:
-    (net, optimiser), (plain, plain_optimiser) = begun(kind), begun(kind)
+    (net, optimiser), (plain, plain_optimiser) = begun(WIDTHS, kind), begun(WIDTHS, kind)
     diagonalise(net, layer, side=side, optimiser=optimiser)
     train(net, optimiser, 6, first=2)
     train(plain, plain_optimiser, 6, first=2)
@@ -95,7 +86,7 @@ def test_diagonalising_in_the_middle_of_training_changes_nothing_for_descent(
 )
 def test_how_each_moment_turns(kind: str, state: str, power: int) -> None:
     """First moments as their parameters, by Q^T; second ones by (Q * Q)^T, so that they stay non-negative."""
-    net, optimiser = begun(kind)
+    net, optimiser = begun(WIDTHS, kind)
     before, basis = moments(net, optimiser, state), orthogonal(WIDTHS[LAYER])
     change_basis(net, LAYER, basis, optimiser)
     after, q = moments(net, optimiser, state), basis**power
@@ -113,7 +104,7 @@ def test_how_each_moment_turns(kind: str, state: str, power: int) -> None:
 
 def test_the_second_moment_cannot_turn_as_the_first() -> None:
     """Negative control: Q^T v has negative entries, of which Adam would take the root."""
-    net, optimiser = begun("adamw")
+    net, optimiser = begun(WIDTHS, "adamw")
     second = moments(net, optimiser, "exp_avg_sq")["maps.1.weight"]
     assert (orthogonal(WIDTHS[LAYER]).T @ second).min() < 0
     assert torch.all(second >= 0)

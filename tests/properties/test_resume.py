@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
+import made_rows
 import pandas as pd
 import pytest
 import torch
+from small import noise
 
-from pipeline.config import validate
-from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan.work import Work
 from pipeline.training import products
 from pipeline.training.checkpoint import Checkpoints
-from pipeline.yaml_file import read_yaml
 
 CPU = torch.device("cpu")
-SMOKE = read_yaml(Path(__file__).parents[2] / "profiles/smoke.yaml")["experiments"]
 # Of the others every row follows from names and numbers; `timing` is a measurement, and begins again.
 REPEATABLE = [name for name in EXPERIMENTS if name != "timing"]
 MEASURED = ("latency_dense", "latency_sparse", "latency_ratio")
@@ -33,9 +30,9 @@ class Job:
 
     def __init__(self, name: str) -> None:
         self.module = experiment(name)
-        self.settings = validate(self.module.Settings, SMOKE[name] | {"repeats": 1 + (name != "timing")}, "smoke")
+        self.settings = made_rows.settings(name, repeats=1 + (name != "timing"))
         (names, *_) = self.settings.datasets()
-        self.data = [noise(each, seed) for seed, each in enumerate(names)]
+        self.data = [noise(150, 40, (1, 3, 4), 4, each, seed=seed) for seed, each in enumerate(names)]
         first, *rest = self.settings.members()
         key = self.settings.together(first)
         self.members = [first, *(member for member in rest if self.settings.together(member) == key)]
@@ -60,16 +57,6 @@ class Job:
         rows = self.module.run(work)
         self.kept, self.steps = [network.digest for network in work.kept], checkpoints.steps
         return rows[~rows["measure"].isin(MEASURED)].reset_index(drop=True)
-
-
-def noise(name: str, seed: int) -> Dataset:
-    draw = torch.Generator().manual_seed(seed)
-
-    def split(count: int) -> Split:
-        images = torch.randint(0, 256, (count, 12), dtype=torch.uint8, generator=draw)
-        return Split(images, torch.randint(0, 4, (count,), generator=draw))
-
-    return build(name, split(150), split(40), (1, 3, 4), 4, {"source": "noise", "description": "noise"})
 
 
 @pytest.mark.parametrize("name", REPEATABLE)

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+import made_rows
 import pytest
 import torch
 from torch import Tensor
 
-from pipeline.config import validate
-from pipeline.experiments import EXPERIMENTS, experiment
+from pipeline.experiments import EXPERIMENTS
 from pipeline.experiments.plan.work import network, streams
 from pipeline.seeds import generator, seed
-from pipeline.yaml_file import read_yaml
 
-SMOKE = read_yaml(Path(__file__).parents[2] / "profiles/smoke.yaml")["experiments"]
 REPEATS = 6
 SAMPLES = 2000
 
 
 def repeats(name: str, data: str) -> list[tuple[object, ...]]:
-    settings = validate(experiment(name).Settings, SMOKE[name] | {"repeats": 1}, "smoke")
+    settings = made_rows.settings(name, repeats=1)
     first = settings.members()[0]
     return streams(name, data, [first.model_copy(update={"repeat": repeat}) for repeat in range(REPEATS)])
 
 
 def initial(name: str, stream: tuple[object, ...]) -> Tensor:
-    settings = validate(experiment(name).Settings, SMOKE[name] | {"repeats": 1}, "smoke")
+    settings = made_rows.settings(name, repeats=1)
     net = network(settings, settings.members()[0], [64, 64, 10], seed(*stream))
     return net.affine[0].weight.detach().flatten()
 

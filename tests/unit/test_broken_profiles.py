@@ -8,24 +8,23 @@ import yaml
 from pipeline.errors import InputError
 from pipeline.profile import load_profile
 
-ROOT = Path(__file__).parents[2]
+SMOKE = (Path(__file__).parents[2] / "profiles/smoke.yaml").read_text()
+CONTENT = yaml.safe_load(SMOKE)
 
 
 def changed(name="invariance", **changes):
-    content = yaml.safe_load((ROOT / "profiles/smoke.yaml").read_text())
-    settings = content["experiments"][name]
+    settings = dict(CONTENT["experiments"][name])
     for key, value in changes.items():
         if value is None:
             del settings[key]
         else:
             settings[key] = value
-    return yaml.safe_dump(content)
+    return yaml.safe_dump(CONTENT | {"experiments": CONTENT["experiments"] | {name: settings}})
 
 
 def replaced(old, new):
-    text = (ROOT / "profiles/smoke.yaml").read_text()
-    assert text.count(old) >= 1
-    return text.replace(old, new, 1)
+    assert SMOKE.count(old) >= 1
+    return SMOKE.replace(old, new, 1)
 
 
 TANH = {"activation": "tanh", "intrinsic_length": "none", "compensation": "none"}
@@ -199,7 +198,7 @@ def test_files_that_hold_no_settings(content, said, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["../digits", "profiles/digits.yaml", "", "a\0b", "x" * 5000, "a\nb", "/etc/passwd"])
 def test_a_profile_is_called_by_its_name(name, monkeypatch):
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(Path(__file__).parents[2])
     with pytest.raises(InputError, match="is no name of a profile; there are desk, digits, paper, smoke") as caught:
         load_profile(name)
     assert len(str(caught.value).splitlines()) == 1

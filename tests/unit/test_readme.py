@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.results.claims import CLAIMS
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
@@ -37,3 +39,14 @@ def test_targets_and_profiles_exist():
     made = re.findall(r"^# profiles/([a-z]+).yaml$", README, re.MULTILINE)  # by the reader
     for profile in {*re.findall(r"PROFILE=([a-z]+)", README)} - {*made}:
         assert (ROOT / "profiles" / f"{profile}.yaml").is_file()
+
+
+def test_its_verdicts_add_up_and_those_that_fail_are_named() -> None:
+    """Which they are, a run says; here, that the sentence is of all claims and its list of one length."""
+    text = " ".join(README.split())
+    said = re.search(r"(\d+) of (\d+) claims are reproduced, (\d+) are not and (\d+) are inconclusive", text)
+    assert said is not None
+    reproduced, all_of_them, not_reproduced, inconclusive = map(int, said.groups())
+    assert all_of_them == sum(map(len, CLAIMS.values())) == reproduced + not_reproduced + inconclusive
+    listed = re.search(r"Not reproduced are (that .*?)\.", text)
+    assert listed is not None and len(re.findall(r"\bthat ", listed[1])) == not_reproduced

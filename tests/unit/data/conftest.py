@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-import torch
+from small import noise
 
-from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.dataset import Dataset
 from pipeline.errors import InputError
 
 
@@ -28,10 +28,4 @@ def refusal() -> Callable[..., str]:
 @pytest.fixture
 def dataset() -> Dataset:
     """50 + 20 random images of 2 x 3 x 4 in 5 classes."""
-    generator = torch.Generator().manual_seed(0)
-
-    def split(count: int) -> Split:
-        images = torch.randint(0, 256, (count, 24), dtype=torch.uint8, generator=generator)
-        return Split(images, torch.randint(0, 5, (count,), generator=generator))
-
-    return build("tiny", split(50), split(20), (2, 3, 4), 5, {"source": "digits", "description": "random"})
+    return noise(50, 20, (2, 3, 4), classes=5, name="tiny", source="digits")

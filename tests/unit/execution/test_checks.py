@@ -119,3 +119,5 @@ def test_results_are_kept_in_a_place_that_is_known(smoke: Profile) -> None:
 def test_the_memory_of_a_cluster_is_not_this_machine_s(smoke: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "memory", lambda device: 100)
     check(changed(smoke, "spectra", {"runner": "ray"}), "spectra", DIGITS)
+    with pytest.raises(InputError, match="one job needs"):
+        check(smoke, "spectra", DIGITS)

@@ -28,6 +28,8 @@ def node(cpu: float, gpu: float, alive: bool = True) -> dict[str, object]:
 def test_a_job_is_placed_where_one_machine_has_all_that_it_needs():
     cluster.check([{"Alive": True, "Resources": {"CPU": 1.0}}], gpus=0)
     cluster.check([node(0, 0), node(2, 1)], gpus=1)
+    with pytest.raises(InputError):
+        cluster.check([node(0, 0), node(2, 1)], gpus=2)
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,14 @@ def test_memory_is_at_least_that_of_networks_with_their_moments(folder: Path) ->
     assert 16 * parameters < largest < 40 * parameters
 
 
+def test_memory_is_that_of_all_stacked_networks(folder: Path) -> None:
+    planned = plan(load_profile("paper").settings("invariance"), {"cifar10": KNOWN["cifar10"]}, "cpu")
+    job = max(planned, key=lambda job: len(job.members))
+    own = job.shape(job.courses[0], 48).parameters
+    assert len(job.members) > 4
+    assert 16 * len(job.members) * own < job.memory < 40 * len(job.members) * own
+
+
 def test_sizes_are_those_of_the_fetched_file_or_those_known_of_the_source(folder: Path) -> None:
     profile = Profile("mine", load_profile("smoke").execution, _data(), {})
     known, unknown = sizes(profile)

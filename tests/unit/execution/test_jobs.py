@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,41 @@ def test_identity_depends_on_what_is_trained(smoke, change):
     assert a.key != b.key
 
 
+def test_identity_depends_on_data_device_and_code(smoke, monkeypatch):
+    (job,) = jobs.jobs(smoke, "invariance")
+    others = [replace(job, checksums=("sha256:other",)), replace(job, device="cuda")]
+    assert replace(job, data=(Path("elsewhere.pt"),)).key == job.key, "not on where the data lie"
+    before = job.key
+    monkeypatch.setattr(jobs, "_code_version", lambda name: f"another of {name}")
+    assert len({before, job.key, *(other.key for other in others)}) == 4
+
+
+def test_the_code_is_what_a_result_depends_on(tmp_path, monkeypatch):
+    """Not what draws figures, nor another experiment."""
+    counted = ["seeds.py", "experiments/spectra.py", "experiments/plan/work.py"]
+    counted += [f"{folder}/a.py" for folder in ("data", "model", "surgery", "training")]
+    for name in [*counted, "reporting/style.py", "experiments/timing.py"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("one")
+    monkeypatch.setattr("pipeline.__file__", str(tmp_path / "__init__.py"))
+
+    def version() -> str:
+        jobs._code_version.cache_clear()
+        return jobs._code_version("spectra")
+
+    try:
+        known = [version()]
+        for name in counted:
+            (tmp_path / name).write_text("two")
+            known.append(version())
+        assert len(set(known)) == len(known)
+        for name in ("reporting/style.py", "experiments/timing.py"):
+            (tmp_path / name).write_text("two")
+        assert version() == known[-1]
+    finally:
+        jobs._code_version.cache_clear()
+
+
 def test_rounds_on_data_that_could_not_be_had_are_left_out(smoke):
     save_absence("data.digits: no such folder", paths.dataset("smoke", "digits"))
     prepared = prepare(smoke, "invariance")
@@ -108,6 +144,11 @@ def test_a_shard_is_reused_whole(smoke):
     found = job.result(store)
     assert found is not None
     pd.testing.assert_frame_equal(found, table)
+    for name in (f"{job.key}.networks", f"{job.key}.parquet"):
+        kept = Path("shards", name).read_bytes()
+        store.remove(name)
+        assert job.result(store) is None, f"without {name} it is not done"
+        Path("shards", name).write_bytes(kept)
     left = sorted(path.name for path in Path("shards").iterdir())
     assert left == [f"{job.key}.networks", f"{job.key}.parquet"], "no checkpoint is left"
 

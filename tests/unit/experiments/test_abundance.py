@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
+from small import PSI, TRAINING
 
-from pipeline.config import Configuration
-from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.dataset import Dataset
 from pipeline.experiments.abundance import Pair, Settings, run
 from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.results.statistics import select
@@ -18,38 +18,19 @@ from pipeline.surgery.widths import grow, prune
 from pipeline.training import engine, optimiser
 
 CPU = torch.device("cpu")
-PSI = Configuration(intrinsic_length="trainable", compensation="trainable+decay")
 
 
 def settings(**changes: Any) -> Settings:
-    values: dict[str, Any] = {
-        "data": ["noise"],
-        "repeats": 2,
+    values: dict[str, Any] = TRAINING | {
         "epochs": 6,
         "epochs_at_start": 1,
         "epochs_at_end": 2,
-        "batch_size": 8,
-        "optimiser": "adamw",
-        "learning_rate": 1e-2,
-        "weight_decay": 1e-3,
-        "psi_decay": 0.1,
         "columns": "normal",
         "hidden_widths": [3, 6],
         "hidden_layers": 2,
         "configuration": PSI,
     }
     return Settings(**(values | changes))
-
-
-@pytest.fixture(scope="module")
-def data() -> Dataset:
-    draw = torch.Generator().manual_seed(0)
-
-    def split(count: int) -> Split:
-        images = torch.randint(0, 256, (count, 7), dtype=torch.uint8, generator=draw)
-        return Split(images, torch.randint(0, 3, (count,), generator=draw))
-
-    return build("noise", split(41), split(200), (1, 1, 7), 3, {"source": "noise", "description": "noise"})
 
 
 def pair(plan: Settings, start: int, end: int) -> list[Pair]:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
+from small import TRAINING
 
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
@@ -41,15 +42,10 @@ TANH = {"activation": "tanh", "intrinsic_length": "none", "compensation": "none"
 
 
 def settings(**changes: Any) -> Settings:
-    values: dict[str, Any] = {
+    values: dict[str, Any] = TRAINING | {
         "data": ["sources"],
-        "repeats": 2,
         "epochs": 3,
         "batch_size": 20,
-        "optimiser": "adamw",
-        "learning_rate": 1e-2,
-        "weight_decay": 1e-3,
-        "psi_decay": 0.1,
         "hidden": HIDDEN,
         "trainings": [USUAL, TURNED],
         "configuration": Configuration(intrinsic_length="trainable", compensation="none"),

@@ -13,10 +13,11 @@ import pytest
 import torch
 from PIL import Image
 from pydantic import ValidationError
+from small import PSI, TRAINING, noise
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.config import Configuration, Data
-from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.dataset import Dataset
 from pipeline.data.sources import fetch
 from pipeline.experiments.convolutions import NO_LENGTH, NO_PSI, VECTOR, WAYS, WHOLE, Settings, one_vector, run
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
@@ -34,15 +35,9 @@ BEYOND = 3  # channels of layer 1 beyond the 9 singular values of a kernel over 
 
 
 def settings(**changes: Any) -> Settings:
-    values: dict[str, Any] = {
-        "data": ["noise"],
-        "repeats": 2,
+    values: dict[str, Any] = TRAINING | {
         "epochs": 2,
-        "batch_size": 8,
-        "optimiser": "adamw",
         "learning_rate": 2e-2,
-        "weight_decay": 1e-3,
-        "psi_decay": 0.1,
         "channels": [9 + BEYOND, 4],
         "kernel": 3,
         "stride": 2,
@@ -51,19 +46,9 @@ def settings(**changes: Any) -> Settings:
         "columns": "normal",
         "trained_on": [0, -BEYOND - 1],
         "epochs_after": 1,
-        "configuration": Configuration(intrinsic_length="trainable", compensation="trainable+decay"),
+        "configuration": PSI,
     }
     return Settings.model_validate(values | changes)  # as a profile gives them
-
-
-def noise(shape: tuple[int, ...], classes: int = 3) -> Dataset:
-    draw = torch.Generator().manual_seed(0)
-
-    def split(count: int) -> Split:
-        images = torch.randint(0, 256, (count, int(np.prod(shape))), generator=draw, dtype=torch.uint8)
-        return Split(images, torch.arange(count) % classes)
-
-    return build("noise", split(40), split(20), shape, classes, {})
 
 
 def ran(plan: Settings, data: Dataset, repeat: int = 0) -> pd.DataFrame:
@@ -72,7 +57,7 @@ def ran(plan: Settings, data: Dataset, repeat: int = 0) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
-    return ran(settings(), noise((1, 6, 6)))
+    return ran(settings(), noise(40, 20, (1, 6, 6)))
 
 
 def epsilon(rows: pd.DataFrame, change: int, way: str = WHOLE, precision: str = "float64") -> float:
@@ -131,7 +116,7 @@ def test_what_is_trained_on_goes_on_from_the_trained_network_with_its_moments(
             yield epoch
 
     monkeypatch.setattr("pipeline.training.autograd.train", watched)
-    plan, data = settings(changes=[2], trained_on=[0, 2], optimiser=kind), noise((1, 6, 6))
+    plan, data = settings(changes=[2], trained_on=[0, 2], optimiser=kind), noise(40, 20, (1, 6, 6))
     ran(plan, data)
     assert [len(each) for each in losses] == [3, 2, 2]
     assert losses[1][0] == pytest.approx(losses[0][-1], rel=1e-5) == losses[2][0]
@@ -148,7 +133,7 @@ def test_what_is_trained_on_goes_on_from_the_trained_network_with_its_moments(
 
 
 def test_repeats_differ_and_a_repeat_is_the_same_again(rows: pd.DataFrame) -> None:
-    plan, data = settings(), noise((1, 6, 6))
+    plan, data = settings(), noise(40, 20, (1, 6, 6))
     again, other = (select(ran(plan, data, repeat), phase="training")["value"].tolist() for repeat in (0, 1))
     assert select(rows, phase="training")["value"].tolist() == again != other
 
@@ -173,7 +158,7 @@ def test_images_in_three_colours_from_a_folder(tmp_path: Path) -> None:
 
 def test_a_network_that_diverges_is_said_to_once() -> None:
     plan = settings(learning_rate=1e30, optimiser="sgd")
-    said = select(ran(plan, noise((1, 6, 6))), phase="diverged")
+    said = select(ran(plan, noise(40, 20, (1, 6, 6))), phase="diverged")
     assert said["epoch"].tolist() == [1]
 
 

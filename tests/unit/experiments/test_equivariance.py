@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
+from small import PSI, STANDARD, TRAINING
 from torch import Tensor
 from torch.optim import Optimizer
 
-from pipeline.config import Configuration
-from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.dataset import Dataset
 from pipeline.experiments import equivariance
 from pipeline.experiments.equivariance import Settings, bases, run, turn
 from pipeline.experiments.plan.descents import Descending
@@ -35,33 +35,16 @@ CHANGE = {"epsilon", "epsilon_scaled", "kl", "delta_accuracy"}
 
 
 def settings(**changes: Any) -> Settings:
-    values: dict[str, Any] = {
-        "data": ["noise"],
-        "repeats": 2,
+    values: dict[str, Any] = TRAINING | {
         "epochs": 5,
         "epochs_before": 2,
-        "batch_size": 8,
-        "optimiser": "adamw",
         "learning_rate": 2e-3,
-        "weight_decay": 1e-3,
-        "psi_decay": 0.1,
         "hidden": [6, 5],
         "descents": DESCENTS,
-        "configuration": Configuration(intrinsic_length="trainable", compensation="trainable+decay"),
+        "configuration": PSI,
     }
     # As a profile gives them.
     return Settings.model_validate(values | changes)
-
-
-@pytest.fixture(scope="module")
-def data() -> Dataset:
-    draw = torch.Generator().manual_seed(0)
-
-    def split(count: int) -> Split:
-        images = torch.randint(0, 256, (count, 7), dtype=torch.uint8, generator=draw)
-        return Split(images, torch.randint(0, 3, (count,), generator=draw))
-
-    return build("noise", split(41), split(200), (1, 1, 7), 3, {"source": "noise", "description": "noise"})
 
 
 def group(plan: Settings, name: str) -> list[Descending]:
@@ -186,7 +169,7 @@ def test_what_a_descent_leaves_open_is_as_in_the_settings() -> None:
         ({"descents": [{"name": "a", "optimiser": "lion"}]}, "optimiser"),
         ({"descents": [{"name": "a", "optimiser": "sgd", "momentum": 1.0}]}, "momentum"),
         (
-            {"configuration": Configuration(activation="tanh", intrinsic_length="none", compensation="none")},
+            {"configuration": STANDARD},
             "standard tanh does not commute",
         ),
         ({"matmul": "bf16"}, "matmul: bf16"),

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
+from small import PSI, STANDARD, TRAINING
 from torch import Tensor
 
-from pipeline.config import Configuration
-from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.dataset import Dataset
 from pipeline.experiments import other_methods
 from pipeline.experiments.other_methods import Settings, run
 from pipeline.experiments.plan.work import Work, network
@@ -28,16 +28,9 @@ EXACT = ["isotropic growing", "Net2Wider", "random neurons"]
 
 
 def settings(**changes: Any) -> Settings:
-    values: dict[str, Any] = {
-        "data": ["noise"],
-        "repeats": 2,
+    values: dict[str, Any] = TRAINING | {
         "epochs": 5,
         "epochs_before": 2,
-        "batch_size": 8,
-        "optimiser": "adamw",
-        "learning_rate": 1e-2,
-        "weight_decay": 1e-3,
-        "psi_decay": 0.1,
         "hidden": [7, 6],
         "layer": 2,
         "changes": [3, -2, -4],
@@ -45,22 +38,11 @@ def settings(**changes: Any) -> Settings:
         "noise": 0.1,
         "expectation_samples": 100,
         "configurations": [
-            Configuration(intrinsic_length="trainable", compensation="trainable+decay"),
-            Configuration(activation="tanh", intrinsic_length="none", compensation="none"),
+            PSI,
+            STANDARD,
         ],
     }
     return Settings.model_validate(values | changes)
-
-
-@pytest.fixture(scope="module")
-def data() -> Dataset:
-    draw = torch.Generator().manual_seed(0)
-
-    def split(count: int) -> Split:
-        images = torch.randint(0, 256, (count, 7), dtype=torch.uint8, generator=draw)
-        return Split(images, torch.randint(0, 3, (count,), generator=draw))
-
-    return build("noise", split(41), split(200), (1, 1, 7), 3, {"source": "noise", "description": "noise"})
 
 
 def of(plan: Settings, kind: str) -> list[other_methods.Member]:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
+from small import PSI, STANDARD, TRAINING
 from torch import Tensor
 
 from pipeline.config import Configuration
@@ -31,18 +32,15 @@ MEASURES = {"epsilon", "epsilon_scaled", "kl", "delta_accuracy"}
 
 
 def settings(**changes: Any) -> Settings:
-    values: dict[str, Any] = {
+    values: dict[str, Any] = TRAINING | {
         "data": ["clusters"],
         "repeats": 3,
         "epochs": 25,
         "batch_size": 16,
-        "optimiser": "adamw",
         "learning_rate": 5e-3,
-        "weight_decay": 1e-3,
-        "psi_decay": 0.1,
         "hidden": [10, WIDTH],
         "layer": 2,
-        "configuration": Configuration(intrinsic_length="trainable", compensation="trainable+decay"),
+        "configuration": PSI,
         "counts": COUNTS,
         "draws": DRAWS,
         "correction_samples": 1000,
@@ -199,7 +197,7 @@ def test_ways_are_named() -> None:
         ({"counts": [1, 12]}, "counts: 12 of 12 neurons; valid are 1 to 11"),
         ({"counts": [0]}, "greater than or equal to 1"),
         (
-            {"configuration": Configuration(activation="tanh", intrinsic_length="none", compensation="none")},
+            {"configuration": STANDARD},
             "configuration: standard tanh cannot be diagonalised",
         ),
         (

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
+from small import PSI, TRAINING
 
-from pipeline.config import Configuration
-from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan.descents import Descending
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.scaffolds import CONTROL, Settings, new_neurons, run, without
@@ -26,16 +26,10 @@ STEPS = 3  # those of an epoch: 41 samples in batches of 16
 
 
 def settings(**changes: Any) -> Settings:
-    values: dict[str, Any] = {
-        "data": ["noise"],
-        "repeats": 2,
+    values: dict[str, Any] = TRAINING | {
         "epochs": 4,
         "epochs_before": 2,
         "batch_size": 16,
-        "optimiser": "adamw",
-        "learning_rate": 1e-2,
-        "weight_decay": 1e-3,
-        "psi_decay": 0.1,
         "hidden": [5, 16],
         "layer": 1,
         "neurons": 2,
@@ -43,20 +37,9 @@ def settings(**changes: Any) -> Settings:
         "steps": STEPS,
         "active_above": 0.01,
         "descents": [{"name": ADAM}, {"name": PLAIN, "optimiser": "sgd", "learning_rate": 0.2}],
-        "configuration": Configuration(intrinsic_length="trainable", compensation="trainable+decay"),
+        "configuration": PSI,
     }
     return Settings.model_validate(values | changes)
-
-
-@pytest.fixture(scope="module")
-def data() -> Dataset:
-    draw = torch.Generator().manual_seed(0)
-
-    def split(count: int) -> Split:
-        images = torch.randint(0, 256, (count, 7), dtype=torch.uint8, generator=draw)
-        return Split(images, torch.randint(0, 3, (count,), generator=draw))
-
-    return build("noise", split(41), split(200), (1, 1, 7), 3, {"source": "noise", "description": "noise"})
 
 
 def group(plan: Settings, name: str) -> list[Descending]:

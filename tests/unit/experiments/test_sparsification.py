@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from small import PSI, noise
 
-from pipeline.config import Configuration
-from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.sparsification import Settings, interleaved, run
 from pipeline.results.claims.base import Basis, Interval, Verdict
@@ -30,7 +29,7 @@ SETTINGS = Settings(
     psi_decay=0.1,
     hidden_widths=[8],
     hidden_layers=[3, 4],
-    configurations=[Configuration(intrinsic_length="trainable", compensation="trainable+decay")],
+    configurations=[PSI],
     present_above=1e-5,
     latency_batches=[1, 4],
     latency_passes=2,
@@ -39,12 +38,7 @@ SETTINGS = Settings(
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
-    def split(count: int, seed: int) -> Split:
-        generator = torch.Generator().manual_seed(seed)
-        images = torch.randint(0, 256, (count, 6), dtype=torch.uint8, generator=generator)
-        return Split(images, torch.randint(0, 3, (count,), generator=generator))
-
-    data: Dataset = build("random", split(40, 0), split(8, 1), (1, 2, 3), 3, {"source": "random", "description": "x"})
+    data = noise(40, 8, (1, 2, 3), name="random")
     groups: dict[Any, list[Any]] = {}
     for member in SETTINGS.members():
         groups.setdefault(SETTINGS.together(member), []).append(member)
@@ -62,6 +56,17 @@ def test_what_is_left_is_what_the_widths_say(rows: pd.DataFrame) -> None:
                 assert set(select(some, measure="bytes")["value"]) == {size * exact}
                 # o starts at 1e-6, and few weights are that small.
                 assert select(some, measure="parameters")["value"].between(exact - 12, exact).all()
+
+
+def test_percentages_are_of_what_there_was(rows: pd.DataFrame) -> None:
+    keys = ["network", "repeat", "precision"]
+    for measure, percent in (("parameters", "percent_removed"), ("parameters_exact", "percent_exact")):
+        before, after = (
+            select(rows, phase=phase, measure=measure).set_index(keys)["value"] for phase in ("baseline", "adapted")
+        )
+        found = select(rows, phase="adapted", measure=percent).set_index(keys)["value"]
+        pd.testing.assert_series_equal(found, 100 * (before - after) / before)
+        assert len(found) == 12 and found.between(5, 45).all()
 
 
 def test_the_function_stays(rows: pd.DataFrame) -> None:

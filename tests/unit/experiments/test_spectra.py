@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 from isotropic_testing import network
+from small import PSI, STANDARD, noise
 
-from pipeline.config import Configuration
-from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.spectra import Settings, run, spectra
 from pipeline.model.ensemble import Ensemble
 from pipeline.results.statistics import select
 
-ISOTROPIC = Configuration(intrinsic_length="trainable", compensation="trainable+decay")
-STANDARD = Configuration(activation="tanh", intrinsic_length="none", compensation="none")
+ISOTROPIC = PSI
 SETTINGS = Settings(
     data=["random"],
     repeats=2,
@@ -32,12 +31,7 @@ SETTINGS = Settings(
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    def split(count: int, seed: int) -> Split:
-        generator = torch.Generator().manual_seed(seed)
-        images = torch.randint(0, 256, (count, 6), dtype=torch.uint8, generator=generator)
-        return Split(images, torch.randint(0, 3, (count,), generator=generator))
-
-    return build("random", split(40, 0), split(8, 1), (1, 2, 3), 3, {"source": "random", "description": "noise"})
+    return noise(40, 8, (1, 2, 3), name="random")
 
 
 def test_every_value_of_every_map_at_every_epoch(data: Dataset) -> None:

@@ -8,28 +8,21 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
+from small import STANDARD, TRAINING, noise
 
 from pipeline.config import Configuration
-from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.experiments.tanh_comparison import Settings, run
 from pipeline.training import engine
 
 ISOTROPIC = Configuration(intrinsic_length="none", compensation="none")
-STANDARD = Configuration(activation="tanh", intrinsic_length="none", compensation="none")
 CPU = torch.device("cpu")
 
 
 def settings(**changes: Any) -> Settings:
-    values: dict[str, Any] = {
-        "data": ["noise"],
-        "repeats": 2,
+    values: dict[str, Any] = TRAINING | {
         "epochs": 2,
-        "batch_size": 8,
-        "optimiser": "adamw",
-        "learning_rate": 1e-2,
-        "weight_decay": 1e-3,
-        "psi_decay": 0.1,
         "hidden_widths": [5, 7],
         "hidden_layers": [2, 3],
         "configurations": [ISOTROPIC, STANDARD],
@@ -39,13 +32,7 @@ def settings(**changes: Any) -> Settings:
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    draw = torch.Generator().manual_seed(0)
-
-    def split(count: int) -> Split:
-        images = torch.randint(0, 256, (count, 6), dtype=torch.uint8, generator=draw)
-        return Split(images, torch.randint(0, 3, (count,), generator=draw))
-
-    return build("noise", split(40), split(20), (1, 1, 6), 3, {"source": "noise", "description": "noise"})
+    return noise(40, 20, (1, 1, 6))
 
 
 def ensembles(plan: Settings) -> list[list[Any]]:

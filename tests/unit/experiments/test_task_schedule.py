@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small import TRAINING
 
 from pipeline.config import Data, validate
 from pipeline.data.dataset import Dataset
@@ -20,15 +21,12 @@ TASKS = ["digits", "digits-permuted", "digits-turned"]
 
 
 def settings(**changes: object) -> Settings:
-    content = {
+    content = TRAINING | {
         "data": TASKS,
-        "repeats": 2,
         "epochs": 3,
         "batch_size": 24,
-        "optimiser": "adamw",
         "learning_rate": 0.01,
         "weight_decay": 0.1,
-        "psi_decay": 0.1,
         "configuration": {"intrinsic_length": "trainable", "compensation": "trainable+decay"},
         "layers": 2,
         "narrowest": 6,

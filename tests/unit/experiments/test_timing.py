@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
+from small import PSI, TRAINING, noise
 
 from pipeline.config import Configuration
-from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.dataset import Dataset
 from pipeline.experiments import timing
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.timing import Settings, run
@@ -20,36 +21,25 @@ PARTS = {"training_seconds", "testing_seconds", "adapting_seconds"}
 
 
 def settings(**changes: Any) -> Settings:
-    values: dict[str, Any] = {
-        "data": ["noise"],
+    values: dict[str, Any] = TRAINING | {
         "repeats": 1,
         "epochs": 3,
         "warm_up": 2,
-        "batch_size": 8,
-        "optimiser": "adamw",
         "learning_rate": 0.08,
-        "weight_decay": 1e-3,
-        "psi_decay": 0.1,
         "hidden": [5, 7],
         "layer": 2,
         "testing": [False, True],
         "adaptations": ["none", "prune", "grow"],
         "neurons": 1,
         "columns": "normal",
-        "configuration": Configuration(intrinsic_length="trainable", compensation="trainable+decay"),
+        "configuration": PSI,
     }
     return Settings(**(values | changes))
 
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    draw = torch.Generator().manual_seed(0)
-
-    def split(count: int) -> Split:
-        images = torch.randint(0, 256, (count, 6), dtype=torch.uint8, generator=draw)
-        return Split(images, torch.randint(0, 3, (count,), generator=draw))
-
-    return build("noise", split(40), split(20), (1, 1, 6), 3, {"source": "noise", "description": "noise"})
+    return noise(40, 20, (1, 1, 6))
 
 
 def test_each_case_has_its_parts_at_every_timed_epoch(data: Dataset) -> None:

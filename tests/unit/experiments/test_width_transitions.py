@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
+from small import TRAINING
 
 from pipeline.config import Configuration
-from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.experiments.width_transitions import CONTROL, Settings, Start, run
 from pipeline.results.statistics import select
@@ -21,34 +22,18 @@ EXPECTING = Configuration(intrinsic_length="trainable", compensation="expectatio
 
 
 def settings(**changes: Any) -> Settings:
-    values: dict[str, Any] = {
-        "data": ["noise"],
-        "repeats": 2,
+    values: dict[str, Any] = TRAINING | {
         "epochs": 6,
         "epochs_before": 2,
         "neurons_per_epoch": 1,
-        "batch_size": 8,
         "optimiser": "adam",
-        "learning_rate": 1e-2,
         "weight_decay": 0.0,
-        "psi_decay": 0.1,
         "columns": "normal",
         "expectation_samples": 20,
         "hidden_widths": [5, 3, 6, 4],
         "configuration": EXPECTING,
     }
     return Settings(**(values | changes))
-
-
-@pytest.fixture(scope="module")
-def data() -> Dataset:
-    draw = torch.Generator().manual_seed(0)
-
-    def split(count: int) -> Split:
-        images = torch.randint(0, 256, (count, 7), dtype=torch.uint8, generator=draw)
-        return Split(images, torch.randint(0, 3, (count,), generator=draw))
-
-    return build("noise", split(41), split(200), (1, 1, 7), 3, {"source": "noise", "description": "noise"})
 
 
 def group(plan: Settings, start: int, control: bool = False) -> list[Start]:

@@ -53,6 +53,15 @@ def test_html_merges_headings_and_gives_every_one_a_scope() -> None:
     assert "(1.23 ± 0.30) × 10<sup>−6</sup>" in html
 
 
+def test_html_takes_no_text_for_markup() -> None:
+    one = Quantity(1, 0.5, math.nan, math.nan, math.nan, math.nan)
+    groups = [Group("x", f"<i>heading {i}", None, [Row("a", "<i>row", [one])]) for i in range(2)]
+    html = Table("t", "<i>title", "<i>caption", "<i>rows", "c", {"a": ("<i>column",)}, groups).html()
+    assert "<i>" not in html
+    shown = ("title", "caption", "rows", "column", "heading 0", "heading 1", "row<")
+    assert [html.count(f"&lt;i&gt;{text}") for text in shown] == [1, 1, 1, 1, 1, 1, 2]
+
+
 @pytest.mark.parametrize("repeats", [None, 1, 3, 4])
 def test_what_rests_on_fewer_repeats_says_so(repeats: int | None) -> None:
     whole, two = Quantity(4, 43.1, 0.52, 0.26, 42.3, 43.9), Quantity(3, 43.1, 0.52, 0.3, 41.8, 44.4)

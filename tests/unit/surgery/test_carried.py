@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from isotropic_testing import OPTIMISERS, assert_close, loss, moments, network, train
+from isotropic_testing import OPTIMISERS, assert_close, begun, loss, moments, network, train
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
@@ -24,13 +24,6 @@ MOMENTS = [("momentum", "momentum_buffer"), ("adamw", "exp_avg"), ("adamw", "exp
 WIDTHS = [5, 4, 6, 3]
 
 
-def begun(kind: str) -> tuple[IsotropicMLP, Optimizer]:
-    net = network(WIDTHS)
-    optimiser = OPTIMISERS[kind](net.parameters())
-    train(net, optimiser, 2)
-    return net, optimiser
-
-
 def parts(tensors: dict[str, Tensor], entries: slice) -> dict[str, Tensor]:
     """The given entries of hidden width 2, along each of its axes."""
     return {name: tensors[name].movedim(axis, -1)[..., entries].movedim(-1, axis) for name, axis in hidden_axes(2)}
@@ -40,7 +33,7 @@ def parts(tensors: dict[str, Tensor], entries: slice) -> dict[str, Tensor]:
 @pytest.mark.parametrize("kind", OPTIMISERS)
 def test_training_goes_on(kind: str, change: str) -> None:
     """Each state has the shape of its parameter, none is left over, and steps lower the loss on fixed data."""
-    net, optimiser = begun(kind)
+    net, optimiser = begun(WIDTHS, kind)
     CHANGES[change](net, optimiser)
     assert [id(p) for group in optimiser.param_groups for p in group["params"]] == [id(p) for p in net.parameters()]
     assert {id(p) for p in optimiser.state} <= {id(p) for p in net.parameters()}
@@ -59,7 +52,7 @@ def test_training_goes_on(kind: str, change: str) -> None:
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_graph_from_before_can_still_be_alive(change: str) -> None:
     """It keeps the tensors that it was made with, and its gradients go there."""
-    net, optimiser = begun("adamw-fused")
+    net, optimiser = begun(WIDTHS, "adamw-fused")
     old, weight = loss(net), net.maps[1].weight
     shape = weight.shape
     CHANGES[change](net, optimiser)
@@ -72,7 +65,7 @@ def test_a_graph_from_before_can_still_be_alive(change: str) -> None:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_step_count_is_kept(change: str) -> None:
-    net, optimiser = begun("adamw")
+    net, optimiser = begun(WIDTHS, "adamw")
     CHANGES[change](net, optimiser)
     assert {t.item() for t in moments(net, optimiser, "step").values()} == {2.0}
 
@@ -80,7 +73,7 @@ def test_the_step_count_is_kept(change: str) -> None:
 @pytest.mark.parametrize(("kind", "state"), MOMENTS)
 def test_growing_gives_the_moments_zeros(kind: str, state: str) -> None:
     """And leaves the rest as diagonalising alone would."""
-    (net, optimiser), (turned, turned_optimiser) = begun(kind), begun(kind)
+    (net, optimiser), (turned, turned_optimiser) = begun(WIDTHS, kind), begun(WIDTHS, kind)
     grow(net, 2, 2, optimiser=optimiser)
     diagonalise(turned, 2, "left", turned_optimiser)
     after, expected = moments(net, optimiser, state), moments(turned, turned_optimiser, state)
@@ -92,7 +85,7 @@ def test_growing_gives_the_moments_zeros(kind: str, state: str) -> None:
 
 @pytest.mark.parametrize(("kind", "state"), MOMENTS)
 def test_pruning_deletes_the_moments_of_the_last(kind: str, state: str) -> None:
-    (net, optimiser), (turned, turned_optimiser) = begun(kind), begun(kind)
+    (net, optimiser), (turned, turned_optimiser) = begun(WIDTHS, kind), begun(WIDTHS, kind)
     prune(net, 2, 2, optimiser=optimiser)
     diagonalise(turned, 2, "left", turned_optimiser)
     after, expected = moments(net, optimiser, state), moments(turned, turned_optimiser, state)

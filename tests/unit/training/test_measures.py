@@ -39,8 +39,8 @@ def test_kl_has_its_direction():
 
 
 def test_accuracy_is_a_percentage_per_member():
-    z = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]])
-    assert measures.accuracy(z, torch.tensor([0, 1])).tolist() == [100, 50]
+    z = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]], [[1.0, 0.0]] * 4])
+    assert measures.accuracy(z, torch.tensor([0, 1, 1, 1])).tolist() == [100, 25]
 
 
 def test_cross_entropy_of_equal_logits_is_log_classes():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from small import noise
 from torch.nn import functional
 
 from pipeline import Ensemble, IsotropicMLP
-from pipeline.data.dataset import Dataset, Split, build
+from pipeline.data.dataset import Dataset
 from pipeline.data.tasks import Tasks
+from pipeline.seeds import generator
 from pipeline.training import tasks as training
 from pipeline.training.gradient import Backward, block_cross_entropy
 
@@ -17,13 +21,7 @@ SIZES = [(4, 2), (6, 5), (3, 3)]  # inputs and classes of each task
 
 def made(number: int) -> Dataset:
     features, classes = SIZES[number]
-    draw = torch.Generator().manual_seed(number)
-
-    def split(count: int) -> Split:
-        images = torch.randint(0, 256, (count, features), dtype=torch.uint8, generator=draw)
-        return Split(images, torch.randint(0, classes, (count,), generator=draw))
-
-    return build("abc"[number], split(30), split(12), (1, 1, features), classes, {"source": "noise"})
+    return noise(30, 12, (1, 1, features), classes, "abc"[number], seed=number)
 
 
 @pytest.fixture
@@ -103,6 +101,22 @@ def test_an_epoch_trains_the_active_tasks(tasks: Tasks) -> None:
     start = networks().affine[0].weight.detach()[:, :, tasks.inputs[1]]
     decayed = start * (1 - 1e-2 * 1e-2) ** (30 * 3)  # no gradient reaches an inactive task's inputs
     assert torch.allclose(unseen, decayed, atol=1e-12)
+
+
+def test_every_task_is_gone_through_in_an_order_of_its_own(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    gather = tasks.gather
+    monkeypatch.setattr(tasks, "gather", lambda indices: seen.append(indices) or gather(indices))
+    ensemble = networks()
+    descent = torch.optim.AdamW(ensemble.parameters(), lr=1e-2)
+    training.one_epoch(ensemble, descent, tasks, ["a", "c"], 4, 8, [("x", 0), ("x", 1)])
+    orders = {}
+    for number, name in ((0, "a"), (2, "c")):
+        orders[name] = torch.cat([each[number] for each in seen], dim=1)
+        drawn = [torch.randperm(30, generator=generator("x", k, name, "order", 4)) for k in range(2)]
+        assert torch.equal(orders[name], torch.stack(drawn)[:, :24]), "a last, shorter step is dropped"
+    assert not torch.equal(orders["a"], orders["c"])
+    assert all(each[1] is None for each in seen)
 
 
 def test_measures_of_a_task_are_of_its_own_block(tasks: Tasks) -> None:

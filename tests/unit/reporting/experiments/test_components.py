@@ -24,12 +24,16 @@ from pipeline.results.statistics import select
 
 TRAININGS = ["as usual", "in the eigenbasis"]
 SETTINGS = made_rows.settings("components")
-ROWS = made_rows.rows("components")
 
 
 @pytest.fixture(scope="module")
-def part() -> Part:
-    (only,) = present(ROWS, SETTINGS, made_rows.described("digits")).parts
+def rows() -> pd.DataFrame:
+    return made_rows.rows("components")
+
+
+@pytest.fixture(scope="module")
+def part(rows: pd.DataFrame) -> Part:
+    (only,) = present(rows, SETTINGS, made_rows.described("digits")).parts
     return only
 
 
@@ -41,10 +45,10 @@ def cell(table: Table, group: str, row: str, column: str) -> Quantity:
     return found
 
 
-def test_names_are_those_of_the_rows() -> None:
+def test_names_are_those_of_the_rows(rows: pd.DataFrame) -> None:
     """The experiment's own, which a presenter does not import."""
-    assert set(select(ROWS, phase="represented")["task"]) == set(VARIANTS)
-    assert set(select(ROWS, phase="basis")["task"]) == set(BASES)
+    assert set(select(rows, phase="represented")["task"]) == set(VARIANTS)
+    assert set(select(rows, phase="basis")["task"]) == set(BASES)
 
 
 def test_tables_of_changes_have_each_variant_in_each_place(part: Part) -> None:
@@ -65,20 +69,20 @@ def test_tables_of_changes_have_each_variant_in_each_place(part: Part) -> None:
     assert held[0].mean > 1e-2 > 1e-4 > held[1].mean
 
 
-def test_accuracy_is_of_all_layers(part: Part) -> None:
+def test_accuracy_is_of_all_layers(part: Part, rows: pd.DataFrame) -> None:
     (table,) = [each for each in part.tables if each.name == "digits-accuracy"]
-    rows = select(ROWS, phase="represented", measure="accuracy", precision="float64", configuration=TRAININGS[0])
-    rows = rows[rows["layer"].isna()]
+    own = select(rows, phase="represented", measure="accuracy", precision="float64", configuration=TRAININGS[0])
+    own = own[own["layer"].isna()]
     for key in VARIANTS:
-        known = select(rows, task=key)["value"].mean()
+        known = select(own, task=key)["value"].mean()
         assert cell(table, "accuracy", key, TRAININGS[0]).mean == pytest.approx(known)
     assert [row.key for row in table.groups[0].rows] == ["trained", "held", *VARIANTS]
 
 
-def test_differences_of_independence_are_paired_by_repeat(part: Part) -> None:
+def test_differences_of_independence_are_paired_by_repeat(part: Part, rows: pd.DataFrame) -> None:
     (table,) = [each for each in part.tables if each.name == "digits-independence"]
     assert [group.key for group in table.groups] == list(INDEPENDENCE)
-    own = select(ROWS, phase="basis", measure="negentropy", layer=2, configuration=TRAININGS[1])
+    own = select(rows, phase="basis", measure="negentropy", layer=2, configuration=TRAININGS[1])
     one, other = (
         select(own, task=task).sort_values("repeat")["value"].to_numpy(dtype=float) for task in (FOUND, RANDOM)
     )
@@ -104,8 +108,8 @@ def test_images_are_by_picture_and_pixel_whatever_the_order_of_rows() -> None:
     assert found.shape == (2, 1, 2, 3) and found[1, 0].tolist() == [[10, 11, 12], [13, 14, 15]]
 
 
-def test_headlines_name_what_each_variant_does() -> None:
-    found = headlines(ROWS)
+def test_headlines_name_what_each_variant_does(rows: pd.DataFrame) -> None:
+    found = headlines(rows)
     assert list(found) == TRAININGS
     for own in found.values():
         assert own["log10_epsilon_exact"] < -12 and own["epsilon_scaled_diagonal"] > 1

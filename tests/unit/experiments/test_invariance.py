@@ -1,0 +1,105 @@
+"""What is measured of a change of width: each from the trained networks, in both precisions, as done by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from pydantic import ValidationError
+from small import PSI, TRAINING
+
+from pipeline.config import Configuration
+from pipeline.data.dataset import Dataset
+from pipeline.experiments.invariance import Settings, run
+from pipeline.experiments.plan.work import Work
+from pipeline.model.network import IsotropicMLP
+from pipeline.results.statistics import select
+from pipeline.surgery.diagonalise import diagonalise
+from pipeline.surgery.widths import prune
+from pipeline.training import measures
+
+CPU = torch.device("cpu")
+NO_PSI = Configuration(intrinsic_length="trainable", compensation="none")
+EXPECTATION = Configuration(intrinsic_length="trainable", compensation="expectation")
+
+
+def settings(**changes: Any) -> Settings:
+    values: dict[str, Any] = TRAINING | {
+        "epochs": 3,
+        "hidden": [6, 5],
+        "layer": 2,
+        "changes": [2, -1, -3],
+        "columns": "normal",
+        "expectation_samples": 30,
+        "configurations": [PSI, NO_PSI, EXPECTATION],
+    }
+    return Settings.model_validate(values | changes)
+
+
+def work(data: Dataset, **changes: Any) -> Work[Any, Any]:
+    own = settings(**changes)
+    return Work(own, own.members(), [data], CPU)
+
+
+@pytest.fixture(scope="module")
+def ran(data: Dataset) -> tuple[pd.DataFrame, list[Any]]:
+    """Rows, and the networks that are kept."""
+    own = work(data)
+    return run(own), own.kept
+
+
+def test_every_change_is_measured_in_both_precisions(ran: tuple[pd.DataFrame, list[Any]]) -> None:
+    rows = select(ran[0], phase="adapted", measure="epsilon")
+    assert len(rows) == 2 * 3 * 2 * 4, "repeats, configurations, precisions, changes with diagonalisation alone"
+    assert sorted(rows["change"].unique()) == [-3, -1, 0, 2] and set(rows["epoch"]) == {3}
+    exact = rows[rows["change"] >= 0].groupby("precision")["value"].max()
+    assert exact["float64"] < 1e-12 < exact["float32"] < 1e-4
+    assert rows[rows["change"] < 0]["value"].min() > 1e-6, "the control: pruned neurons did something"
+
+
+def test_a_change_does_not_depend_on_those_before_it(ran: tuple[pd.DataFrame, list[Any]], data: Dataset) -> None:
+    alone = run(work(data, changes=[-3]))
+    keys = ["configuration", "repeat", "precision", "change", "measure"]
+    one, all_of_them = (select(rows, phase="adapted").set_index(keys)["value"] for rows in (alone, ran[0]))
+    assert len(one) == 2 * 3 * 2 * 2 * 7
+    pd.testing.assert_series_equal(all_of_them.loc[one.index], one)
+
+
+@pytest.mark.parametrize("configuration", [PSI, NO_PSI, EXPECTATION], ids=lambda each: each.compensation)
+def test_it_is_what_the_library_does(
+    ran: tuple[pd.DataFrame, list[Any]], data: Dataset, configuration: Configuration
+) -> None:
+    rows, kept = ran
+    (network,) = [each for each in kept if each.where["configuration"] == configuration.label]
+    net = network.module().double()
+    assert isinstance(net, IsotropicMLP)
+    before = measures.logits(net, data)
+    diagonalise(net, 2, "full")
+    prune(net, 2, 3, inputs=measures.Sample(data, 30, torch.float64))
+    expected = measures.function_change(before, measures.logits(net, data), data.test.labels)
+    own = select(rows, phase="adapted", change=-3, precision="float64", repeat=0, configuration=configuration.label)
+    found = own.set_index("measure")["value"]
+    for measure, value in expected.items():
+        assert found[measure] == pytest.approx(float(value), rel=1e-6, abs=1e-9), measure
+    assert found["epsilon"] > 1e-3
+    assert found["delta_sigma"] == pytest.approx(
+        select(rows, phase="baseline", precision="float64", repeat=0, configuration=configuration.label).set_index(
+            "measure"
+        )["value"]["sigma_sum"]
+        - float(measures.sigma_sum(net, 2))
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"layer": 3}, "layer 3 is no hidden layer"),
+        ({"changes": [0]}, "0 of 5 neurons"),
+        ({"changes": [-5]}, "-5 of 5 neurons; valid are -4 to 99995, but not 0"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        settings(**changes)
