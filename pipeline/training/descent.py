@@ -32,20 +32,13 @@ class Descent:
         blocks: Sequence[slice] | None = None,
         matmul: str = "float32",
     ) -> None:
-        self._ensemble, self._optimiser = ensemble, optimiser
-        self._settings = loss_at, blocks, matmul
-        self._bind()
+        self._ensemble = ensemble
+        self._backward = Backward(ensemble, loss_at, blocks, matmul, partial(alone, optimiser))
+        self._step = bound(optimiser, self._backward.apart)
 
     def __call__(self, x: Tensor | Sequence[Tensor], y: Tensor) -> Tensor:
         """One step on inputs x [K, B, n_0] (with blocks a list) and labels y [K, B]: the loss before it, [K]."""
         loss = self._backward(x, y)
         with self._ensemble.held():
             self._step()
-        if not self._begun:  # the first step has given the optimiser a state, to which it can now be bound
-            self._bind()
         return loss
-
-    def _bind(self) -> None:
-        self._backward = Backward(self._ensemble, *self._settings, partial(alone, self._optimiser))
-        self._step = bound(self._optimiser, self._backward.apart)
-        self._begun = bool(self._optimiser.state)

@@ -19,6 +19,8 @@ KERNELS: dict[type[Optimizer], str] = {Adam: "_fused_adam_", AdamW: "_fused_adam
 def make(net: nn.Module, settings: Training, momentum: float = 0.0) -> Optimizer:
     """AdamW, Adam or SGD on every parameter, with torch's fused kernels; betas and eps are torch's defaults.
 
+    Adam's moments are there from the start, zero, as torch makes them in its first step: all steps can be `bound`.
+
     Lockstep needs no more than this: each member's loss depends on its own slice of a stacked parameter, and
     all three optimisers act on each entry alone.
 
@@ -29,7 +31,22 @@ def make(net: nn.Module, settings: Training, momentum: float = 0.0) -> Optimizer
     """
     kind = {"adamw": AdamW, "adam": Adam, "sgd": SGD}[settings.optimiser]
     more = {"momentum": momentum} if momentum else {}
-    return kind(net.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True, **more)
+    _without_compiler()
+    made = kind(net.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True, **more)
+    for p in net.parameters() if kind in KERNELS else ():
+        count = torch.zeros((), dtype=torch.float32, device=p.device)
+        made.state[p] = {"step": count, "exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+    return made
+
+
+def _without_compiler() -> None:
+    """Have torch not import its compiler, a second in every worker, to say that it must not compile this method.
+
+    Private to torch (`torch._compile`), hence tried for: where it is otherwise, nothing comes of it.
+    """
+    method = getattr(Optimizer.add_param_group, "__wrapped__", None)
+    if method is not None:
+        vars(method).setdefault("__dynamo_disable", method)
 
 
 # A step of the weights [K, n_l, n_{l-1}] that it belongs to, given k -> the gradient of member k's.
@@ -41,7 +58,7 @@ def bound(optimiser: Optimizer, apart: Sequence[Tensor] = ()) -> Callable[[], No
 
     Adam's and AdamW's step takes most of its time, on a CPU and for small networks, in what torch does around the
     fused kernel. Here that kernel is called directly, where this torch has it and every parameter has its state,
-    as it has after one ordinary step. The numbers are the same to the last bit.
+    as `make` gives it. The numbers are the same to the last bit.
 
     Args:
         optimiser: of one group of parameters.

@@ -35,12 +35,12 @@ from pipeline.model.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLay
 from pipeline.model.whitening import BatchNorm, Whitening
 from pipeline.surgery.backward import ROWS
 from pipeline.surgery.columns import COLUMNS
-from pipeline.surgery.correction import CORRECTIONS
 from pipeline.surgery.depth import insert_layer, remove_layer
 from pipeline.surgery.diagonalise import diagonalise
 from pipeline.surgery.eigenbasis import turn_to_eigenbasis
 from pipeline.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
 from pipeline.surgery.joint import annealing, sparsify_jointly
+from pipeline.surgery.names import CORRECTIONS
 from pipeline.surgery.policy import adapt
 from pipeline.surgery.restack import restack, unstack
 from pipeline.surgery.sparsify import sparsify, triangularise

@@ -129,6 +129,9 @@ def test_the_identity_of_a_job_depends_on_each_file(tmp_path: Path, monkeypatch:
         sources.digest.cache_clear()
         assert sources.digest(NAME) != before, edited
         file.write_text(text)
+    for other in ("reporting/style.py", "experiments/timing.py"):  # what draws figures, another experiment
+        (tmp_path / "pipeline" / other).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pipeline" / other).write_text("another")
     sources.digest.cache_clear()
     assert sources.digest(NAME) == before
     sources.digest.cache_clear()

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import paths
+from pipeline import paths, sources
 from pipeline.data.dataset import save, save_absence
 from pipeline.data.sources import fetch
 from pipeline.errors import InputError
@@ -59,38 +59,12 @@ def test_identity_depends_on_what_is_trained(smoke, change):
 
 
 def test_identity_depends_on_data_device_and_code(smoke, monkeypatch):
-    (job,) = jobs.jobs(smoke, "invariance")
+    (job,) = prepare(smoke, "invariance").jobs
     others = [replace(job, checksums=("sha256:other",)), replace(job, device="cuda")]
     assert replace(job, data=(Path("elsewhere.pt"),)).key == job.key, "not on where the data lie"
     before = job.key
-    monkeypatch.setattr(jobs, "_code_version", lambda name: f"another of {name}")
+    monkeypatch.setattr(sources, "digest", lambda name: f"another of {name}")
     assert len({before, job.key, *(other.key for other in others)}) == 4
-
-
-def test_the_code_is_what_a_result_depends_on(tmp_path, monkeypatch):
-    """Not what draws figures, nor another experiment."""
-    counted = ["seeds.py", "experiments/spectra.py", "experiments/plan/work.py"]
-    counted += [f"{folder}/a.py" for folder in ("data", "model", "surgery", "training")]
-    for name in [*counted, "reporting/style.py", "experiments/timing.py"]:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("one")
-    monkeypatch.setattr("pipeline.__file__", str(tmp_path / "__init__.py"))
-
-    def version() -> str:
-        jobs._code_version.cache_clear()
-        return jobs._code_version("spectra")
-
-    try:
-        known = [version()]
-        for name in counted:
-            (tmp_path / name).write_text("two")
-            known.append(version())
-        assert len(set(known)) == len(known)
-        for name in ("reporting/style.py", "experiments/timing.py"):
-            (tmp_path / name).write_text("two")
-        assert version() == known[-1]
-    finally:
-        jobs._code_version.cache_clear()
 
 
 def test_rounds_on_data_that_could_not_be_had_are_left_out(smoke):
