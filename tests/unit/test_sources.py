@@ -94,6 +94,7 @@ def test_the_pipeline_has_them() -> None:
         found = stages[name].get("do", stages[name])["deps"]
         own = [each.replace("{name}", "${key}") for each in entries]
         assert set(found) >= {each for each in own if "*" not in each}
+    assert {"${item.presenter}", "${item.claims}"} <= set(stages["analyse"]["do"]["deps"])
     removed = re.sub(r" +- pipeline/seeds.py\n", "", text)
     assert removed != text and profiles.with_code(removed) == text, "and what is missing is put in"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +13,38 @@ import yaml
 
 from pipeline import paths
 from pipeline.data.dataset import load
-from pipeline.execution.jobs import jobs
+from pipeline.execution.prepare import prepare
 from pipeline.profile import load_profile
 from pipeline.results import networks, rows
-from stages import analyse, fetch, report, run
+from pipeline.tracking.store import Counts
+from stages import analyse, fetch, report, run, track
 
 PROFILE = ("--profile", "smoke")
 NAMES = ("abundance", "sparsification")  # widths that change in training; networks that are kept
-FINISHED: list[tuple[pd.DataFrame, Path | None, int]] = []
+PUBLISHED: dict[str, tuple[pd.DataFrame, Path, int]] = {}
+FINISHED: list[tuple[pd.DataFrame, int]] = []
+
+
+def publish(table: pd.DataFrame, *, profile: str, settings: Any, report: Path, networks: Sequence[Any]) -> Counts:
+    """In place of MLflow."""
+    assert profile == "smoke" and settings["data"] == ["digits"]
+    PUBLISHED[str(table["experiment"].iloc[0])] = table, report, len(networks)
+    return Counts()
 
 
 class FakePublisher:
-    """In place of MLflow: takes what it is to publish."""
+    """In place of the process that publishes beside a run of minutes."""
+
+    begun = False
 
     def __init__(self, profile: str, settings: Any) -> None:
         assert profile == "smoke" and settings["data"] == ["digits"]
 
-    def prepare(self) -> None:
-        pass
-
     def offer(self, source: Callable[[], pd.DataFrame]) -> None:
         assert len(source()) > 0
 
-    def finish(self, source: Callable[[], pd.DataFrame], report: Path | None = None, networks: Any = tuple) -> bool:
-        FINISHED.append((source(), report, len(networks())))
+    def finish(self, source: Callable[[], pd.DataFrame], networks: Callable[[], Sequence[Any]]) -> bool:
+        FINISHED.append((source(), len(networks())))
         return True
 
 
@@ -47,8 +55,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     content["experiments"] = {name: content["experiments"][name] for name in NAMES}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("stages"))
-        patch.setattr(run, "Publisher", FakePublisher)
-        patch.setattr(analyse, "Publisher", FakePublisher)
+        patch.setattr("pipeline.tracking.publisher.Publisher", FakePublisher)
+        patch.setattr(track, "synchronise", publish)
         paths.profile("smoke").parent.mkdir()
         paths.profile("smoke").write_text(yaml.safe_dump(content))
         fetch.main(["digits", *PROFILE])
@@ -56,6 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
             run.main([name, *PROFILE])
             analyse.main([name, *PROFILE])
         report.main(PROFILE)
+        track.main([*PROFILE, "--optional"])
         yield Path.cwd()
 
 
@@ -77,14 +86,23 @@ def test_the_record_says_what_was_run_on_what(folder: Path) -> None:
         assert record["jobs_run"] == record["jobs"] > 0 == record["jobs_resumed"] and record["absent"] == {}
 
 
-def test_what_was_run_is_published_and_then_what_it_shows(folder: Path) -> None:
-    for name, (before, after) in zip(NAMES, (FINISHED[:2], FINISHED[2:4]), strict=True):
-        written = rows.read(paths.rows("smoke", name), name)
-        kept = len(networks.read(paths.networks("smoke", name)))
-        assert (before[1:], after[1:]) == ((None, kept), (paths.report("smoke") / name, kept))
-        for table in (before[0], after[0]):
-            pd.testing.assert_frame_equal(table, written)
+def test_what_was_run_is_published_once_with_what_it_shows(folder: Path) -> None:
+    assert list(PUBLISHED) == list(NAMES)
+    for name, (table, folder_of, kept) in PUBLISHED.items():
+        pd.testing.assert_frame_equal(table, rows.read(paths.rows("smoke", name), name))
+        assert folder_of == paths.report("smoke") / name
+        assert kept == len(networks.read(paths.networks("smoke", name)))
     assert kept > 0, "sparsification keeps some"
+    assert FINISHED == [], "and not by runs of seconds"
+
+
+def test_a_run_that_is_watched_is_published_at_its_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakePublisher, "begun", True)
+    name = NAMES[1]
+    run.main([name, *PROFILE])
+    (table, kept) = FINISHED.pop()
+    pd.testing.assert_frame_equal(table, rows.read(paths.rows("smoke", name), name))
+    assert kept == PUBLISHED[name][2] and not FINISHED
 
 
 def test_a_second_run_takes_what_is_there_and_writes_the_same(folder: Path) -> None:
@@ -93,7 +111,7 @@ def test_a_second_run_takes_what_is_there_and_writes_the_same(folder: Path) -> N
     run.main([name, *PROFILE])
     assert json.loads(paths.run_record("smoke", name).read_text(encoding="utf-8"))["jobs_run"] == 0
     assert paths.rows("smoke", name).read_bytes() == before
-    first, *others = jobs(load_profile("smoke"), name)
+    first, *others = prepare(load_profile("smoke"), name).jobs
     for file in Path(".shards").glob(f"{first.key}.*"):
         file.unlink()
     run.main([name, *PROFILE])
