@@ -773,7 +773,7 @@ AROUND = [
         "pipeline/training/optimiser.py",
         "if id(p) not in kept]",
         "if True]",
-        ("unit/training",),
+        ("unit/training/test_optimiser.py", "unit/training/test_engine.py"),
     ),
     Fault(
         "DVC is not told that a run depends on how networks are trained",
