@@ -14,7 +14,20 @@ from stages import cli
 if TYPE_CHECKING:
     from pipeline.execution.estimate import Estimate
 
-_COLUMNS = ("experiment", "data", "jobs", "networks", "steps (M)", "workers", "time", "own (MB)", "shared (MB)")
+_COLUMNS = (
+    "experiment",
+    "data",
+    "jobs",
+    "networks",
+    "steps (M)",
+    "workers",
+    "time",
+    "starts, figures",
+    "own (MB)",
+    "shared (MB)",
+)
+
+_ADDED = ("jobs", "networks", "steps", "seconds", "around")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,19 +53,23 @@ def text(found: Estimate) -> str:
             f"{each.steps / 1e6:.2f}",
             str(each.workers),
             _time(each.seconds, bool(each.missing)),
+            _time(each.around, bool(each.missing)),
             _megabytes(each.own),
             _megabytes(each.shared),
         )
         if each.jobs
-        else (each.experiment, f"({', '.join(each.missing)}: not known)", *["?"] * 7)
+        else (each.experiment, f"({', '.join(each.missing)}: not known)", *["?"] * 8)
         for each in found.experiments
     ]
-    jobs, networks, steps, seconds = (
-        sum(getattr(each, what) for each in found.experiments) for what in ("jobs", "networks", "steps", "seconds")
+    jobs, networks, steps, seconds, around = (
+        sum(getattr(each, what) for each in found.experiments) for what in _ADDED
     )
-    partly = any(each.missing for each in found.experiments)
-    total = ("total", "", str(jobs), str(networks), f"{steps / 1e6:.2f}", "", _time(seconds, partly), "", "")
-    return "\n".join([*_table([_COLUMNS, *rows, total]), "", *_notes(found)])
+    partly, beside = any(each.missing for each in found.experiments), around + found.closing
+    closing = ("report, MLflow", *[""] * 6, _time(found.closing, False), "", "")
+    times = _time(seconds, partly), _time(beside, partly)
+    total = ("total", "", str(jobs), str(networks), f"{steps / 1e6:.2f}", "", *times, "", "")
+    whole = f"- In all: {_time(seconds + beside, partly)}."
+    return "\n".join([*_table([_COLUMNS, *rows, closing, total]), "", whole, *_notes(found)])
 
 
 def _time(seconds: float, partly: bool) -> str:
@@ -80,17 +97,19 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 def _notes(found: Estimate) -> list[str]:
     place = "the GPU's memory" if found.device == "cuda" else "memory"
     notes = [
-        f"Time: from {found.measured} ensembles trained for a moment on {found.device}, and for others from a model "
-        f"that is off by at most {found.step_error:.0%} in a step of one of these, and by {found.pass_error:.0%} in "
-        "a test."
+        f"Time: of the jobs, from {found.measured} ensembles trained and diagonalised for a moment on "
+        f"{found.device}, and for others from a model that is off by at most {found.step_error:.0%} in a step of one "
+        f"of these, by {found.pass_error:.0%} in a test and by {found.change_error:.0%} in a change of width."
         if found.measured
         else "Time: nothing was measured, since the size of no data set is known.",
+        "Starts, figures: what DVC, the start of each stage and of its workers, and tables and figures take, from a "
+        "run of the pipeline with next to no training. As much is counted for each experiment and data set, since "
+        "what will be drawn is not known before.",
         "Steps: network-steps in millions, the steps of each network added up.",
         f"Memory: each worker's own, and the images, which they share; at most {_megabytes(found.memory)} MB of "
         f"{place} in all.",
-        "Not included: fetching, the start of each stage, changes of width, singular values and reports, "
-        "which are most of what a small profile takes. Networks "
-        "whose widths follow from training (task_schedule) are counted at those they start with.",
+        "Not included: fetching. Networks whose widths follow from training (task_schedule) are counted at "
+        "those they start with.",
         *(f"Not counted: {name}; {reason}." for name, reason in found.unknown.items()),
     ]
     return [f"- {note}" for note in notes]

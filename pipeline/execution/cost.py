@@ -1,4 +1,4 @@
-"""What a step of an ensemble costs on this machine: a model with few numbers, fitted to a short measurement.
+"""What an ensemble costs on this machine: models with few numbers, fitted to a short measurement. That of a step is
 
     seconds of a step = a + b L + c K L + d K P + e K P B + ...
 
@@ -9,15 +9,56 @@ nearest shape that was measured, it is corrected by.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
 PASSED = 1000  # samples at once where nothing is trained (`measures.logits`)
 _PARAMETERS_IN_CACHE = 700_000  # with their gradients and moments 11 MB
+
+
+class Costly(Protocol):
+    """What is done, by the numbers that its cost depends on; equal and hashable by these."""
+
+    def __hash__(self) -> int: ...
+
+    def terms(self) -> list[float]:
+        """What the coefficients of the model multiply."""
+        ...
+
+    def sizes(self) -> tuple[float, ...]:
+        """Where it stands among others: they differ by a factor in these."""
+        ...
+
+
+@dataclass(frozen=True)
+class Change:
+    """A map decomposed, and the networks turned and widened by that.
+
+    Attributes:
+        members: K.
+        width, inputs: n and m of the map, padded.
+        parameters: weights and biases of one member.
+    """
+
+    members: int
+    width: int
+    inputs: int
+    parameters: int
+
+    def terms(self) -> list[float]:
+        """Small operations; products of n x n with n x m matrices; eigenvectors; and copies."""
+        squared = self.members * self.width**2
+        return [1, self.members, squared * self.inputs, squared * self.width, self.members * self.parameters]
+
+    def sizes(self) -> tuple[float, ...]:
+        """As of a Shape."""
+        return self.members, self.width, self.inputs, self.parameters
 
 
 @dataclass(frozen=True)
@@ -53,6 +94,15 @@ class Shape:
         """Hidden neurons of one member."""
         return sum(self.widths[1:-1])
 
+    def change(self, layer: int) -> Change:
+        """Of map `layer`."""
+        return Change(self.members, self.widths[layer], self.widths[layer - 1], self.parameters)
+
+    def sizes(self) -> tuple[float, ...]:
+        """Where it stands among others: they differ by a factor in these."""
+        own = (self.members, self.parameters, self.neurons + 1, self.rows, self.inputs, len(self.widths))
+        return (*own, math.e**self.isotropic)
+
     def terms(self) -> list[float]:
         """What the coefficients of the model multiply."""
         maps, stacked = len(self.widths) - 1, self.members * self.parameters
@@ -76,13 +126,13 @@ class Model:
     """Seconds by shape.
 
     Attributes:
-        coefficients: of `Shape.terms`, seconds.
+        coefficients: of `terms`, seconds.
         shapes: that it was fitted to.
         ratios: for each of these, what it took over what the coefficients say.
     """
 
     coefficients: tuple[float, ...]
-    shapes: tuple[Shape, ...] = ()
+    shapes: tuple[Costly, ...] = ()
     ratios: tuple[float, ...] = ()
 
     @property
@@ -90,15 +140,17 @@ class Model:
         """The largest relative error of the coefficients over the shapes that they were fitted to."""
         return max((abs(1 / ratio - 1) for ratio in self.ratios), default=0.0)
 
-    def seconds(self, shape: Shape) -> float:
-        """What a step, or a pass, of this shape takes: exactly what was measured for the shapes that were."""
+    def seconds(self, shape: Costly) -> float:
+        """What a step, a pass or a change takes: exactly what was measured for those that were."""
+        if not self.shapes:
+            return 0.0
         modelled = float(np.dot(self.coefficients, shape.terms()))
-        here = np.array(_place(shape))
+        here = _place(shape)
         distances = [float(np.linalg.norm(here - _place(measured))) for measured in self.shapes]
         return modelled * self.ratios[int(np.argmin(distances))]
 
 
-def fit(shapes: Sequence[Shape], seconds: Sequence[float]) -> Model:
+def fit(shapes: Sequence[Costly], seconds: Sequence[float]) -> Model:
     """The model with the least sum of squared relative errors, coefficients at least 0.
 
     Args:
@@ -137,7 +189,15 @@ def spanning(work: Mapping[Shape, float], count: int) -> list[Shape]:
 
 
 @cache
-def _place(shape: Shape) -> list[float]:
+def _place(shape: Costly) -> np.ndarray:
     """Where a shape stands, so that shapes at a distance of 1 differ by a factor of e in something."""
-    sizes = (shape.members, shape.parameters, shape.neurons + 1, shape.rows, shape.inputs, len(shape.widths))
-    return [*np.log(sizes).tolist(), float(shape.isotropic)]
+    return np.log(shape.sizes())
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds of a step, of a pass of `PASSED` samples and of a change, by shape."""
+
+    step: Model
+    forward: Model
+    change: Model

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.device import resolve
-from pipeline.execution import cost, processes, trial
-from pipeline.execution.cost import PASSED, Model, Shape
+from pipeline.execution import cost, overhead, processes, trial
+from pipeline.execution.cost import PASSED, Costs, Shape
 from pipeline.execution.planned import Planned, makespan, plan
 from pipeline.execution.sizes import sizes
 from pipeline.execution.trial import Trial
@@ -28,7 +28,8 @@ class Expected:
         missing: those of the rounds that do not.
         jobs, networks, steps: how many; steps are network-steps.
         workers: processes at once.
-        seconds: of wall-clock time.
+        seconds: of wall-clock time, for the jobs.
+        around: seconds for starts, tables and figures.
         own: bytes of memory that each worker has for itself.
         shared: bytes of images and labels, which workers share.
     """
@@ -41,6 +42,7 @@ class Expected:
     steps: int
     workers: int
     seconds: float
+    around: float
     own: int
     shared: int
 
@@ -52,18 +54,22 @@ class Estimate:
     Attributes:
         device: "cpu" or "cuda".
         experiments: one after the other.
+        closing: seconds for the start of DVC, the page and the publication of all.
         unknown: data sets whose rounds do not count here, with the reason.
         measured: how many ensembles were timed.
-        step_error, pass_error: the largest relative error of the model among these, for a step and for a pass.
+        step_error, pass_error, change_error: the largest relative error of the model among these, for a step, for a
+            pass and for a change of width.
         process: bytes of memory of a process before it trains.
     """
 
     device: str
     experiments: list[Expected]
+    closing: float
     unknown: dict[str, str]
     measured: int
     step_error: float
     pass_error: float
+    change_error: float
     process: int
 
     @property
@@ -79,7 +85,7 @@ class Estimate:
 
 
 def estimate(profile: Profile) -> Estimate:
-    """Measure for about half a minute, and add up.
+    """Measure for about a minute, and add up.
 
     Raises:
         InputError: a fetched data set is damaged, or the device is not there.
@@ -91,16 +97,31 @@ def estimate(profile: Profile) -> Estimate:
     shapes, timings, process = _measured(
         everything, device, processes.workers(profile.execution, len(everything), device)
     )
-    step = cost.fit(shapes, [timing.step for timing in timings])
-    forward = cost.fit([replace(shape, rows=PASSED) for shape in shapes], [timing.forward for timing in timings])
+    costs, beside = _costs(shapes, timings), overhead.measure(profile.execution) if everything else overhead.NOTHING
     experiments = []
     for name, some in planned.items():
         rounds = [names for names in profile.settings(name).datasets() if known.keys() >= set(names)]
         data = list(dict.fromkeys(each for names in rounds for each in names))
         missing = [each for each in profile.settings(name).data if each not in data]
         workers = processes.workers(profile.execution, len(some), device)
-        experiments.append(_expected(name, data, missing, some, workers, step, forward, process))
-    return Estimate(device, experiments, unknown, len(shapes), step.error, forward.error, process)
+        around = beside.around(len(rounds)) if rounds else 0.0
+        experiments.append(_expected(name, data, missing, some, workers, costs, around, process))
+    closing = beside.closing(sum(each.networks for each in experiments))
+    errors = costs.step.error, costs.forward.error, costs.change.error
+    return Estimate(device, experiments, closing, unknown, len(shapes), *errors, process)
+
+
+def _costs(shapes: Sequence[Shape], timings: Sequence[trial.Timing]) -> Costs:
+    changes = {
+        shape.change(layer): seconds
+        for shape, timing in zip(shapes, timings, strict=True)
+        for layer, seconds in timing.changes.items()
+    }
+    return Costs(
+        cost.fit(shapes, [timing.step for timing in timings]),
+        cost.fit([replace(shape, rows=PASSED) for shape in shapes], [timing.forward for timing in timings]),
+        cost.fit(list(changes), list(changes.values())),
+    )
 
 
 def _expected(
@@ -109,8 +130,8 @@ def _expected(
     missing: list[str],
     planned: Sequence[Planned],
     workers: int,
-    step: Model,
-    forward: Model,
+    costs: Costs,
+    around: float,
     process: int,
 ) -> Expected:
     return Expected(
@@ -121,7 +142,8 @@ def _expected(
         networks=sum(len(job.members) for job in planned),
         steps=sum(job.steps for job in planned),
         workers=workers,
-        seconds=makespan([job.seconds(step, forward) for job in planned], workers),
+        seconds=makespan([job.seconds(costs) for job in planned], workers),
+        around=around,
         own=max((process + job.memory for job in planned), default=0),
         shared=max((_bytes(job.data) for job in planned), default=0),
     )

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.execution import packing
-from pipeline.execution.cost import PASSED, Model, Shape
+from pipeline.execution.cost import PASSED, Costs, Shape
 from pipeline.experiments.plan import Course, Plan, Size
 
+_APART = (
+    1.7  # what a change of a network takes, in those of one alone, if it is unstacked and stacked for it: measured
+)
 _COPIES = 8  # bytes a parameter that a copy in float64 takes, as surgery and spectra make them
 
 
@@ -39,12 +42,23 @@ class Planned:
         """Network-steps: the steps of each network, added up."""
         return len(self.members) * sum(course.epochs * course.steps for course in self.courses)
 
-    def seconds(self, step: Model, forward: Model) -> float:
-        """Of all courses, by the costs of a step and of a pass of `PASSED` samples."""
+    def seconds(self, costs: Costs) -> float:
+        """Of all courses."""
         return sum(
-            course.epochs * course.steps * step.seconds(self.shape(course, course.rows))
-            + course.passes / PASSED * forward.seconds(self.shape(course, PASSED))
+            course.epochs * course.steps * costs.step.seconds(self.shape(course, course.rows))
+            + course.passes / PASSED * costs.forward.seconds(self.shape(course, PASSED))
+            + self._changing(course, costs)
             for course in self.courses
+        )
+
+    def _changing(self, course: Course, costs: Costs) -> float:
+        shape, each = self.shape(course, course.rows), 1.0
+        if course.apart:
+            shape, each = replace(shape, members=1), _APART * shape.members
+        return each * sum(
+            count * costs.change.seconds(shape.change(layer))
+            for layer, count in enumerate(course.changes, start=1)
+            if count
         )
 
     @property

@@ -1,4 +1,4 @@
-"""A short measurement: ensembles of given shapes are trained for a moment on noise, as jobs would train them."""
+"""A short measurement: ensembles of given shapes are trained and changed on noise for a moment, as by jobs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from torch.optim import Optimizer
 
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset, Split
@@ -20,11 +21,12 @@ from pipeline.execution.cost import PASSED
 from pipeline.execution.processes import context, single_threaded
 from pipeline.experiments.plan.work import network
 from pipeline.model.ensemble import Ensemble
+from pipeline.surgery.diagonalise import diagonalise
 from pipeline.training import measures, optimiser
 from pipeline.training.epochs import Epochs
 
 _NOISE = 64_000_000  # bytes of images: more than a cache holds, so that to gather them costs what it does in a run
-_SECONDS = 1.0  # for the steps of an ensemble, and half as much for its passes
+_SECONDS = 1.0  # for the steps of an ensemble, half as much for its passes, and a tenth for a change
 _CHUNK = 0.1  # seconds that one reading of the clock spans, at least
 
 
@@ -49,10 +51,17 @@ class Trial:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of a step of an ensemble, and of a pass of `PASSED` samples through it."""
+    """Seconds that an ensemble takes.
+
+    Attributes:
+        step: for a step.
+        forward: for a pass of `PASSED` samples.
+        changes: layer -> for its diagonalisation; of the first and the last hidden one, of isotropic networks.
+    """
 
     step: float
     forward: float
+    changes: dict[int, float]
 
 
 def measure(trials: Sequence[Trial], device: str, workers: int) -> tuple[list[Timing], int]:
@@ -70,11 +79,13 @@ def measure(trials: Sequence[Trial], device: str, workers: int) -> tuple[list[Ti
         with ProcessPoolExecutor(workers, context(), initializer=single_threaded) as pool:
             starts = [number * len(trials) // workers for number in range(workers)]
             found = list(pool.map(_all, [trials] * workers, starts, [device] * workers))
-    timings = [
-        Timing(statistics.mean(t.step for t in of_one), statistics.mean(t.forward for t in of_one))
-        for of_one in zip(*(timings for timings, _ in found), strict=True)
-    ]
+    timings = [_mean(of_one) for of_one in zip(*(timings for timings, _ in found), strict=True)]
     return timings, max(resident for _, resident in found)
+
+
+def _mean(timings: Sequence[Timing]) -> Timing:
+    changes = {layer: statistics.mean(t.changes[layer] for t in timings) for layer in timings[0].changes}
+    return Timing(statistics.mean(t.step for t in timings), statistics.mean(t.forward for t in timings), changes)
 
 
 def _all(trials: Sequence[Trial], first: int, device: str) -> tuple[list[Timing], int]:
@@ -104,7 +115,17 @@ def _timed(trial: Trial, device: torch.device) -> Timing:
         for _ in range(times):
             measures.logits(ensemble, data)
 
-    return Timing(_per_call(train, _SECONDS, device), _per_call(test, _SECONDS / 2, device))
+    step, forward = _per_call(train, _SECONDS, device), _per_call(test, _SECONDS / 2, device)
+    changed = sorted({1, ensemble.depth - 1}) if ensemble.isotropic else []
+    return Timing(step, forward, {layer: _per_change(ensemble, descent, layer, device) for layer in changed})
+
+
+def _per_change(ensemble: Ensemble, descent: Optimizer, layer: int, device: torch.device) -> float:
+    def change(times: int) -> None:
+        for _ in range(times):
+            diagonalise(ensemble, layer, optimiser=descent)
+
+    return _per_call(change, _SECONDS / 10, device)
 
 
 def _ensemble(trial: Trial) -> Ensemble:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import model_validator
@@ -77,7 +78,8 @@ class Settings(Plan):
             hidden = self.scheduled(member.start, member.end, epoch)
             return [size.features, *[hidden] * self.hidden_layers, size.classes]
 
-        return self.trained(size, widths(0), map(widths, range(1, self.epochs + 1)))
+        first, *later = self.trained(size, widths(0), map(widths, range(1, self.epochs + 1)))
+        return [first, *(replace(course, changes=(1,) * self.hidden_layers) for course in later)]
 
     def together(self, member: Pair) -> Hashable:
         """The members of a pair: their widths are equal in every epoch."""

@@ -99,8 +99,9 @@ class Settings(Plan):
         tests = FLOAT64_PASS * 2 * (1 + layers)  # logits and activations, as trained and held in the eigenbasis
         tests += (1 + FLOAT64_PASS) * (1 + len(VARIANTS) * (layers + 1))  # each layer and all, in both precisions
         passes = turns * samples + FLOAT64_PASS * 2 * layers * samples + tests * size.test
+        held = (turns // layers + 1,) * layers  # in the eigenbasis: after epochs, and at the end
         *courses, last = super().courses(member, data)
-        return [*courses, replace(last, passes=last.passes + passes)]
+        return [*courses, replace(last, passes=last.passes + passes, changes=held)]
 
 
 def run(work: Work[Settings, Trained]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,12 +93,14 @@ class Settings(Plan):
         (size,) = data
         steps, trials = -(-size.train // self.batch_size), (1 + FLOAT64_PASS) * (1 + len(self.trials()))
 
-        def course(channels: Sequence[int], epochs: int, more: int = 0) -> Course:
+        def course(channels: Sequence[int], epochs: int, changes: Iterable[int], more: int = 0) -> Course:
             widths, tests = self.dense(size, channels), 1 + epochs + more
-            return Course(widths, epochs, steps, self.batch_size, size.features, tests * size.test)
+            made = sum(1 + (change != 0) for change in changes)  # each after a diagonalisation
+            return Course(widths, epochs, steps, self.batch_size, size.features, tests * size.test, (made,))
 
-        after = [self.changed(*each) for each in self.further()]
-        return [course(self.channels, self.epochs, trials), *(course(each, self.epochs_after) for each in after)]
+        tried = [change for _, change, _ in 2 * self.trials()]
+        after = [course(self.changed(*each), self.epochs_after, each[1:]) for each in self.further()]
+        return [course(self.channels, self.epochs, tried, trials), *after]
 
     def changed(self, layer: int, change: int) -> list[int]:
         """The channels after a change of one layer's."""

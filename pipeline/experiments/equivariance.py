@@ -45,7 +45,7 @@ class Settings(ByDescent):
         epochs = 2 * (self.epochs_before + 2 * left)
         passes = (1 + FLOAT64_PASS) * (self.epochs_before + 1 + 2 * 2 * (left + 1)) * size.test
         (course,) = self.trained(size, widths, [widths] * epochs)
-        return [replace(course, passes=passes)]
+        return [replace(course, passes=passes, changes=(2,))]  # all hidden widths at once, in each precision
 
 
 def run(work: Work[Settings, Descending]) -> pd.DataFrame:

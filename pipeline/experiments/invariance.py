@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, model_validator
 
 from pipeline.config import WIDEST, Columns, Configuration, Samples, Several, Width
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size, in_layer
 from pipeline.seeds import generator
 
 if TYPE_CHECKING:
@@ -58,13 +58,14 @@ class Settings(Plan):
         return [features, *self.hidden, classes]
 
     def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
-        """Training, and the tests before and after every change in both precisions."""
+        """Training, and the tests before and after every change, each after a diagonalisation, in both precisions."""
         (size,) = data
         passes = (len(self.changes) + 2) * size.test  # those, the baseline, and diagonalisation alone
         if member.configuration.compensation == "expectation":
             passes += sum(change < 0 for change in self.changes) * size.sampled(self.expectation_samples)
+        changes = in_layer(self.layer, 2 * (1 + 2 * len(self.changes)))
         *courses, last = super().courses(member, data)
-        return [*courses, replace(last, passes=last.passes + (1 + FLOAT64_PASS) * passes)]
+        return [*courses, replace(last, passes=last.passes + (1 + FLOAT64_PASS) * passes, changes=changes)]
 
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:

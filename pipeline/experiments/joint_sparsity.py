@@ -43,8 +43,11 @@ class Settings(Architectures):
         methods = 2 + member.hidden_layers % 2 + descents
         steps = self.joint_steps // STAGES * STAGES
         passes = methods * (1 + FLOAT64_PASS) * size.test + descents * steps * JOINT_STEP * member.hidden_width
+        # After every stage; and in closed form every second map, and the last where it has no other to go with.
+        turned = STAGES * len(self.powers)
+        closed = [layer % 2 == 0 or layer == member.hidden_layers for layer in range(1, member.hidden_layers + 1)]
         *courses, last = super().courses(member, data)
-        return [*courses, replace(last, passes=last.passes + passes)]
+        return [*courses, replace(last, passes=last.passes + passes, changes=tuple(turned + each for each in closed))]
 
 
 def run(work: Work[Settings, Architecture]) -> pd.DataFrame:

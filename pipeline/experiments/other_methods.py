@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config import WIDEST, Columns, Configuration, EpochCount, Samples, Several, Widths
 from pipeline.experiments import plan
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Plan, Size
+from pipeline.experiments.plan import FLOAT64_PASS, Course, Plan, Size, in_layer
 from pipeline.seeds import generator, seed
 from pipeline.surgery.methods import METHODS, OVER_DATA, Means, methods
 
@@ -99,15 +99,16 @@ class Settings(Plan):
         """Training to the change and on without one; each method's further training; and all epochs from scratch.
 
         After the training to the change, and after each change, the logits are also computed in both precisions. A
-        change that takes a mean over training samples takes it in both, and for the networks that are trained on.
+        change is made in both, and for the networks that are trained on; and so is the mean over samples of some.
         """
         (size,) = data
         start, before = self.widths(member, size.features, size.classes), self.epochs_before
         after = self.epochs - before
 
-        def at(widths: Sequence[int], epochs: int, compared: bool = False, more: int = 0) -> Course:
+        def at(widths: Sequence[int], epochs: int, compared: bool = False, more: int = 0, changes: int = 0) -> Course:
             (course,) = self.trained(size, widths, [widths] * epochs)
-            return replace(course, passes=course.passes + compared * (1 + FLOAT64_PASS) * size.test + more)
+            passes = course.passes + compared * (1 + FLOAT64_PASS) * size.test + more
+            return replace(course, passes=passes, changes=in_layer(self.layer, changes))
 
         def samples(method: str) -> int:
             expects = member.configuration.compensation == "expectation" and method == "isotropic pruning"
@@ -116,7 +117,7 @@ class Settings(Plan):
         courses = [at(start, before, compared=True), at(start, after)]
         for change in self.changes:
             widths = self.changed(start, change)
-            courses += [at(widths, after, True, samples(name)) for name in methods(member.kind, change)]
+            courses += [at(widths, after, True, samples(name), changes=3) for name in methods(member.kind, change)]
             courses += [at(widths, before), at(widths, after)]
         return courses
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, model_validator
 
 from pipeline.config import Configuration, Samples, Several, Width, Widths
-from pipeline.experiments.plan import Course, Member, Plan, Size
+from pipeline.experiments.plan import Course, Member, Plan, Size, in_layer
 from pipeline.seeds import generator
 from pipeline.surgery.names import CORRECTIONS
 
@@ -96,8 +96,9 @@ class Settings(Plan):
         over_data = sum(self.draws_of(way) for way in WAYS if way.correction != "none" and not way.white)
         passes = size.train + (1 + curves * (1 + len(self.counts))) * size.test
         passes += over_data * len(self.counts) * size.sampled(self.correction_samples)
+        changes = in_layer(self.layer, 1 + curves * len(self.counts))
         *courses, last = super().courses(member, data)
-        return [*courses, replace(last, passes=last.passes + passes)]
+        return [*courses, replace(last, passes=last.passes + passes, changes=changes)]
 
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, model_validator
 
 from pipeline.config import Columns, Several, Width
-from pipeline.experiments.plan import Course, Size
+from pipeline.experiments.plan import Course, Size, in_layer
 from pipeline.experiments.plan.descents import ByDescent, Descending
 from pipeline.seeds import generator
 
@@ -48,7 +48,7 @@ class Settings(ByDescent):
         return min(self.steps, -(-samples // self.batch_size))
 
     def courses(self, member: Descending, data: Sequence[Size]) -> list[Course]:
-        """The training before; that of the control; and of each kind the first steps, alone, and the epochs.
+        """The training before; that of the control, diagonalised; of each kind first steps, alone, and the epochs.
 
         Beyond that a network is tested before growing and right after it, and with every epoch's test once more, with
         and without its new neurons.
@@ -61,6 +61,7 @@ class Settings(ByDescent):
         (course,) = self.trained(size, grown, [grown] * left)
         course = replace(course, passes=course.passes + 2 * (left + 1) * size.test)
         steps = replace(course, epochs=1, steps=self.first_steps(size.train), passes=size.test)
+        control, steps = (replace(each, changes=in_layer(self.layer, 1)) for each in (control, steps))
         return [replace(before, passes=before.passes + size.test), control, *len(self.columns) * [steps, course]]
 
 

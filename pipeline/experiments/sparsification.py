@@ -43,8 +43,10 @@ class Settings(Architectures):
         """Training, three tests in both precisions (before, after, in sparse form), and the passes that are timed."""
         (size,) = data
         passes = (1 + FLOAT64_PASS) * 3 * size.test + 2 * self.latency_passes * sum(self.latency_batches)
+        # Every second map: to be kept, in both precisions, and for the passes that are timed.
+        changes = tuple(4 * (layer % 2 == 0) for layer in range(1, member.hidden_layers + 1))
         *courses, last = super().courses(member, data)
-        return [*courses, replace(last, passes=last.passes + passes)]
+        return [*courses, replace(last, passes=last.passes + passes, changes=changes)]
 
 
 def run(work: Work[Settings, Architecture]) -> pd.DataFrame:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from pipeline.config import Configuration, Several, Widths
-from pipeline.experiments.plan import Member, Plan
+from pipeline.experiments.plan import Course, Member, Plan, Size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,11 @@ class Settings(Plan):
     def widths(self, member: Member, features: int, classes: int) -> list[int]:
         """The same for all."""
         return [features, *self.hidden, classes]
+
+    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+        """Training, and the singular values of every map before it and after each epoch."""
+        *courses, last = super().courses(member, data)
+        return [*courses, replace(last, changes=(self.epochs + 1,) * (len(last.widths) - 1))]
 
     def together(self, member: Member) -> Hashable:
         """Networks of one activation."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
@@ -105,7 +106,10 @@ class Settings(Plan):
         return [features, *hidden.tolist(), classes]
 
     def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
-        """One a phase, and one for all tests. At the first widths: those that adapting gives are not known before."""
+        """One a phase, and one for all tests and spectra.
+
+        At the first widths: those that adapting gives are not known before.
+        """
         features = {name: each.features for name, each in zip(self.data, data, strict=True)}
         widths = tuple(self.widths(member, sum(features.values()), sum(each.classes for each in data)))
         train, test = (
@@ -116,9 +120,11 @@ class Settings(Plan):
         for phase in self.schedule:
             active = set(phase.active)
             rows, inputs = self.batch_size * len(active), sum(features[task] for task in active) // len(active)
-            courses.append(Course(widths, phase.epochs, train // self.batch_size, rows, inputs, passes=0))
+            course = Course(widths, phase.epochs, train // self.batch_size, rows, inputs, passes=0)
+            changes = (phase.epochs * member.adaptive,) * self.layers
+            courses.append(replace(course, changes=changes, apart=True))
         inputs, passes = sum(features.values()) // len(data), (self.epochs + 1) * len(data) * test
-        return [*courses, Course(widths, 0, 0, self.batch_size, inputs, passes)]
+        return [*courses, Course(widths, 0, 0, self.batch_size, inputs, passes, (self.epochs + 1,) * self.layers)]
 
     def together(self, member: Member) -> Hashable:
         """Only twins of one kind."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, EpochCount, Several, Width, Widths
-from pipeline.experiments.plan import Course, Member, Plan, Size
+from pipeline.experiments.plan import Course, Member, Plan, Size, in_layer
 from pipeline.seeds import generator
 
 if TYPE_CHECKING:
@@ -86,8 +86,13 @@ class Settings(Plan):
         (size,) = data
         widths, epochs = tuple(self.widths(member, size.features, size.classes)), self.warm_up + self.epochs
         steps = -(-size.train // self.batch_size)
-        tests = [epochs * size.test if case.testing else 0 for case in self.cases()]
-        return [Course(widths, epochs, steps, self.batch_size, size.features, passes) for passes in tests]
+
+        def course(case: Case) -> Course:
+            passes, changes = epochs * size.test * case.testing, epochs * (case.adaptation != "none")
+            batch = self.batch_size
+            return Course(widths, epochs, steps, batch, size.features, passes, in_layer(self.layer, changes))
+
+        return [course(case) for case in self.cases()]
 
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:

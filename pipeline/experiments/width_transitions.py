@@ -78,7 +78,7 @@ class Settings(Plan):
             # At every width that is pruned to, the mean gain over some of the training set.
             expects = member.configuration.compensation == "expectation" and end < member.start
             samples = size.sampled(self.expectation_samples) if expects else 0
-            courses += [first, *(replace(course, passes=course.passes + samples) for course in later)]
+            courses += [first, *(replace(course, passes=course.passes + samples, changes=(1,)) for course in later)]
         return courses
 
     def together(self, member: Start) -> Hashable:

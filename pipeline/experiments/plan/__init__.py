@@ -52,6 +52,8 @@ class Course:
         rows: samples in a step.
         inputs: of n_0, those that a sample has; the others are zero and not multiplied.
         passes: samples that only go forward, in all these epochs together: the test set, and what else is measured.
+        changes: of maps 1, 2, ..., how often each is decomposed: to change a width or a basis, or for its spectrum.
+        apart: whether the networks of an ensemble are changed one by one.
     """
 
     widths: tuple[int, ...]
@@ -60,9 +62,16 @@ class Course:
     rows: int
     inputs: int
     passes: int
+    changes: tuple[int, ...] = ()
+    apart: bool = False
 
 
 FLOAT64_PASS = 2  # what a sample's way through a float64 copy of a network costs, in passes of float32
+
+
+def in_layer(layer: int, count: int) -> tuple[int, ...]:
+    """The `changes` of a course of which `count` are of map `layer`, and none of another."""
+    return (*[0] * (layer - 1), count)
 
 
 def joint_name(names: Sequence[str]) -> str:

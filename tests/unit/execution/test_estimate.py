@@ -18,14 +18,15 @@ from pipeline.data.dataset import Split, save, save_absence
 from pipeline.data.divide import divide
 from pipeline.data.sources import fetch
 from pipeline.errors import InputError
-from pipeline.execution import estimate, trial
-from pipeline.execution.cost import Model, Shape, fit, spanning
-from pipeline.execution.planned import makespan, plan
+from pipeline.execution import estimate, overhead, trial
+from pipeline.execution.cost import Change, Costs, Model, Shape, fit, spanning
+from pipeline.execution.overhead import Overhead, divided
+from pipeline.execution.planned import Planned, makespan, plan
 from pipeline.execution.prepare import prepare
 from pipeline.execution.sizes import KNOWN, sizes
 from pipeline.execution.trial import Timing, Trial
 from pipeline.experiments import EXPERIMENTS
-from pipeline.experiments.plan import Size
+from pipeline.experiments.plan import Course, Size
 from pipeline.profile import Profile, load_profile
 from pipeline.results.words import clock
 from stages import estimate as stage
@@ -46,6 +47,14 @@ def seconds(shape: Shape) -> float:
     return sum(c * t for c, t in zip((1e-4, 2e-5, 3e-5, 0, 1e-9, 0, 2e-11, 0, 1e-10, 0), shape.terms(), strict=True))
 
 
+def changing(change: Change) -> float:
+    """What a change costs on it."""
+    return sum(c * t for c, t in zip((3e-2, 6e-3, 3e-10, 15e-10, 6e-8), change.terms(), strict=True))
+
+
+BESIDE = Overhead(begin=2.0, run=4.0, analyse=6.2, report=3.0, publish=10.0)
+
+
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> list[Trial]:
     """That machine in place of this one; the trials that were made on it."""
@@ -57,9 +66,14 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[Trial]:
             Shape(len(t.members), t.widths, t.rows, t.widths[0], t.members[0].configuration.activation != "tanh")
             for t in trials
         ]
-        return [Timing(seconds(shape), 0.01) for shape in shapes], 10**8
+        return [Timing(seconds(shape), 0.01, changes(shape)) for shape in shapes], 10**8
+
+    def changes(shape: Shape) -> dict[int, float]:
+        layers = {1, len(shape.widths) - 2} if shape.isotropic else {}
+        return {layer: changing(shape.change(layer)) for layer in layers}
 
     monkeypatch.setattr(trial, "measure", measure)
+    monkeypatch.setattr(overhead, "measure", lambda execution: BESIDE)
     return made
 
 
@@ -198,8 +212,14 @@ def test_an_estimate_adds_up_its_jobs(folder: Path, machine: list[Trial]) -> Non
     forward = 3 * 30 * 10 * 0.01
     step = seconds(Shape(1, (3072, 500, 500, 10), 48, 3072, True))
     assert (timing.jobs, timing.workers, timing.steps) == (1, 1, steps)
-    assert timing.seconds == pytest.approx(steps * step + forward, rel=0.01)
+    change = 4 * 30 * changing(Change(1, 500, 500, 3072 * 500 + 500 + 500 * 501 + 10 * 501))
+    assert timing.seconds == pytest.approx(steps * step + forward + change, rel=0.01)
+    assert change > 0.02 * timing.seconds, "so it would be missed"
+    assert timing.around == pytest.approx(4.0 + 1.9 + 2.9), "a run, and an analysis on one data set"
     abundance = next(each for each in found.experiments if each.experiment == "abundance")
+    assert abundance.around == pytest.approx(4.0 + 1.9 + 2 * 2.9), "on two data sets"
+    networks = sum(each.networks for each in found.experiments)
+    assert found.closing == BESIDE.closing(networks) > BESIDE.closing(4) == 2.0 + 3.0 + 10.0
     assert abundance.networks == 2 * 36 * 4
     assert abundance.steps == 36 * 4 * 100 * (1042 + 511), "CIFAR-10, and Caltech-256 with 24,485 samples"
     assert abundance.shared == (24_485 + 6_122) * (12_288 + 8)
@@ -210,12 +230,15 @@ def test_what_is_printed(folder: Path, machine: list[Trial], capsys: pytest.Capt
     lines = capsys.readouterr().out.splitlines()
     total = 2 + len(EXPERIMENTS)
     assert len({len(line) for line in lines[: total + 1]}) == 1, "a table: head, rule, experiments, total"
+    total += 1  # after the line of the report
     assert lines[0].startswith("| experiment") and lines[total].startswith("| total")
+    report = next(line for line in lines if line.startswith("| report, MLflow"))
+    assert lines[total + 2].startswith("- In all: > 0:")
     tanh = next(line for line in lines if "tanh_comparison" in line)
     assert "mnist, fashion-mnist, (cifar10: not known)" in tanh and "| > 0:" in tanh, "of that nothing is counted"
     alone = next(line for line in lines if line.startswith("| invariance"))
     assert "(cifar10: not known)" in alone and "0:00" not in alone, "no time at all is not a time of 0"
-    assert "| > 0:" in lines[total]
+    assert "| > 0:" in lines[total] and f"| {clock(BESIDE.closing(140))} |" in " ".join(report.split())
     assert "not known" in next(line for line in lines if "invariance" in line)
     assert any(line.startswith("- Not counted: cifar10; the size of source image-folder") for line in lines)
 
@@ -246,7 +269,79 @@ def test_ensembles_are_timed_here(folder: Path, monkeypatch: pytest.MonkeyPatch)
     trials = [Trial(settings, members, (64, width, width, 10), 48, 1437) for width in (8, 1000)]
     timings, resident = trial.measure(trials, torch.device("cpu"), workers=1)
     assert 0 < timings[0].step < timings[1].step and 0 < timings[0].forward < timings[1].forward
+    assert timings[0].changes.keys() == timings[1].changes.keys() == {1, 2}
+    assert all(0 < timings[0].changes[layer] < timings[1].changes[layer] for layer in (1, 2))
+    tanh = [Trial(settings, tuple(settings.members()[-2:]), (64, 8, 8, 10), 48, 1437)]
+    assert trial.measure(tanh, torch.device("cpu"), workers=1)[0][0].changes == {}, "which cannot be diagonalised"
     assert resident > 10**7
+
+
+def test_a_job_costs_its_steps_passes_and_changes() -> None:
+    """Two networks; a machine on which a step takes 1 s, a pass of 1000 samples 10 s, a change 100 s a network."""
+    once = Shape(1, (4, 3, 2), 8, 4, True)
+    costs = Costs(Model((1.0, *[0] * 9), (once,), (1.0,)), Model((10.0, *[0] * 9), (once,), (1.0,)), CHANGES)
+    members = tuple(load_profile("smoke").settings("spectra").members()[:2])
+
+    def cost(**course: Any) -> float:
+        empty = Course((4, 3, 2), epochs=0, steps=0, rows=8, inputs=4, passes=0)
+        return Planned(None, members, (), (replace(empty, **course),)).seconds(costs)  # type: ignore[arg-type]
+
+    assert cost(epochs=3, steps=7) == pytest.approx(21)
+    assert cost(passes=500) == pytest.approx(5)
+    assert cost(changes=(2, 1)) == pytest.approx(3 * 200), "of both networks at once"
+    assert cost(changes=(2, 1), apart=True) == pytest.approx(3 * 2 * 100 * 1.7), "of one after the other"
+    assert cost(epochs=3, steps=7, passes=500, changes=(0, 1)) == pytest.approx(21 + 5 + 200)
+
+
+CHANGES = Model((0.0, 100.0, 0.0, 0.0, 0.0), (Change(1, 3, 4, 23),), (1.0,))
+
+
+def test_a_change_costs_by_the_map_that_is_decomposed() -> None:
+    """The first map of 3072 inputs, and the second of 100."""
+    shapes = [
+        Shape(members, (features, *[width] * 2, 10), 48, features, True)
+        for members in (1, 8)
+        for features in (64, 3072)
+        for width in (8, 100, 500)
+    ]
+    changes = [shape.change(layer) for shape in shapes for layer in (1, 2)]
+    assert changes[0] == Change(1, 8, 64, 64 * 8 + 8 + 8 * 9 + 10 * 9) and changes[1].inputs == 8
+    model = fit(changes, [changing(change) for change in changes])
+    assert model.error < 1e-6
+    wide, narrow = (model.seconds(shapes[-1].change(layer)) for layer in (1, 2))
+    assert wide == pytest.approx(changing(shapes[-1].change(1))) and wide > 1.5 * narrow
+
+
+def test_stages_take_the_time_to_the_next() -> None:
+    lines = [
+        (2.0, "Running stage 'fetch@digits':"),
+        (2.1, "> python -m stages.fetch digits"),
+        (5.0, "Running stage 'run@spectra':"),
+        (9.5, "Running stage 'analyse@spectra':"),
+        (15.5, "Running stage 'report':"),
+        (17.0, "Running stage 'publish':"),
+        (26.0, "spectra (digits): runs added 7"),
+        (27.0, ""),
+    ]
+    assert divided(lines) == Overhead(begin=2.0, run=4.5, analyse=6.0, report=1.5, publish=10.0)
+    with pytest.raises(InputError, match=r"stages report, publish were not run"):
+        divided(lines[:4])
+
+
+def test_the_pipeline_is_run_once_in_a_folder_of_its_own(folder: Path) -> None:
+    """For real: a run takes longer than the page, for which no torch is imported; nothing is left."""
+    before = sorted(folder.rglob("*"))
+    found = overhead.measure(load_profile("smoke").execution)
+    assert min(found.begin, found.run, found.analyse, found.publish) > 0 and found.run > found.report > 0
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_pipeline_that_fails_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overhead, "_PROFILE", "no name")
+    with pytest.raises(
+        InputError, match=r"stages\.profiles no name, tried out in a folder of its own: error: profile"
+    ):
+        overhead.measure(load_profile("smoke").execution)
 
 
 def test_clock() -> None:

@@ -193,12 +193,13 @@ def test_courses_by_hand() -> None:
     plan, size = settings(), Size(36, 3, 41, 20)
     steps = 6  # over 41 samples in batches of 8
     trials = 1 + 1 + 1 + 3 * len(WAYS)  # the network itself, diagonalised, grown, and three prunings in every way
+    made = 1 + 2 + 2 * 3 * len(WAYS)  # diagonalised, and all but the first then changed; in both precisions
     whole, pruned = plan.dense(size, [12, 4]), plan.dense(size, [8, 4])
     assert pruned[1] < whole[1]
     assert plan.courses(plan.members()[0], [size]) == [
-        Course(whole, 2, steps, 8, 36, (3 + (1 + FLOAT64_PASS) * trials) * 20),
-        Course(whole, 1, steps, 8, 36, 2 * 20),
-        Course(pruned, 1, steps, 8, 36, 2 * 20),
+        Course(whole, 2, steps, 8, 36, (3 + (1 + FLOAT64_PASS) * trials) * 20, (2 * made,)),
+        Course(whole, 1, steps, 8, 36, 2 * 20, (1,)),
+        Course(pruned, 1, steps, 8, 36, 2 * 20, (2,)),
     ]
 
 

@@ -12,15 +12,17 @@ import torch
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import fetch
-from pipeline.experiments import EXPERIMENTS, experiment
+from pipeline.experiments import EXPERIMENTS, experiment, spectra, task_schedule
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.experiments.plan.work import Work
+from pipeline.model import ica
 from pipeline.model.base import MLP
 from pipeline.model.convolutional import IsotropicConvNet
 from pipeline.model.ensemble import Ensemble
 from pipeline.model.normalised import NormalisedMLP
 from pipeline.profile import Profile, load_profile
-from pipeline.surgery import over_data
+from pipeline.surgery import eigenbasis, over_data
+from pipeline.surgery.carried import Carried
 from pipeline.training import autograd
 from pipeline.training.descent import Descent
 
@@ -40,37 +42,54 @@ def steps(courses: list[Course]) -> int:
     return sum(course.epochs * course.steps for course in courses)
 
 
+def changes(courses: list[Course]) -> int:
+    return sum(sum(course.changes) for course in courses)
+
+
 def passes(courses: list[Course]) -> int:
     return sum(course.passes for course in courses)
 
 
+# All that decomposes a map: surgery, which begins with a copy of all tensors; normalisers; and what shows spectra.
+DECOMPOSING = [
+    (Carried, "__init__"),
+    (ica, "hold_in_eigenbasis"),
+    (eigenbasis, "hold_in_eigenbasis"),
+    (spectra, "_singular_values"),
+    (task_schedule, "_spectrum"),
+]
 EPOCH = 1042  # steps over 50,000 samples in batches of 48, the last of 32
 
 
 @pytest.mark.parametrize(
-    ("name", "epochs", "tested"),
+    ("name", "epochs", "tested", "changes"),
     [
-        ("spectra", 40, 41 * 10_000),
-        ("tanh_comparison", 50, 51 * 10_000),
-        # The baseline, its diagonalised form and ten changes, in float32, and in float64, which counts twice.
-        ("invariance", 50, 51 * 10_000 + 3 * 12 * 10_000),
+        ("spectra", 40, 41 * 10_000, (41, 41, 41)),
+        ("tanh_comparison", 50, 51 * 10_000, ()),
+        # The baseline, its diagonalised form and ten changes, in float32, and in float64, which counts twice. Each of
+        # the ten follows a diagonalisation.
+        ("invariance", 50, 51 * 10_000 + 3 * 12 * 10_000, (0, 2 * 21)),
         # Dense, diagonalised and sparse; and 50 passes of 1, 32 and 1024 samples through two networks.
-        ("sparsification", 25, 26 * 10_000 + 3 * 3 * 10_000 + 2 * 50 * 1057),
+        # The second map is diagonalised to be kept, in both precisions, and for the passes that are timed.
+        ("sparsification", 25, 26 * 10_000 + 3 * 3 * 10_000 + 2 * 50 * 1057, (0, 4)),
         # In both precisions 5 epochs, then 10 of two networks; tested 6 and 2 * 11 times, and as often to compare.
-        ("equivariance", 2 * (5 + 2 * 10), 3 * (6 + 2 * 11 + 2 * 11) * 10_000),
+        ("equivariance", 2 * (5 + 2 * 10), 3 * (6 + 2 * 11 + 2 * 11) * 10_000, (2,)),
         # The training set for its gradient; the baseline; 2 + 2 * 3 curves without a correction, and with each of two
         # 3 more without data: before, and after 12 counts. 16 are corrected over data, 10,000 samples a count.
-        ("pruning_order", 50, 51 * 10_000 + 50_000 + 10_000 + 30 * 13 * 10_000 + 16 * 12 * 10_000),
+        # Each count of each curve is pruned, from the trained network or from one that was diagonalised.
+        ("pruning_order", 50, 51 * 10_000 + 50_000 + 10_000 + 30 * 13 * 10_000 + 16 * 12 * 10_000, (0, 1 + 30 * 12)),
         # Logits and two layers' activations, before and after; a baseline, and three variants in three places, in
         # both precisions; and 10,000 samples for the statistics and for the components of each layer.
-        ("components", 24, 25 * 10_000 + 2 * 6 * 10_000 + 3 * 10 * 10_000 + 2 * 4 * 10_000),
+        ("components", 24, 25 * 10_000 + 2 * 6 * 10_000 + 3 * 10 * 10_000 + 2 * 4 * 10_000, (1, 1)),
     ],
 )
-def test_one_course_where_widths_stay(paper: Profile, name: str, epochs: int, tested: int) -> None:
+def test_one_course_where_widths_stay(
+    paper: Profile, name: str, epochs: int, tested: int, changes: tuple[int, ...]
+) -> None:
     settings = paper.settings(name)
     member = settings.members()[0]
     (course,) = settings.courses(member, [CIFAR10])
-    assert course == Course(tuple(settings.widths(member, 3072, 10)), epochs, EPOCH, 48, 3072, tested)
+    assert course == Course(tuple(settings.widths(member, 3072, 10)), epochs, EPOCH, 48, 3072, tested, changes)
 
 
 def test_the_mean_gain_is_taken_once_a_pruning(paper: Profile) -> None:
@@ -91,6 +110,7 @@ def test_abundance_goes_through_every_width_on_its_way(paper: Profile) -> None:
         ((10, 10), 13 + 10),
     ]
     assert steps(courses) == 100 * EPOCH and passes(courses) == 101 * 10_000
+    assert [course.changes for course in courses] == [(), (1, 1), (1, 1), (1, 1)]
 
 
 def test_width_transitions_begin_once_and_branch_to_each_end(paper: Profile) -> None:
@@ -110,7 +130,9 @@ def test_width_transitions_begin_once_and_branch_to_each_end(paper: Profile) -> 
     # To 8: one epoch at each of 15 .. 9, then 41 at 8. To 24 and 32: one at each of 17 on, then the rest at the end.
     assert hidden[8] == 41 and hidden[12] == 1 and hidden[16] == 24 + 48 and hidden[20] == 2
     assert hidden[24] == 41 + 1 and hidden[32] == 33
-    assert steps(settings.courses(control, [CIFAR10])) == (24 + 48) * epoch
+    assert changes(courses) == 8 + 8 + 16, "by a neuron at a time to 8, 24 and 32"
+    control_courses = settings.courses(control, [CIFAR10])
+    assert steps(control_courses) == (24 + 48) * epoch and changes(control_courses) == 0
 
 
 def test_task_schedule_counts_active_tasks_and_the_shortest_of_them(paper: Profile) -> None:
@@ -121,6 +143,11 @@ def test_task_schedule_counts_active_tasks_and_the_shortest_of_them(paper: Profi
     assert {course.widths[0] for course in courses} == {2352} and {course.widths[-1] for course in courses} == {30}
     assert steps(courses) == 600 * 1000, "48,000 samples of each task in batches of 48"
     assert passes(courses) == 601 * 3 * 8_000
+    # Every hidden width of each network after each epoch, and the spectra of all before and after each.
+    layers = settings.layers
+    assert all(course.apart and course.changes == (course.epochs,) * layers for course in courses[:-1])
+    assert not courses[-1].apart and courses[-1].changes == (601,) * layers
+    assert changes(settings.courses(settings.members()[-1], TASKS)) == 601 * layers, "a static twin keeps its widths"
     shorter = settings.model_copy(update={"train_samples": 1000, "test_samples": 500})
     courses = shorter.courses(shorter.members()[0], TASKS)
     assert steps(courses) == 600 * 20, "1000 samples: the last 40 make no batch"
@@ -136,6 +163,7 @@ def test_scaffolds_begin_once_and_branch_to_a_control_and_to_each_kind(paper: Pr
     assert hidden[2:] == 4 * [(grown, 1, 1000), (grown, 20, EPOCH)]
     # Tests: 11 before and one more to compare; 21 of the control; of each kind one, and 21 with 2 more of each.
     assert passes(courses) == (11 + 1 + 21 + 4 * (1 + 3 * 21)) * 10_000
+    assert changes(courses) == 1 + 4, "the control is diagonalised"
 
 
 def test_timing_is_all_cases_one_after_the_other(paper: Profile) -> None:
@@ -144,10 +172,11 @@ def test_timing_is_all_cases_one_after_the_other(paper: Profile) -> None:
     courses = settings.courses(member, [CIFAR10])
     assert len(courses) == 6 and steps(courses) == 6 * 30 * EPOCH
     assert passes(courses) == 3 * 30 * 10_000, "half of the cases test"
+    assert changes(courses) == 4 * 30, "and two thirds adapt"
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_steps_and_passes_are_those_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_passes_and_changes_are_those_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step of an experiment of the smoke profile is listed with its widths and its rows, and no other is."""
     monkeypatch.chdir(ROOT)
     profile = load_profile("smoke")
@@ -158,7 +187,7 @@ def test_steps_and_passes_are_those_taken(name: str, monkeypatch: pytest.MonkeyP
     # Of every width and configuration one; not those whose widths follow from training.
     members = [m for m in settings.members() if m.repeat == 0 and not getattr(m, "adaptive", False)]
     for member in members:
-        taken, passed = _taken(name, settings, member, data, monkeypatch)
+        taken, passed, changed = _taken(name, settings, member, data, monkeypatch)
         listed: Counter[tuple[tuple[int, ...], int]] = Counter()
         for course in settings.courses(member, sizes):
             listed[course.widths, course.rows] += course.epochs * course.steps
@@ -168,13 +197,15 @@ def test_steps_and_passes_are_those_taken(name: str, monkeypatch: pytest.MonkeyP
             assert taken == +listed
         if name not in ("sparsification", "joint_sparsity"):  # a sparse form is no MLP; a descent of bases no pass
             assert passed == passes(settings.courses(member, sizes))
+        assert changed == changes(settings.courses(member, sizes))
 
 
 def _taken(
     name: str, settings: Any, member: Any, data: list[Dataset], monkeypatch: pytest.MonkeyPatch
-) -> tuple[Counter[tuple[tuple[int, ...], int]], int]:
-    """How many steps were taken, by widths and rows of a full batch; and passes, those in float64 counted twice."""
+) -> tuple[Counter[tuple[tuple[int, ...], int]], int, int]:
+    """How many steps, by widths and rows of a full batch; passes, those in float64 counted twice; and changes."""
     passed: list[int] = []
+    changed: list[object] = []
     trace, after = MLP.trace, NormalisedMLP.after
     taken: Counter[tuple[tuple[int, ...], int]] = Counter()
     largest: dict[tuple[int, ...], int] = {}
@@ -211,14 +242,23 @@ def _taken(
             passed.append(len(x) * (FLOAT64_PASS if x.dtype == torch.float64 else 1))
         return after(self, layer, x)
 
+    def noted(function: Any) -> Any:
+        def noting(*arguments: Any, **named: Any) -> Any:
+            changed.append(function)
+            return function(*arguments, **named)
+
+        return noting
+
     with monkeypatch.context() as patch:
+        for owner, what in DECOMPOSING:
+            patch.setattr(owner, what, noted(getattr(owner, what)))
         patch.setattr(Descent, "__call__", counted)
         patch.setattr(over_data, "_hidden", measured)
         patch.setattr(MLP, "trace", followed)
         patch.setattr(autograd, "step", counted_alone)
         patch.setattr(NormalisedMLP, "after", followed_alone)
         experiment(name).run(Work(settings, [member], data, torch.device("cpu")))
-    return taken, sum(passed)
+    return taken, sum(passed), len(changed)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
