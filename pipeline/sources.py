@@ -1,8 +1,10 @@
 """Which code makes what: dvc.yaml has its dependencies on code from here, and a job its identity.
 
-An entry is a file, a folder with all that is in it, or a pattern, from the repository's root; `{name}` in it is an
-experiment. What a stage imports beyond its entries does not change what it makes: tests/unit/test_sources.py names
-it, and why, and sees to it that nothing else is left out.
+An entry is a file, a pattern, or a folder with all that is in it but what is APART, from the repository's root;
+`{name}` in it is an experiment. What a stage imports beyond its entries does not change what it makes:
+tests/unit/test_sources.py names it, and why, and sees to it that nothing else is left out.
+
+Few entries: DVC reads and writes the whole dvc.lock, with each of them for each experiment, once a stage.
 """
 
 from __future__ import annotations
@@ -19,17 +21,27 @@ def _files(folder: str, *names: str) -> tuple[str, ...]:
     return tuple(f"pipeline/{folder}{name}.py" for name in names)
 
 
-_SETTINGS = _files("", "config", "errors", "json_file", "paths", "profile", "yaml_file")
-_EXPERIMENT = ("pipeline/experiments/__init__.py", "pipeline/experiments/plan", "pipeline/experiments/{name}.py")
-_CONCLUSIONS = _files("results/", "divergence", "provenance", "statistics", "words", "claims/base")
+# What does not count as being in the folder that it lies in; to DVC .dvcignore says so.
+APART = (
+    "pipeline/experiments/[a-z]*.py",  # each counts for itself
+    *_files("execution/", "checks", "planned", "throughput", "watch"),  # what is refused, foretold, printed, shown
+    *_files("execution/", "cost", "estimate", "overhead", "sizes", "trial"),
+    "pipeline/reporting/experiments",
+    *_files("reporting/", "facts", "plain", "report"),
+    "pipeline/reporting/report.html",
+    "pipeline/reporting/report.css",
+    "pipeline/results/claims",
+)
+
+_SETTINGS = _files("", "config", "profile")
+_EXPERIMENT = ("pipeline/experiments", "pipeline/experiments/{name}.py")
 
 # What the rows and the networks of an experiment depend on.
 RESULT = (
     *_SETTINGS,
     *_EXPERIMENT,
     *_files("", "device", "seeds"),
-    *(f"pipeline/{folder}" for folder in ("data", "model", "surgery", "training")),
-    *_files("execution/", "cluster", "jobs", "packing", "prepare", "processes", "runner", "store", "worker"),
+    *(f"pipeline/{folder}" for folder in ("data", "execution", "model", "surgery", "training")),
     *_files("results/", "networks", "provenance", "rows", "words"),
 )
 
@@ -41,21 +53,19 @@ STAGES: dict[str, tuple[str, ...]] = {
         *_SETTINGS,
         *_EXPERIMENT,
         "pipeline/data/facts.py",
-        *_CONCLUSIONS,
-        *_files("results/", "methods", "rows", "spectrum", "claims/overabundance"),
-        *_files("reporting/", "descending", "figures", "frames", "headlines", "images", "latex", "missing"),
-        *_files("reporting/", "numbers", "pairs", "presentation", "presenters", "protocol", "render", "ridges"),
-        *_files("reporting/", "schedule", "style", "svg", "tables", "templates", "ways"),
-        "pipeline/reporting/section.html",
+        "pipeline/results",
+        *_files("results/claims/", "base", "overabundance"),  # the latter of two experiments
+        "pipeline/reporting",
         "stages/analyse.py",
     ),
     "report": (
         *_SETTINGS,
         "pipeline/data/facts.py",
-        *_CONCLUSIONS,
-        "pipeline/results/claims/__init__.py",
-        *_files("reporting/", "facts", "numbers", "style", "templates"),
-        "pipeline/reporting/report.*",
+        "pipeline/results",
+        *_files("results/claims/", "__init__", "base"),
+        *_files("reporting/", "facts", "numbers", "report", "style", "templates"),
+        "pipeline/reporting/report.html",
+        "pipeline/reporting/report.css",
         "stages/report.py",
     ),
 }
@@ -94,6 +104,20 @@ def expanded(entries: Iterable[str], **names: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def files(entries: Iterable[str], **names: str) -> list[str]:
+    """All files of the entries, those in folders among them.
+
+    Raises:
+        FileNotFoundError: as of `expanded`.
+    """
+    apart = {path for entry in APART for path in ROOT.glob(entry)}
+    found = set[Path]()
+    for path in (ROOT / entry for entry in expanded(entries, **names)):
+        inside = [each for each in path.rglob("*") if each.is_file() and each.suffix != ".pyc"]
+        found |= {each for each in inside if not apart & {each, *each.parents}} if path.is_dir() else {path}
+    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+
+
 @cache
 def digest(name: str) -> str:
     """Of all code that the results of an experiment depend on.
@@ -101,9 +125,7 @@ def digest(name: str) -> str:
     Raises:
         FileNotFoundError: as of `expanded`.
     """
-    found = [ROOT / path for path in expanded(RESULT, name=name)]
-    files = {file for path in found for file in (path.rglob("*.py") if path.is_dir() else [path])}
     known = hashlib.blake2b(digest_size=16)
-    for file in sorted(files):
-        known.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    for file in files(RESULT, name=name):
+        known.update(file.encode() + b"\0" + (ROOT / file).read_bytes() + b"\0")
     return known.hexdigest()

@@ -15,6 +15,7 @@ from pipeline.profile import Profile, load_profile
 from stages import cli
 
 MAIN = "digits"  # the profile whose pipeline lies at the top
+_IGNORED = Path(".dvcignore")
 _CODE = re.compile(r" +- (pipeline|stages)/")  # a line of a dependency on code
 
 
@@ -65,7 +66,8 @@ def files(profile: Profile) -> dict[Path, str]:
     whole = with_code(paths.pipeline(MAIN).read_text(encoding="utf-8"))
     stages, plots, drawn = whole.partition("\nplots:")
     there = "invariance" in profile.experiments or profile.name == MAIN  # which the plots are of
-    return made | {pipeline: stages + plots + drawn if there else stages}
+    made[pipeline] = stages + plots + drawn if there else stages
+    return made | {_IGNORED: with_apart(_IGNORED.read_text(encoding="utf-8"))} if profile.name == MAIN else made
 
 
 def with_code(pipeline: str) -> str:
@@ -86,6 +88,12 @@ def with_code(pipeline: str) -> str:
             space = " " * (len(line) - len(line.lstrip()) + 2)
             lines += [f"{space}- {path}" for path in _code(sources.STAGES[stage])]
     return "\n".join(lines) + "\n"
+
+
+def with_apart(ignored: str) -> str:
+    """The text of .dvcignore with what counts as being in no folder, in place of what it says of it."""
+    kept = [line for line in ignored.splitlines() if not line.startswith("/pipeline/")]
+    return "\n".join([*kept, *(f"/{entry}" for entry in sources.APART)]) + "\n"
 
 
 def _code(entries: Sequence[str]) -> list[str]:

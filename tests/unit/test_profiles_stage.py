@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def place(tmp_path, monkeypatch):
     """A repository's profiles, none of them run."""
     (tmp_path / "profiles").mkdir()
-    for name in ("dvc.yaml", "params.yaml", "profiles/digits.yaml", "profiles/smoke.yaml"):
+    for name in (".dvcignore", "dvc.yaml", "params.yaml", "profiles/digits.yaml", "profiles/smoke.yaml"):
         shutil.copy(ROOT / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
