@@ -33,25 +33,23 @@ APART = (
     "pipeline/results/claims",
 )
 
-_SETTINGS = _files("", "config", "profile")
 _EXPERIMENT = ("pipeline/experiments", "pipeline/experiments/{name}.py")
 
 # What the rows and the networks of an experiment depend on.
 RESULT = (
-    *_SETTINGS,
     *_EXPERIMENT,
-    *_files("", "device", "seeds"),
+    *_files("", "config", "device", "profile", "seeds"),
     *(f"pipeline/{folder}" for folder in ("data", "execution", "model", "surgery", "training")),
-    *_files("results/", "networks", "provenance", "rows", "words"),
+    *_files("results/", "networks", "rows"),
 )
 
 # Stage of dvc.yaml -> the code that it depends on.
 STAGES: dict[str, tuple[str, ...]] = {
-    "fetch": (*_SETTINGS, "pipeline/seeds.py", "pipeline/data", "stages/fetch.py"),
+    "fetch": (*_files("", "config", "seeds"), "pipeline/data", "stages/fetch.py"),
     "run": (*RESULT, "stages/run.py"),
     "analyse": (
-        *_SETTINGS,
         *_EXPERIMENT,
+        "pipeline/config.py",
         "pipeline/data/facts.py",
         "pipeline/results",
         *_files("results/claims/", "base", "overabundance"),  # the latter of two experiments
@@ -59,7 +57,6 @@ STAGES: dict[str, tuple[str, ...]] = {
         "stages/analyse.py",
     ),
     "report": (
-        *_SETTINGS,
         "pipeline/data/facts.py",
         "pipeline/results",
         *_files("results/claims/", "__init__", "base"),

@@ -24,9 +24,14 @@ EXCEPT = {
     "stages/alone.py": "a lock, and the end when DVC ends",
 }
 EXCEPT_OF = {
-    "fetch": {"pipeline/experiments": "whose settings are checked with all others, and do not matter"},
+    "fetch": {
+        "pipeline/profile.py": "how settings are read, which DVC knows itself",
+        "pipeline/experiments": "whose settings are checked with all others, and do not matter",
+    },
     "run": {
         "pipeline/tracking": "publishing",
+        "pipeline/results/provenance.py": "what is noted of the machine and the code",
+        "pipeline/results/words.py": "as well",
         "pipeline/execution/watch.py": "progress",
         "pipeline/execution/throughput.py": "the speed that is printed",
         "pipeline/execution/checks.py": "what is refused before anything runs",
@@ -34,13 +39,16 @@ EXCEPT_OF = {
         "pipeline/execution/cost.py": "as well",
     },
     "analyse": {
+        "pipeline/profile.py": "as of fetch",
         "pipeline/results/claims/__init__.py": "which claims there are, for the report",
         "pipeline/experiments/plan/work.py": "what `run` of an experiment computes with",
         "pipeline/seeds.py": "as well",
         **{f"pipeline/{each}": "as well" for each in ("model", "surgery", "training")},
         **{f"pipeline/data/{each}.py": "as well" for each in ("batches", "dataset", "tasks")},
     },
-    "report": {"pipeline/experiments": "as of fetch"},
+    "report": {
+        **dict.fromkeys(("pipeline/profile.py", "pipeline/config.py", "pipeline/experiments"), "as of fetch"),
+    },
 }
 NAME, PLAIN = "spectra", "pipeline/reporting/plain.py"
 
