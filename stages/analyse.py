@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = cli.parser("Make the tables, figures and verdicts of an experiment from its rows.")
     parser.add_argument("experiment", metavar="EXPERIMENT", help="an experiment of the profile")
     options = parser.parse_args(arguments)
-    with cli.clear_errors():
+    with cli.clear_errors(), cli.uncollected():
         _analyse(options.profile, options.experiment)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,3 +45,13 @@ def clear_errors() -> Iterator[None]:
             file=sys.stderr,
         )
         raise SystemExit(1) from None
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without Python's search for circles among its objects, a tenth of the time of what makes millions of them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
