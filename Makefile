@@ -22,7 +22,8 @@ help:  ## list the targets
 
 repro: .venv/installed .dvc/plots.html  ## install if needed, then run the whole pipeline of a profile (embedded digits)
 	@python -m stages.profiles $(PROFILE)
-	dvc repro $(PIPELINE)
+	@python -m stages.track --profile $(PROFILE) --follow & \
+	  follower=$$!; echo dvc repro $(PIPELINE); dvc repro $(PIPELINE); status=$$?; kill $$follower 2>/dev/null; exit $$status
 
 estimate: .venv/installed  ## how long a profile will take on this machine, and how much memory, before it is run
 	python -m stages.estimate --profile $(PROFILE)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from pipeline import paths
@@ -14,23 +16,53 @@ from pipeline.tracking import reason, synchronise
 from pipeline.tracking.connection import address, shown
 from stages import cli
 
+_EVERY = 0.5  # seconds between looks at what has been analysed
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Publish the rows and the report of every experiment of the profile that has been run."""
     parser = cli.parser("Publish to MLflow what it does not have yet.")
     parser.add_argument("--optional", action="store_true", help="only warn where that fails, as the pipeline does")
+    parser.add_argument("--follow", action="store_true", help="what is analysed from now on, while `make repro` runs")
     options = parser.parse_args(arguments)
     with cli.clear_errors():
         profile = load_profile(options.profile)
+        if options.follow:
+            parent = os.getppid()
+            os.nice(19)  # it takes the time that the pipeline leaves
+            follow(profile, lambda: os.getppid() == parent)
+            return
         try:
             for name in profile.experiments:
                 print(f"{name} ({profile.name}): {_track(profile, name)}", flush=True)
         except InputError as error:
             if not options.optional:
                 raise
-            print(
-                f"warning: {error}; `python -m stages.track --profile {profile.name}` does it later", file=sys.stderr
-            )
+            later = f"`python -m stages.track --profile {profile.name}` does it later"
+            print(f"warning: {error}; {later}", file=sys.stderr)
+
+
+def follow(profile: Profile, going: Callable[[], bool]) -> None:
+    """Publish each experiment once it is analysed anew, for as long as `going()`.
+
+    So that stage `publish`, which comes last, finds little left to do. What fails here is left to it, in silence.
+    """
+    done = _analysed(profile)
+    while going():
+        for name, when in _analysed(profile).items():
+            if done.get(name) != when and going():
+                try:
+                    _track(profile, name)
+                except (InputError, OSError):
+                    return
+                done[name] = when
+        time.sleep(_EVERY)
+
+
+def _analysed(profile: Profile) -> dict[str, int]:
+    """The experiments that have a section of the report, with when it was written: the last file of an analysis."""
+    sections = {name: paths.report(profile.name) / name / paths.SECTION for name in profile.experiments}
+    return {name: path.stat().st_mtime_ns for name, path in sections.items() if path.is_file()}
 
 
 def _track(profile: Profile, name: str) -> str:

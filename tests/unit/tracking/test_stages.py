@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline import paths
+from pipeline.profile import load_profile
 from pipeline.results.rows import write
 from pipeline.tracking import synchronise
 from pipeline.tracking.connection import shown
@@ -62,6 +64,54 @@ def test_in_the_pipeline_a_failure_to_publish_is_a_warning(
     said = capsys.readouterr().err
     assert said.startswith("warning: MLFLOW_TRACKING_URI: cannot publish to sqlite:///")
     assert said.endswith("; `python -m stages.track --profile smoke` does it later\n") and said.count("\n") == 1
+
+
+def test_what_is_analysed_is_published_meanwhile_and_once(
+    invariance_rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[str] = []
+
+    def publish(table: pd.DataFrame, **more: object) -> Counts:
+        published.append(str(table["experiment"].iloc[0]))
+        return Counts()
+
+    monkeypatch.setattr(track, "synchronise", publish)
+    monkeypatch.setattr(track, "_EVERY", 0.0)
+    section = paths.report("smoke") / "invariance" / paths.SECTION
+    section.parent.mkdir(parents=True)
+    section.write_text("of an earlier run")
+    looks: list[list[str]] = []
+
+    def going() -> bool:
+        looks.append(list(published))
+        if len(looks) == 3:  # it is run and analysed again
+            write(invariance_rows(), paths.rows("smoke", "invariance"))
+            section.write_text("new")
+            os.utime(section, ns=(1, 2))
+        return len(looks) < 8
+
+    track.follow(load_profile("smoke"), going)
+    assert looks[2] == [] and looks[-1] == published == ["invariance"]
+
+
+def test_what_cannot_be_published_meanwhile_is_left_to_the_end(
+    invariance_rows: Rows, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(track, "_EVERY", 0.0)
+    write(invariance_rows(), paths.rows("smoke", "invariance"))
+    section = paths.report("smoke") / "invariance" / paths.SECTION
+    looks = 0
+
+    def going() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            section.parent.mkdir(parents=True)
+            section.write_text("new")
+        return looks < 8
+
+    track.follow(load_profile("smoke"), going)  # whose store is a folder
+    assert looks < 8 and capsys.readouterr() == ("", "")
 
 
 def test_a_file_of_networks_that_is_none_is_said(invariance_rows: Rows, capsys: pytest.CaptureFixture[str]) -> None:
