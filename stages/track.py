@@ -16,6 +16,11 @@ from pipeline.tracking import reason, synchronise
 from pipeline.tracking.connection import address, shown
 from stages import cli
 
+
+class _NoStoreError(InputError):
+    """MLflow's store cannot be written."""
+
+
 _EVERY = 0.5  # seconds between looks at what has been analysed
 
 
@@ -32,14 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
             os.nice(19)  # it takes the time that the pipeline leaves
             follow(profile, lambda: os.getppid() == parent)
             return
-        try:
-            for name in profile.experiments:
+        for name in profile.experiments:
+            try:
                 print(f"{name} ({profile.name}): {_track(profile, name)}", flush=True)
-        except InputError as error:
-            if not options.optional:
-                raise
-            later = f"`python -m stages.track --profile {profile.name}` does it later"
-            print(f"warning: {error}; {later}", file=sys.stderr)
+            except _NoStoreError as error:
+                if not options.optional:
+                    raise
+                later = f"`python -m stages.track --profile {profile.name}` does it later"
+                print(f"warning: {error}; {later}", file=sys.stderr)
+                return
+            except InputError as error:  # a file of this experiment
+                if not options.optional:
+                    raise
+                print(f"warning: {error}", file=sys.stderr)
 
 
 def follow(profile: Profile, going: Callable[[], bool]) -> None:
@@ -77,7 +87,8 @@ def _track(profile: Profile, name: str) -> str:
         with cli.uncollected():
             counts = synchronise(table, profile=profile.name, settings=settings, report=report, networks=kept)
     except Exception as error:  # whatever MLflow, its database or the network may raise
-        raise InputError(f"MLFLOW_TRACKING_URI: cannot publish to {shown(address())} ({reason(error)})") from error
+        said = f"MLFLOW_TRACKING_URI: cannot publish to {shown(address())} ({reason(error)})"
+        raise _NoStoreError(said) from error
     return "runs " + ", ".join(f"{action} {count}" for action, count in asdict(counts).items())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from multiprocessing import get_context, parent_process
 from multiprocessing.context import BaseContext
@@ -38,7 +39,9 @@ def begin(execution: Execution) -> None:
         context()
         from multiprocessing import forkserver
 
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C this process tells; it ends the others
         forkserver.ensure_running()
+        signal.signal(signal.SIGINT, before)
 
 
 def single_threaded() -> None:

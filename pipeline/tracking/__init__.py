@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.experiments import experiment
 from pipeline.results.provenance import code_version
-from pipeline.tracking.connection import load, opened
+from pipeline.tracking.connection import load, opened, shown
 from pipeline.tracking.guide import guide
 from pipeline.tracking.runs import plan
 from pipeline.tracking.store import NOTE, Counts, describe, experiment_of, mirror
@@ -75,6 +75,6 @@ def pages(server: str) -> dict[str, str]:
 
 
 def reason(error: Exception) -> str:
-    """An error in one line of at most 200 characters."""
-    lines = str(error).strip().splitlines()
+    """An error in one line of at most 200 characters, without passwords in the addresses that it names."""
+    lines = shown(str(error)).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]

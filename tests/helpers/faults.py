@@ -130,13 +130,18 @@ def family(of: int) -> list[psutil.Process]:
 
 
 def workers(of: int) -> list[psutil.Process]:
-    """Those of them that run jobs."""
+    """Those of them that run jobs: forks of the server, which is none, or spawned where there is no server."""
     found = []
     for child in family(of):
         with suppress(psutil.Error):
-            if "spawn_main" in " ".join(child.cmdline()):  # not multiprocessing's tracker of resources
+            above = child.parent()
+            if _is(child, "spawn_main") or (above and _is(child, "forkserver") and _is(above, "forkserver")):
                 found.append(child)
     return found
+
+
+def _is(process: psutil.Process, what: str) -> bool:
+    return what in " ".join(process.cmdline())
 
 
 def gone(processes: list[psutil.Process], within: float = 5.0) -> bool:

@@ -748,6 +748,15 @@ AROUND = [
         ("unit/test_stages.py",),
     ),
     Fault(
+        "DVC is not told that an analysis depends on settings",
+        "dvc.yaml",
+        "      params: # of which some change what is shown, and no row\n"
+        "        - profiles/${profile}.yaml:\n"
+        "            - experiments.${key}\n",
+        "",
+        ("unit/test_sources.py",),
+    ),
+    Fault(
         "the list of what makes a result leaves the seeds out",
         "pipeline/sources.py",
         '"profile", "seeds"),',

@@ -107,6 +107,8 @@ def test_the_pipeline_has_them() -> None:
         own = [each.replace("{name}", "${key}") for each in entries]
         assert set(found) >= {each for each in own if "*" not in each}
     assert {"${item.presenter}", "${item.claims}"} <= set(stages["analyse"]["do"]["deps"])
+    for name in ("run", "analyse"):  # a threshold, say, changes what is shown and no row
+        assert stages[name]["do"]["params"] == [{"profiles/${profile}.yaml": ["experiments.${key}"]}]
     removed = re.sub(r" +- pipeline/seeds.py\n", "", text)
     assert removed != text and profiles.with_code(removed) == text, "and what is missing is put in"
 

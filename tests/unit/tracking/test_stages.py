@@ -12,7 +12,7 @@ import pytest
 from pipeline import paths
 from pipeline.profile import load_profile
 from pipeline.results.rows import write
-from pipeline.tracking import synchronise
+from pipeline.tracking import reason, synchronise
 from pipeline.tracking.connection import shown
 from pipeline.tracking.store import Counts
 from stages import track, ui
@@ -64,6 +64,19 @@ def test_in_the_pipeline_a_failure_to_publish_is_a_warning(
     said = capsys.readouterr().err
     assert said.startswith("warning: MLFLOW_TRACKING_URI: cannot publish to sqlite:///")
     assert said.endswith("; `python -m stages.track --profile smoke` does it later\n") and said.count("\n") == 1
+
+
+def test_in_the_pipeline_a_damaged_file_holds_up_its_own_experiment_alone(
+    invariance_rows: Rows, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(track, "synchronise", lambda *rows, **more: Counts())
+    for name in ("invariance", "spectra"):
+        write(invariance_rows().assign(experiment=name).astype({"experiment": "string"}), paths.rows("smoke", name))
+    paths.networks("smoke", "invariance").write_text("something else")
+    track.main(["--profile", "smoke", "--optional"])
+    said = capsys.readouterr()
+    assert "warning: results/smoke/invariance/networks.npz: is not a file of networks" in said.err
+    assert "does it later" not in said.err and "spectra (smoke): runs added 0" in said.out
 
 
 def test_what_is_analysed_is_published_meanwhile_and_once(
@@ -149,3 +162,6 @@ def _free_port() -> int:
 def test_an_address_is_printed_without_its_password() -> None:
     assert shown("postgresql://me:secret@host:5432/db") == "postgresql://host:5432/db"
     assert shown("sqlite:////home/me/mlflow.db") == "sqlite:////home/me/mlflow.db"
+    assert reason(OSError("API request to http://me:secret@host:5/api failed")) == (
+        "OSError: API request to http://host:5/api failed"
+    )
