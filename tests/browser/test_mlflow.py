@@ -100,7 +100,7 @@ def test_tables_and_figures_are_shown(opened: Any, look: Callable[..., Any]) -> 
     server = page.url.partition("/#")[0]
     seen = look(f"{server}/{run.partition('?')[0].lstrip('/')}/artifacts", width=1600, height=1000)
     seen.page.get_by_text("digits-epsilon.png").first.click(timeout=60_000)
-    seen.page.wait_for_function("[...document.images].some(i => i.naturalWidth > 1000)", timeout=60_000)
+    seen.page.wait_for_function("[...document.images].some(i => i.naturalWidth > 800)", timeout=60_000)
     seen.page.get_by_text("digits-table-4.csv").first.click()
     seen.page.locator("th", has_text="change of width").first.wait_for(timeout=60_000)
     seen.keep("mlflow-table")

@@ -70,12 +70,17 @@ def test_a_caption_is_that_of_one_experiment(clone):
 
 def stale_after(clone: Path, file: str) -> set[str]:
     """The stages whose dependencies have changed after an edit of a file."""
-    path = clone / file
-    before = path.read_text()
-    path.write_text(before + "\n# edited\n")
-    status = json.loads(run(clone, "dvc", "status", "--json", "profiles/smoke/dvc.yaml"))
-    path.write_text(before)
-    return {name.rpartition(":")[2] for name, why in status.items() if file in json.dumps(why)}
+    path, before = clone / file, status(clone)
+    text = path.read_text()
+    path.write_text(text + "\n# edited\n")
+    after = status(clone)
+    path.write_text(text)
+    return {name.rpartition(":")[2] for name, why in after.items() if why != before.get(name)}
+
+
+def status(clone: Path) -> dict[str, object]:
+    """Stage -> what of its dependencies and outputs has changed."""
+    return dict(json.loads(run(clone, "dvc", "status", "--json", "profiles/smoke/dvc.yaml")))
 
 
 def test_metrics_and_plots_say_something(clone):
