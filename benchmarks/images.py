@@ -46,6 +46,5 @@ def random_images(shape: tuple[int, int, int], train: int, test: int) -> Dataset
         levels = torch.randint(256, (count, size), dtype=torch.uint8, generator=random)
         return Split(levels, torch.randint(CLASSES, (count,), generator=random))
 
-    return build(
-        f"random-{size}", split(train), split(test), shape, CLASSES, {"source": "benchmark", "description": "noise"}
-    )
+    origin = {"source": "benchmark", "description": "noise"}
+    return build(f"random-{size}", split(train), split(test), shape, CLASSES, origin)
