@@ -19,11 +19,15 @@ from own_images import draw
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 # Of what takes minutes, a part; and without a profile in the command it is of smoke (`clones.in_shell`).
-ARGUMENTS = {"make test": "tests/unit/test_seeds.py", "make bench": "--quick --tables speed --rounds 1"}
+ARGUMENTS = {
+    "make test": "tests/unit/test_seeds.py",
+    "make bench": "--quick --tables speed --rounds 1",
+    "make gpu-check": "--device cpu --quick",
+}
 # What would take an hour, download data, time this machine for a minute, or begin these tests again.
 ONLY_PLANNED = {
     *("make repro PROFILE=desk", "make repro PROFILE=paper", "make estimate PROFILE=paper"),
-    "make test-all",
+    *("make test-all", 'make bench ARGS="--tables peers"'),
 }
 SERVER = "make ui"
 # Numbers, hashes, halves of the day, where a clone is: what is not the same twice.
