@@ -77,7 +77,7 @@ def _save(network: Network, folder: Path, model: LoggedModel, run_id: str) -> No
 
     Pickled, as the object of this package that it is: such a network can be grown and pruned. MLflow's other form,
     an exported graph, would load without this package but only compute, and exporting takes seconds. Whoever loads
-    a pickle executes it, so it has to be a store that one trusts; `results/.../networks.npz` holds tensors alone.
+    a pickle executes it, so it has to be a store that one trusts; `results/.../networks.npz` holds arrays alone.
     """
     import mlflow.pytorch
     import numpy as np
