@@ -68,7 +68,7 @@ clean:  ## remove everything that the pipeline made (data, results, reports, run
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[pipeline]'
 	@touch $@
 
 .venv/installed-test: .venv/bin/python pyproject.toml

@@ -17,16 +17,16 @@ from benchmarks import images
 from benchmarks.interleaved import interleaved
 from benchmarks.plan import TRAINING, Widths
 from benchmarks.table import name
-from pipeline import Ensemble, IsotropicMLP
+from isotropic import Ensemble, IsotropicMLP
+from isotropic.training.descent import Descent
+from isotropic.training.gradient import Backward, cross_entropy
+from isotropic.training.products import multiplying
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
 from pipeline.training import engine, epochs, optimiser
-from pipeline.training.descent import Descent
-from pipeline.training.gradient import Backward, cross_entropy
-from pipeline.training.products import multiplying
 
 ROOT = Path(__file__).parents[1]
-TESTS = "tests/properties/test_on_devices.py"
+TESTS = "tests/isotropic/properties/test_on_devices.py"
 NEAR = 1e-3  # relative: the same numbers, rounded otherwise, some steps later
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.plan import Widths
 from benchmarks.resident import Resident
-from pipeline import IsotropicMLP
+from isotropic import IsotropicMLP
 from pipeline.config import Training
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # as torch has them

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.plan import PRECISIONS, Plan, Widths
-from pipeline import Ensemble, IsotropicMLP, grow, prune
+from isotropic import Ensemble, IsotropicMLP, grow, prune
 from pipeline.config import Training
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import load

@@ -11,7 +11,7 @@ from benchmarks.interleaved import Timed, interleaved
 from benchmarks.plan import Widths
 from benchmarks.table import Table, spread
 from benchmarks.workers import seconds
-from pipeline import IsotropicMLP, ParallelMLP
+from isotropic import IsotropicMLP, ParallelMLP
 
 _SHARE = 0.1  # of a turn elsewhere: a pass takes so little that this is a thousand passes
 

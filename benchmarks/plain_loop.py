@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from benchmarks.plan import Widths
-from pipeline import IsotropicMLP
+from isotropic import IsotropicMLP
 from pipeline.config import Training
 from pipeline.data.dataset import Dataset, load
 from pipeline.data.standardise import GREY_LEVELS

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.plan import Widths
-from pipeline import IsotropicMLP
+from isotropic import IsotropicMLP
 from pipeline.config import Training
 from pipeline.data.dataset import Dataset
 

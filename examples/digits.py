@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline import IsotropicMLP
+from isotropic import IsotropicMLP
 
 
 def digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:

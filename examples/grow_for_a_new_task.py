@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from digits import accuracy, digits, train
 
-from pipeline import IsotropicMLP, grow
+from isotropic import IsotropicMLP, grow
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import sys
 import torch
 from digits import accuracy, digits, train
 
-from pipeline import IsotropicMLP, prune
+from isotropic import IsotropicMLP, prune
 
 
 def parameters(net: IsotropicMLP) -> int:

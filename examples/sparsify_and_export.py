@@ -12,7 +12,7 @@ import torch
 from digits import digits
 from torch import Tensor, nn
 
-from pipeline import IsotropicMLP, sparsify
+from isotropic import IsotropicMLP, sparsify
 
 
 def main(folder: str = ".") -> None:

@@ -9,7 +9,7 @@ import torch
 from digits import accuracy, digits
 from torch.nn import functional as F
 
-from pipeline import IsotropicMLP, adapt
+from isotropic import IsotropicMLP, adapt
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import torch
 from digits import accuracy, digits, train
 from torch import Tensor
 
-from pipeline import IsotropicMLP
+from isotropic import IsotropicMLP
 
 BARS = " ▁▂▃▄▅▆▇█"
 

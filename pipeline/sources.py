@@ -39,7 +39,8 @@ _EXPERIMENT = ("pipeline/experiments", "pipeline/experiments/{name}.py")
 RESULT = (
     *_EXPERIMENT,
     *_files("", "config", "device", "profile", "seeds"),
-    *(f"pipeline/{folder}" for folder in ("data", "execution", "model", "surgery", "training")),
+    *(f"pipeline/{folder}" for folder in ("data", "execution", "training")),
+    "isotropic",
     *_files("results/", "networks", "rows"),
 )
 

@@ -16,7 +16,7 @@ from stages import cli
 
 MAIN = "digits"  # the profile whose pipeline lies at the top
 _IGNORED = Path(".dvcignore")
-_CODE = re.compile(r" +- (pipeline|stages)/")  # a line of a dependency on code
+_CODE = re.compile(r" +- (isotropic\b|(pipeline|stages)/)")  # a line of a dependency on code
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -92,7 +92,7 @@ def with_code(pipeline: str) -> str:
 
 def with_apart(ignored: str) -> str:
     """The text of .dvcignore with what counts as being in no folder, in place of what it says of it."""
-    kept = [line for line in ignored.splitlines() if not line.startswith("/pipeline/")]
+    kept = [line for line in ignored.splitlines() if not line.startswith(("/isotropic/", "/pipeline/"))]
     return "\n".join([*kept, *(f"/{entry}" for entry in sources.APART)]) + "\n"
 
 

@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+import isotropic
 import pipeline
 from pipeline.config import Execution
 from pipeline.errors import InputError
@@ -138,7 +139,7 @@ def _connect(ray: Any, workers: int) -> int:
         # As many CPUs as jobs may run at once: Ray then has the next one there as soon as one has ended.
         how: dict[str, Any] = {"num_cpus": workers or None, "include_dashboard": False}
     else:
-        how = {"runtime_env": {"py_modules": [str(Path(pipeline.__file__).parent)]}}
+        how = {"runtime_env": {"py_modules": [each.__path__[0] for each in (isotropic, pipeline)]}}
     try:
         _reach(address)
         ray.init(address=address, logging_level=logging.ERROR, **how)

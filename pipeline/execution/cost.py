@@ -18,7 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
-PASSED = 1000  # samples at once where nothing is trained (`measures.logits`)
+PASSED = 1000  # samples at once where nothing is trained (`evaluation.logits`)
 _PARAMETERS_IN_CACHE = 700_000  # with their gradients and moments 11 MB
 
 

@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from isotropic.networks.ensemble import Ensemble
+from isotropic.surgery.diagonalise import diagonalise
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset, Split
 from pipeline.execution.cost import PASSED
 from pipeline.execution.processes import context, single_threaded
 from pipeline.experiments.plan.work import network
-from pipeline.model.ensemble import Ensemble
-from pipeline.surgery.diagonalise import diagonalise
-from pipeline.training import measures, optimiser
+from pipeline.training import evaluation, optimiser
 from pipeline.training.epochs import Epochs
 
 _NOISE = 64_000_000  # bytes of images: more than a cache holds, so that to gather them costs what it does in a run
@@ -113,7 +113,7 @@ def _timed(trial: Trial, device: torch.device) -> Timing:
 
     def test(times: int) -> None:
         for _ in range(times):
-            measures.logits(ensemble, data)
+            evaluation.logits(ensemble, data)
 
     step, forward = _per_call(train, _SECONDS, device), _per_call(test, _SECONDS / 2, device)
     changed = sorted({1, ensemble.depth - 1}) if ensemble.isotropic else []

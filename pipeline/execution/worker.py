@@ -8,5 +8,4 @@ from __future__ import annotations
 import pipeline.data.dataset
 import pipeline.execution.jobs
 import pipeline.experiments.plan.work
-import pipeline.surgery.widths
 import pipeline.training.checkpoint  # noqa: F401

@@ -90,8 +90,8 @@ def run(work: Work[Settings, Pair]) -> pd.DataFrame:
     """Train the members of one pair, changing their widths from the output to the input before each epoch."""
     import torch
 
+    from isotropic.surgery.widths import resize
     from pipeline.results.rows import frame
-    from pipeline.surgery.widths import resize
 
     settings, observed = work.settings, work.observations()
     start, end = work.members[0].start, work.members[0].end
@@ -105,7 +105,7 @@ def run(work: Work[Settings, Pair]) -> pd.DataFrame:
         target = settings.scheduled(start, end, epoch.number + 1)
         for layer in range(ensemble.depth - 1, 0, -1):
             columns = [generator(*name, "columns", layer, epoch.number + 1) for name in work.streams]
-            resize(ensemble, layer, target, settings.columns, descent, columns)
+            resize(ensemble, layer, target, columns=settings.columns, optimiser=descent, generator=columns)
     accuracies = observed.history("test_accuracy")
     place = {"epoch": settings.epochs, "end": end, "precision": "float32"}
     observed.add({"phase": "final", **place}, {"accuracy": accuracies[:, -1], "best_accuracy": accuracies.amax(1)})

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from isotropic.normalise.normalised import NormalisedMLP
     from pipeline.data.dataset import Dataset
     from pipeline.experiments.plan.observations import Observations
     from pipeline.experiments.plan.work import Work
-    from pipeline.model.normalised import NormalisedMLP
 
     Observed = tuple[dict[str, object], dict[str, Tensor]]
 
@@ -108,15 +108,15 @@ def run(work: Work[Settings, Trained]) -> pd.DataFrame:
     """Train each member, hold it in the eigenbasis of its covariances, and represent its components."""
     import torch
 
+    from isotropic.normalise.normalised import NormalisedMLP
+    from isotropic.normalise.whitening import BatchNorm
     from pipeline.experiments.plan.work import Work, network
-    from pipeline.model.normalised import NormalisedMLP
-    from pipeline.model.whitening import BatchNorm
     from pipeline.results.rows import frame
-    from pipeline.training import measures
+    from pipeline.training import evaluation
 
     settings, images = work.settings, work.images
     rows: list[dict[str, object]] = []
-    x = torch.cat([some.clone() for some in measures.Sample(images, settings.component_samples, torch.float64)])
+    x = torch.cat([some.clone() for some in evaluation.Sample(images, settings.component_samples, torch.float64)])
     for member, name in zip(work.members, work.streams, strict=True):
         widths = settings.widths(member, images.features, images.classes)
         own = Work(settings, [member], [images], work.device, work.checkpoints)
@@ -132,7 +132,7 @@ def run(work: Work[Settings, Trained]) -> pd.DataFrame:
 
 def _train(work: Work[Settings, Trained], net: NormalisedMLP, x: Tensor, observed: Observations) -> None:
     """Train; in the eigenbasis, turn every hidden layer to it after every epoch."""
-    from pipeline.surgery.eigenbasis import turn_to_eigenbasis
+    from isotropic.surgery.eigenbasis import turn_to_eigenbasis
     from pipeline.training import autograd, optimiser
 
     settings, (member,), (name,) = work.settings, work.members, work.streams
@@ -142,7 +142,7 @@ def _train(work: Work[Settings, Trained], net: NormalisedMLP, x: Tensor, observe
         observed.training(epoch)
         if member.training == "in the eigenbasis" and epoch.number > 0 and all(observed.going):
             for layer in range(1, len(settings.hidden) + 1):
-                turn_to_eigenbasis(net, layer, x, descent)
+                turn_to_eigenbasis(net, layer, x, optimiser=descent)
 
 
 def _observe(
@@ -151,9 +151,10 @@ def _observe(
     """All that is measured of a trained network, in float64 unless the place says otherwise; `net` is changed."""
     import torch
 
+    from isotropic.normalise.ica import hold_in_eigenbasis, measure_whitening
+    from isotropic.training import measures
     from pipeline.experiments.plan.work import PRECISIONS
-    from pipeline.model.ica import hold_in_eigenbasis, measure_whitening
-    from pipeline.training import autograd, measures
+    from pipeline.training import autograd
     from pipeline.training.activations import normalised
 
     layers, labels = range(1, len(settings.hidden) + 1), data.test.labels
@@ -192,7 +193,7 @@ def _components(net: NormalisedMLP, layer: int, x: Tensor, start: int, steps: in
     """The rotation to independent components, and whether FastICA converged."""
     from sklearn.exceptions import ConvergenceWarning
 
-    from pipeline.model.ica import independent_components
+    from isotropic.normalise.ica import independent_components
 
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
@@ -202,7 +203,7 @@ def _components(net: NormalisedMLP, layer: int, x: Tensor, start: int, steps: in
 
 def _white(net: NormalisedMLP, layer: int) -> Tensor:
     """Which directions of a layer held in its eigenbasis have any variance, boolean [n]: those ICA is of."""
-    from pipeline.model.whitening import BatchNorm
+    from isotropic.normalise.whitening import BatchNorm
 
     norm = net.norm(layer)
     assert isinstance(norm, BatchNorm)
@@ -221,8 +222,9 @@ def random_rotation(white: Tensor, draw: torch.Generator) -> Tensor:
 
 def _represented(net: NormalisedMLP, rotations: dict[str, dict[int, Tensor]], data: Dataset) -> Iterator[Observed]:
     """What each variant does to the function, in each hidden layer alone and, without a layer, in all of them."""
-    from pipeline.model.ica import represent_components
-    from pipeline.training import autograd, measures
+    from isotropic.normalise.ica import represent_components
+    from isotropic.training import measures
+    from pipeline.training import autograd
 
     labels = data.test.labels
     z = autograd.logits(net, data)
@@ -238,7 +240,7 @@ def _represented(net: NormalisedMLP, rotations: dict[str, dict[int, Tensor]], da
 
 
 def _change(before: Tensor, after: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    from pipeline.training import measures
+    from isotropic.training import measures
 
     return measures.function_change(before[None], after[None], labels)
 
@@ -260,7 +262,7 @@ def _noise(like: Tensor, draw: torch.Generator) -> Tensor:
 
 def _independence(y: Tensor) -> Iterator[Observed]:
     """How Gaussian and how dependent the columns of y [N, n] are: of all, and of each by its rank."""
-    from pipeline.model.independence import energy_correlation, excess_kurtosis, negentropy, pairwise_information
+    from isotropic.normalise.independence import energy_correlation, excess_kurtosis, negentropy, pairwise_information
 
     each = negentropy(y)
     means = {"kurtosis": excess_kurtosis(y).abs().mean(), "negentropy": each.mean()}
@@ -275,7 +277,7 @@ def _drawn(y: Tensor, data: Dataset, count: int) -> Iterator[Observed]:
 
     Signs are arbitrary: what is shown is that with which the longer tail is positive.
     """
-    from pipeline.model.independence import negentropy
+    from isotropic.normalise.independence import negentropy
     from pipeline.training.activations import pixel_correlations
 
     y = (y - y.mean(0)) / y.std(0, correction=0)

@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 
 from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, Several, Widths
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size
-from pipeline.model.names import WITH_PSI
 from pipeline.seeds import generator, seed
 
 if TYPE_CHECKING:
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
+    from isotropic.networks.convolutional import IsotropicConvNet
     from pipeline.data.dataset import Dataset
     from pipeline.experiments.plan.observations import Observations
     from pipeline.experiments.plan.work import Work
-    from pipeline.model.convolutional import IsotropicConvNet
 
 QUESTION = "Does a trained convolutional network compute the same function after channels were added or removed?"
 
@@ -57,10 +56,10 @@ class Settings(Plan):
             if change not in {0, *self.changes} or change in self.trained_on[:number]:
                 valid = ", ".join(map(str, [0, *self.changes]))
                 raise ValueError(f"trained_on: {change} is not one of {valid}, or is there twice")
-        treated = self.configuration.intrinsic_length != "none" and self.configuration.compensation in WITH_PSI
-        if not treated:
+        how = self.configuration
+        if how.intrinsic_length == "none" or how.compensation in ("none", "expectation"):
             raise ValueError(
-                f"configuration: {self.configuration.label} lacks an intrinsic length or psi; here pruning with "
+                f"configuration: {how.label} lacks an intrinsic length or psi; here pruning with "
                 "both is compared with less"
             )
         if self.matmul != "float32":
@@ -127,7 +126,7 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train a network, change the channels of fresh copies in every way, and train the best of these on."""
-    from pipeline.training.products import multiplying
+    from isotropic.training.products import multiplying
 
     with multiplying("float32"):  # cuDNN's convolutions too
         return _observed(work)
@@ -185,7 +184,7 @@ def _trained_on(
 
 def _network(settings: Settings, images: Dataset, start: int) -> IsotropicConvNet:
     """The network for these images at its initialisation, drawn from the seed `start`."""
-    from pipeline.model.convolutional import IsotropicConvNet
+    from isotropic.networks.convolutional import IsotropicConvNet
 
     return IsotropicConvNet(
         images.shape,
@@ -209,12 +208,12 @@ def _change(
     name: tuple[object, ...],
 ) -> None:
     """Diagonalise, then add or remove channels."""
-    from pipeline.surgery.diagonalise import diagonalise
-    from pipeline.surgery.widths import resize
+    from isotropic.surgery.diagonalise import diagonalise
+    from isotropic.surgery.widths import resize
 
     diagonalise(net, layer, optimiser=descent)
     columns = generator(*name, "columns", layer, change)
-    resize(net, layer, net.widths[layer] + change, settings.columns, descent, columns)
+    resize(net, layer, net.widths[layer] + change, columns=settings.columns, optimiser=descent, generator=columns)
 
 
 class _Changing:
@@ -223,19 +222,20 @@ class _Changing:
     def __init__(
         self, settings: Settings, trained: IsotropicConvNet, data: Dataset, name: tuple[object, ...]
     ) -> None:
-        from pipeline.training import measures
+        from pipeline.training import evaluation
 
         self.settings, self.trained, self.data, self.name = settings, trained, data, name
-        self.z = measures.logits(trained, data)
+        self.z = evaluation.logits(trained, data)
 
     def baseline(self) -> dict[str, Tensor]:
-        from pipeline.training import measures
+        from isotropic.training import measures
 
         return {"accuracy": measures.accuracy(self.z, self.data.test.labels)[None]}
 
     def by(self, layer: int, change: int, way: str) -> dict[str, Tensor]:
         """What diagonalising, then adding or removing channels does, each [1]."""
-        from pipeline.training import measures
+        from isotropic.training import measures
+        from pipeline.training import evaluation
 
         changed, labels = copy.deepcopy(self.trained), self.data.test.labels
         if way == NO_LENGTH:
@@ -245,7 +245,7 @@ class _Changing:
         _change(changed, None, self.settings, layer, change, self.name)
         if way == VECTOR:
             one_vector(changed, self.trained, layer)
-        after = measures.logits(changed, self.data)
+        after = evaluation.logits(changed, self.data)
         values = measures.function_change(self.z, after, labels) | {"accuracy": measures.accuracy(after, labels)}
         return {measure: value[None] for measure, value in values.items()}
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
+    from isotropic.networks.base import MLP
     from pipeline.experiments.plan.observations import Observations
     from pipeline.experiments.plan.work import Work
-    from pipeline.model.base import MLP
 
 QUESTION = "Does training commute with a change of basis of the hidden layers?"
 
@@ -69,8 +69,9 @@ def _both_orders(
     section 10) is how far the networks that were turned are from those that never were; at the change itself, what
     the rotation did. Both are trained in one ensemble, the turned ones as its second half.
     """
-    from pipeline.surgery.restack import restack, unstack
-    from pipeline.training import measures, optimiser
+    from isotropic.surgery.restack import restack, unstack
+    from isotropic.training import measures
+    from pipeline.training import evaluation, optimiser
 
     settings, chosen, data = work.settings, work.members[0].descent, work.images
 
@@ -93,7 +94,7 @@ def _both_orders(
         observed.stop(other.diverged, place)
         if epoch.number > 0:  # the epoch of the change was observed before it
             observed.training(plain, **place)
-        z, changed = measures.logits(both, data).chunk(2)
+        z, changed = evaluation.logits(both, data).chunk(2)
         observed.add({"phase": "turned", **place}, measures.function_change(z, changed, data.test.labels))
 
 
@@ -123,7 +124,7 @@ def turn(net: MLP, descent: Optimizer, turns: Sequence[Tensor]) -> None:
     """
     import torch
 
-    from pipeline.surgery.carried import Carried
+    from isotropic.surgery.carried import Carried
 
     with torch.no_grad():
         carried = Carried(net, 1, descent)

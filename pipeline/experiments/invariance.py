@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+    from isotropic.networks.ensemble import Ensemble
     from pipeline.experiments.plan.work import Work
-    from pipeline.model.ensemble import Ensemble
 
 QUESTION = "How far do the logits of a trained network move when a layer is diagonalised, grown or pruned?"
 
@@ -88,33 +88,35 @@ class _Changing:
     """The trained networks in a precision, and each change of width from a fresh copy of them."""
 
     def __init__(self, work: Work[Settings, Member], trained: Ensemble) -> None:
-        from pipeline.training import measures
+        from isotropic.training import measures
+        from pipeline.training import evaluation
 
         self.settings, self.trained, self.data, self.streams = work.settings, trained, work.images, work.streams
-        self.z, self.sigma = measures.logits(trained, self.data), measures.sigma_sum(trained, self.settings.layer)
+        self.z, self.sigma = evaluation.logits(trained, self.data), measures.sigma_sum(trained, self.settings.layer)
         # Only where a member needs them: they are many.
         some = self.settings.expectation_samples
-        self.inputs = measures.Sample(self.data, some, self.z.dtype) if trained.expects.any() else None
+        self.inputs = evaluation.Sample(self.data, some, self.z.dtype) if trained.expects.any() else None
 
     def baseline(self) -> dict[str, Tensor]:
-        from pipeline.training import measures
+        from isotropic.training import measures
 
         return {"accuracy": measures.accuracy(self.z, self.data.test.labels), "sigma_sum": self.sigma}
 
     def by(self, change: int) -> dict[str, Tensor]:
         """What diagonalising, then adding (positive) or removing (negative) neurons does."""
-        from pipeline.surgery.diagonalise import diagonalise
-        from pipeline.surgery.widths import grow, prune
-        from pipeline.training import measures
+        from isotropic.surgery.diagonalise import diagonalise
+        from isotropic.surgery.widths import grow, prune
+        from isotropic.training import measures
+        from pipeline.training import evaluation
 
         layer, labels, changed = self.settings.layer, self.data.test.labels, copy.deepcopy(self.trained)
         diagonalise(changed, layer, "full")
         if change > 0:
             columns = [generator(*name, "columns", change) for name in self.streams]
-            grow(changed, layer, change, self.settings.columns, generator=columns)
+            grow(changed, layer, change, columns=self.settings.columns, generator=columns)
         elif change < 0:
             prune(changed, layer, -change, inputs=self.inputs)
-        after, left = measures.logits(changed, self.data), measures.sigma_sum(changed, layer)
+        after, left = evaluation.logits(changed, self.data), measures.sigma_sum(changed, layer)
         values = measures.function_change(self.z, after, labels)
         return values | {
             "delta_sigma": self.sigma - left,

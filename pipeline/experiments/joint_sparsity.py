@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+    from isotropic.networks.ensemble import Ensemble
     from pipeline.data.dataset import Dataset
     from pipeline.experiments.plan.observations import Observations
     from pipeline.experiments.plan.work import Work
-    from pipeline.model.ensemble import Ensemble
     from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "Does joint optimisation of all bases leave fewer parameters than the bases known in closed form?"
@@ -52,9 +52,9 @@ class Settings(Architectures):
 
 def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     """Train the members, then measure copies of them in the bases that each method finds."""
-    from pipeline.model.ensemble import Ensemble
+    from isotropic.networks.ensemble import Ensemble
+    from isotropic.surgery.sparsify import diagonalise_alternate, triangularise_unpaired
     from pipeline.results.rows import frame
-    from pipeline.surgery.sparsify import diagonalise_alternate, triangularise_unpaired
 
     settings, observed = work.settings, work.observations()
     ensemble, _ = work.trained(observed)
@@ -88,12 +88,12 @@ def _descend(
     """Joint optimisation of the networks in all bases in which it starts, together; in place."""
     from torch.optim import SGD
 
-    from pipeline.surgery.joint import annealing, sparsify_jointly
+    from isotropic.surgery.joint import annealing, sparsify_jointly
 
     phase = checkpoints.phase(f"joint, power {power:g}", compared.observed)
     phase.training(starts, SGD(starts.parameters()))  # nothing is trained: it holds no moments
     for number, stage in phase.each(list(enumerate(annealing(settings.joint_steps, STAGES)))):
-        before, after = sparsify_jointly(starts, [stage], power)  # [starts * K] each
+        before, after = sparsify_jointly(starts, [stage], power=power)  # [starts * K] each
         if number == 0:
             compared.norms(power, 0, before)
         compared.norms(power, number + 1, after)
@@ -115,13 +115,14 @@ class _Compared:
         """Accuracy, change of function, L1 norm, and how many parameters are small; the method is the phase."""
         import torch
 
+        from isotropic.surgery.joint import most_zeros
+        from isotropic.training import measures
         from pipeline.experiments.plan.work import PRECISIONS
-        from pipeline.surgery.joint import most_zeros
-        from pipeline.training import measures
+        from pipeline.training import evaluation
 
         labels, place = self._data.test.labels, {"phase": method, "epoch": self._settings.epochs}
         for precision, dtype in PRECISIONS.items():
-            z = measures.logits(copy.deepcopy(turned).to(dtype), self._data)
+            z = evaluation.logits(copy.deepcopy(turned).to(dtype), self._data)
             before = self._z.setdefault(precision, z)  # the first are those that were trained
             values = measures.function_change(before, z, labels) | {"accuracy": measures.accuracy(z, labels)}
             self.observed.add(place | {"precision": precision}, values)

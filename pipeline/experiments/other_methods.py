@@ -12,17 +12,17 @@ from pydantic import Field, model_validator
 from pipeline.config import WIDEST, Columns, Configuration, EpochCount, Samples, Several, Widths
 from pipeline.experiments import plan
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Plan, Size, in_layer
+from pipeline.experiments.plan.methods import METHODS, OVER_DATA, Means, methods
 from pipeline.seeds import generator, seed
-from pipeline.surgery.methods import METHODS, OVER_DATA, Means, methods
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
     from torch.optim import Optimizer
 
+    from isotropic.networks.ensemble import Ensemble
     from pipeline.experiments.plan.observations import Observations
     from pipeline.experiments.plan.work import Trained, Work
-    from pipeline.model.ensemble import Ensemble
 
 QUESTION = (
     "How well do networks train on after isotropic growing or pruning, beside other methods for elementwise tanh?"
@@ -164,8 +164,8 @@ class _Course:
 
     def begun(self, widths: Sequence[int]) -> Trained:
         """Networks of these widths at their initialisation."""
+        from isotropic.networks.ensemble import Ensemble
         from pipeline.experiments.plan.work import network
-        from pipeline.model.ensemble import Ensemble
         from pipeline.training import optimiser
 
         pairs = zip(self.work.members, self.work.streams, strict=True)
@@ -194,29 +194,30 @@ class _Changing:
 
     def __init__(self, work: Work[Settings, Member], trained: Ensemble) -> None:
         from pipeline.experiments.plan.work import PRECISIONS
-        from pipeline.training import measures
+        from pipeline.training import evaluation
 
         self.settings, self.data, self.names = work.settings, work.images, work.streams
         self.trained = {precision: copy.deepcopy(trained).to(dtype) for precision, dtype in PRECISIONS.items()}
-        self.z = {precision: measures.logits(net, self.data) for precision, net in self.trained.items()}
+        self.z = {precision: evaluation.logits(net, self.data) for precision, net in self.trained.items()}
 
     def apply(self, name: str, change: int, net: Ensemble, descent: Optimizer | None = None) -> None:
         """Change the width of copies of the trained networks in place, with their optimiser."""
-        from pipeline.training import measures
+        from pipeline.training import evaluation
 
         draws = [generator(*stream, name, change) for stream in self.names]
-        inputs = measures.Sample(self.data, self.settings.expectation_samples, net.affine[0].weight.dtype)
+        inputs = evaluation.Sample(self.data, self.settings.expectation_samples, net.affine[0].weight.dtype)
         means = Means(descent, draws, inputs, self.settings.columns, self.settings.noise)
         METHODS[name].apply(net, self.settings.layer, abs(change), means)
 
     def effects(self, name: str, change: int) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """How far a method moves the logits, in each precision."""
-        from pipeline.training import measures
+        from isotropic.training import measures
+        from pipeline.training import evaluation
 
         labels = self.data.test.labels
         for precision, net in self.trained.items():
             changed = copy.deepcopy(net)
             self.apply(name, change, changed)
-            after = measures.logits(changed, self.data)
+            after = evaluation.logits(changed, self.data)
             moved = measures.function_change(self.z[precision], after, labels)
             yield precision, moved | {"accuracy": measures.accuracy(after, labels)}

@@ -12,20 +12,20 @@ from pydantic import Field, model_validator
 from pipeline.config import Configuration, Samples, Several, Width, Widths
 from pipeline.experiments.plan import Course, Member, Plan, Size, in_layer
 from pipeline.seeds import generator
-from pipeline.surgery.names import CORRECTIONS
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+    from isotropic.networks.ensemble import Ensemble
+    from isotropic.surgery.choice import Choice
     from pipeline.data.dataset import Dataset
     from pipeline.experiments.plan.work import Work
-    from pipeline.model.ensemble import Ensemble
-    from pipeline.surgery.choice import Choice
 
 QUESTION = "How far does the function move as neurons are removed, by the order in which they go and the correction?"
 ORDERED = {"singular value": "singular-value", "gradient": "gradient"}  # as rows and as `prune` name them
 RANDOM = ("random direction", "random neuron")
+CORRECTIONS = ("none", "linear", "isometric")  # as `prune` names them
 
 
 @dataclass(frozen=True)
@@ -122,22 +122,22 @@ class _Pruning:
     """The trained networks, which stay as they are, and the curve of each way to prune them."""
 
     def __init__(self, work: Work[Settings, Member], trained: Ensemble) -> None:
+        from isotropic.surgery.diagonalise import diagonalise
         from pipeline.data.batches import Standardiser
-        from pipeline.surgery.diagonalise import diagonalise
-        from pipeline.training import measures
+        from pipeline.training import evaluation
 
         settings, data = work.settings, work.images
         self.settings, self.trained, self.data, self.names = settings, trained, data, work.streams
         weight = trained.affine[0].weight
         test = Standardiser(data, weight.device, weight.dtype, rows=len(data.test))
         ((self.x, self.labels),) = test.in_order("test")  # all of it at once
-        self.inputs = measures.Sample(data, settings.correction_samples, weight.dtype)
+        self.inputs = evaluation.Sample(data, settings.correction_samples, weight.dtype)
         self.diagonal = copy.deepcopy(trained)
         diagonalise(self.diagonal, settings.layer, "left")
         loss_gradient(trained, data)
 
     def baseline(self) -> dict[str, Tensor]:
-        from pipeline.training import measures
+        from isotropic.training import measures
 
         return {"accuracy": measures.accuracy(self.trained.trace(self.x)[0], self.labels)}
 
@@ -149,7 +149,7 @@ class _Pruning:
         return {measure: torch.stack([each[measure] for each in draws]).mean(0) for measure in draws[0]}
 
     def _drawn(self, way: Way, draw: int) -> dict[str, Tensor]:
-        from pipeline.training.pruning_curve import pruning_curve
+        from isotropic.training.pruning_curve import pruning_curve
 
         layer = self.settings.layer
         choice: Choice = ORDERED.get(way.choice, "")
@@ -157,7 +157,16 @@ class _Pruning:
             choice = orders(self.settings.hidden[layer - 1], [(*name, way.choice, draw) for name in self.names])
         net = self.diagonal if way.choice == "random direction" else self.trained
         inputs = None if way.white else self.inputs
-        return pruning_curve(net, layer, self.settings.counts, self.x, self.labels, choice, way.correction, inputs)
+        return pruning_curve(
+            net,
+            layer,
+            self.settings.counts,
+            self.x,
+            self.labels,
+            choice=choice,
+            correction=way.correction,
+            inputs=inputs,
+        )
 
 
 def orders(width: int, names: Sequence[tuple[object, ...]]) -> Tensor:
@@ -169,8 +178,8 @@ def orders(width: int, names: Sequence[tuple[object, ...]]) -> Tensor:
 
 def loss_gradient(net: Ensemble, data: Dataset) -> None:
     """Write into `.grad` the gradient of each member's mean cross-entropy over the whole training set."""
+    from isotropic.training import measures
     from pipeline.data.batches import Standardiser
-    from pipeline.training import measures
 
     net.zero_grad(set_to_none=True)
     weight = net.affine[0].weight

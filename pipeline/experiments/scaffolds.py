@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
+    from isotropic.networks.base import MLP
+    from isotropic.networks.ensemble import Ensemble
     from pipeline.experiments.plan.observations import Observations
     from pipeline.experiments.plan.work import Work
-    from pipeline.model.base import MLP
-    from pipeline.model.ensemble import Ensemble
 
 QUESTION = "How soon do new neurons become active, by the columns that they are given?"
 CONTROL = "not grown"
@@ -67,26 +67,26 @@ class Settings(ByDescent):
 
 def run(work: Work[Settings, Descending]) -> pd.DataFrame:
     """Train the members, let copies of them grow with each kind of columns, and train these and a control on."""
+    from isotropic.surgery.diagonalise import diagonalise
+    from isotropic.surgery.widths import grow
     from pipeline.results.rows import frame
-    from pipeline.surgery.diagonalise import diagonalise
-    from pipeline.surgery.widths import grow
-    from pipeline.training import measures, optimiser
+    from pipeline.training import evaluation, optimiser
 
     settings, chosen, observed = work.settings, work.members[0].descent, work.observations()
     ensemble = work.initial()
     descent = optimiser.make(ensemble, settings.trained_by(chosen), chosen.momentum)
     for epoch in work.epochs(ensemble, descent, observed, settings.epochs_before, "before"):
         observed.training(epoch)
-    growing = _Growing(work, measures.logits(ensemble, work.images))
+    growing = _Growing(work, evaluation.logits(ensemble, work.images))
     for kind in (CONTROL, *settings.columns):
         # Together, so that the copied optimiser holds the copied parameters.
         branch, branch_descent = copy.deepcopy((ensemble, descent))
         of_branch = observed.branch()
         if kind == CONTROL:  # in the basis in which the others grow, on which what Adam does depends
-            diagonalise(branch, settings.layer, "left", branch_descent)
+            diagonalise(branch, settings.layer, "left", optimiser=branch_descent)
         else:
             columns = [generator(*name, "columns") for name in work.streams]
-            grow(branch, settings.layer, settings.neurons, kind, branch_descent, columns)
+            grow(branch, settings.layer, settings.neurons, columns=kind, optimiser=branch_descent, generator=columns)
             growing.first_steps(kind, branch, branch_descent, of_branch)
         growing.epochs(kind, branch, branch_descent, of_branch)
     return frame(observed.rows)
@@ -101,13 +101,14 @@ class _Growing:
 
     def first_steps(self, kind: str, net: Ensemble, descent: Optimizer, observed: Observations) -> None:
         """The change of function by growing, and the new neurons in the first steps of the epochs, in a copy."""
+        from isotropic.training import measures
+        from isotropic.training.descent import Descent
+        from isotropic.training.products import multiplying
         from pipeline.data.batches import Standardiser
-        from pipeline.training import engine, measures
-        from pipeline.training.descent import Descent
-        from pipeline.training.products import multiplying
+        from pipeline.training import engine, evaluation
 
         place = self._place(kind) | {"epoch": self.settings.epochs_before}
-        after = measures.logits(net, self.data)
+        after = evaluation.logits(net, self.data)
         observed.add({"phase": "grown", **place}, measures.function_change(self.z, after, self.data.test.labels))
         net, descent = copy.deepcopy((net, descent))
         phase = self.work.checkpoints.phase(f"first steps of {kind}", observed, needed=False)
@@ -125,7 +126,8 @@ class _Growing:
 
     def epochs(self, kind: str, net: Ensemble, descent: Optimizer, observed: Observations) -> None:
         """All epochs that are left, with the new neurons after each, and what the function owes to them."""
-        from pipeline.training import measures
+        from isotropic.training import measures
+        from pipeline.training import evaluation
 
         settings, place = self.settings, self._place(kind)
         left = settings.epochs - settings.epochs_before
@@ -134,9 +136,9 @@ class _Growing:
             observed.training(epoch, epoch=number, task=kind)
             if kind == CONTROL:
                 continue
-            z = measures.logits(net, self.data)
+            z = evaluation.logits(net, self.data)
             owed = without(net, settings.layer, settings.neurons)
-            change = measures.function_change(z, measures.logits(owed, self.data), self.data.test.labels)
+            change = measures.function_change(z, evaluation.logits(owed, self.data), self.data.test.labels)
             observed.add({"phase": "without", "epoch": number, **place}, change)
             observed.add({"phase": "new", "epoch": number, **place}, self._new(net))
 

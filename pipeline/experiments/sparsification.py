@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from isotropic.networks.ensemble import Ensemble
+    from isotropic.networks.network import IsotropicMLP
     from pipeline.data.dataset import Dataset
     from pipeline.experiments.plan.work import Work
-    from pipeline.model.ensemble import Ensemble
-    from pipeline.model.network import IsotropicMLP
 
     Observed = tuple[dict[str, object], dict[str, Tensor]]
 
@@ -51,9 +51,9 @@ class Settings(Architectures):
 
 def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     """Train the members, then measure each before and after every second map was made diagonal."""
+    from isotropic.surgery.sparsify import alternate_maps, diagonalise_alternate
     from pipeline.experiments.plan.work import PRECISIONS
     from pipeline.results.rows import frame
-    from pipeline.surgery.sparsify import alternate_maps, diagonalise_alternate
 
     settings, images, observed = work.settings, work.images, work.observations()
     ensemble, _ = work.trained(observed, keep=True)
@@ -73,12 +73,13 @@ def _sparsified(settings: Settings, trained: Ensemble, data: Dataset) -> Iterato
     """Accuracy and sizes before; the same and the change of function after. `trained` is changed."""
     import torch
 
-    from pipeline.model.sparse import SparseMLP, storage
-    from pipeline.surgery.sparsify import alternate_maps, diagonalise_alternate, parameter_count
-    from pipeline.training import measures
+    from isotropic.networks.sparse import SparseMLP, storage
+    from isotropic.surgery.sparsify import alternate_maps, diagonalise_alternate, parameter_count
+    from isotropic.training import measures
+    from pipeline.training import evaluation
 
     labels, diagonal = data.test.labels, alternate_maps(trained.depth)
-    z = measures.logits(trained, data)
+    z = evaluation.logits(trained, data)
     present, dense = measures.count_present(trained, settings.present_above), _each(trained)
     exact = parameter_count(trained.widths)
     yield (
@@ -91,7 +92,7 @@ def _sparsified(settings: Settings, trained: Ensemble, data: Dataset) -> Iterato
         },
     )
     diagonalise_alternate(trained)
-    after, left = measures.logits(trained, data), measures.count_present(trained, settings.present_above)
+    after, left = evaluation.logits(trained, data), measures.count_present(trained, settings.present_above)
     exact_left = parameter_count(trained.widths, diagonal)
     sparse = [SparseMLP(net, diagonal) for net in _each(trained)]
     form = torch.stack([_logits(net, data, z.dtype) for net in sparse])  # [K, N, C]
@@ -129,8 +130,8 @@ def _latencies(settings: Settings, ensemble: Ensemble, data: Dataset) -> Iterato
     """Milliseconds of a pass of each member, dense and sparse, by the size of the batch."""
     import torch
 
-    from pipeline.model.sparse import SparseMLP
-    from pipeline.surgery.sparsify import alternate_maps, diagonalise_alternate
+    from isotropic.networks.sparse import SparseMLP
+    from isotropic.surgery.sparsify import alternate_maps, diagonalise_alternate
 
     changed = copy.deepcopy(ensemble)
     diagonalise_alternate(changed)

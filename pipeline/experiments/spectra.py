@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+    from isotropic.networks.base import MLP
     from pipeline.experiments.plan.work import Work
-    from pipeline.model.base import MLP
 
 QUESTION = "How do the singular values and biases of each map evolve in isotropic and in standard tanh networks?"
 

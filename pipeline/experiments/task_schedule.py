@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
+    from isotropic.networks.base import MLP
+    from isotropic.networks.ensemble import Ensemble
     from pipeline.data.tasks import Tasks
     from pipeline.experiments.plan.observations import Observations
     from pipeline.experiments.plan.work import Work
-    from pipeline.model.base import MLP
-    from pipeline.model.ensemble import Ensemble
 
 QUESTION = "Do the widths of a network follow the tasks that it is trained on, and does that serve its accuracy?"
 
@@ -180,8 +180,8 @@ def _adapted(
     epoch: int,
 ) -> tuple[Ensemble, Optimizer]:
     """The ensemble after the policy was applied to the members that are `adapting`."""
-    from pipeline.surgery.policy import adapt
-    from pipeline.surgery.restack import restack, unstack
+    from isotropic.surgery.policy import adapt
+    from isotropic.surgery.restack import restack, unstack
     from pipeline.training import optimiser
 
     def make(net: MLP) -> Optimizer:
@@ -191,7 +191,14 @@ def _adapted(
     for adapts, (net, own), name in zip(adapting, parts, names, strict=True):
         if adapts:
             draw = generator(*name, "columns", epoch)
-            adapt(net, settings.threshold, settings.scaffold, own, columns=settings.columns, generator=draw)
+            adapt(
+                net,
+                threshold=settings.threshold,
+                scaffold=settings.scaffold,
+                optimiser=own,
+                columns=settings.columns,
+                generator=draw,
+            )
     return restack(parts, make)
 
 

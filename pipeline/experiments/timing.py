@@ -116,8 +116,8 @@ class _Network:
     def __init__(self, work: Work[Settings, Case]) -> None:
         import torch
 
+        from isotropic.surgery import widths
         from pipeline.data.batches import Standardiser
-        from pipeline.surgery import widths
         from pipeline.training.epochs import Epochs
 
         (self.case,) = work.members
@@ -173,9 +173,10 @@ class _Network:
         return loss
 
     def _test(self, number: int) -> Tensor:
-        from pipeline.training import measures
+        from isotropic.training import measures
+        from pipeline.training import evaluation
 
-        return measures.accuracy(measures.logits(self.net, self.images), self.images.test.labels)
+        return measures.accuracy(evaluation.logits(self.net, self.images), self.images.test.labels)
 
     def _adapt(self, number: int) -> None:
         layer, neurons = self.settings.layer, self.settings.neurons
@@ -183,4 +184,6 @@ class _Network:
             self.surgery.prune(self.net, layer, neurons, optimiser=self.descent)
         else:
             columns = [generator(*name, "columns", number) for name in self.names]
-            self.surgery.grow(self.net, layer, neurons, self.settings.columns, self.descent, columns)
+            self.surgery.grow(
+                self.net, layer, neurons, columns=self.settings.columns, optimiser=self.descent, generator=columns
+            )

@@ -90,16 +90,16 @@ def run(work: Work[Settings, Start]) -> pd.DataFrame:
     """Train the members at their width, then take copies of them to each end; a control stays at its width."""
     import torch
 
+    from isotropic.surgery.widths import resize
     from pipeline.results.rows import frame
-    from pipeline.surgery.widths import resize
-    from pipeline.training import measures
+    from pipeline.training import evaluation
 
     settings, observed = work.settings, work.observations()
     ensemble, descent = work.begun()
     for epoch in work.epochs(ensemble, descent, observed, settings.epochs_before, "before"):
         observed.training(epoch)
     dtype = ensemble.affine[0].weight.dtype
-    inputs = measures.Sample(work.images, settings.expectation_samples, dtype) if ensemble.expects.any() else None
+    inputs = evaluation.Sample(work.images, settings.expectation_samples, dtype) if ensemble.expects.any() else None
     start, left = work.members[0].start, settings.epochs - settings.epochs_before
     orders = [(*name, "transition") for name in work.streams]
     for end in settings.hidden_widths if ensemble.isotropic else [start]:
@@ -114,5 +114,13 @@ def run(work: Work[Settings, Start]) -> pd.DataFrame:
             of_branch.add(place, {"width": width})
             columns = [generator(*name, "columns", number + 1) for name in work.streams]
             target = settings.scheduled(start, end, number + 1)
-            resize(branch, 1, target, settings.columns, branch_descent, columns, inputs)
+            resize(
+                branch,
+                1,
+                target,
+                columns=settings.columns,
+                optimiser=branch_descent,
+                generator=columns,
+                inputs=inputs,
+            )
     return frame(observed.rows)

@@ -16,8 +16,8 @@ from pipeline.errors import InputError
 from pipeline.paths import written
 
 if TYPE_CHECKING:
-    from pipeline.model.network import IsotropicMLP
-    from pipeline.model.sparse import SparseMLP
+    from isotropic.networks.network import IsotropicMLP
+    from isotropic.networks.sparse import SparseMLP
 
 _INDEX = "networks"  # what a file has beside the arrays: all else of the networks, as JSON
 
@@ -60,8 +60,8 @@ class Network:
         """The network; where it has diagonal maps, in sparse form."""
         import torch
 
-        from pipeline.model.network import IsotropicMLP
-        from pipeline.model.sparse import SparseMLP
+        from isotropic.networks.network import IsotropicMLP
+        from isotropic.networks.sparse import SparseMLP
 
         net = IsotropicMLP(self.widths, **self.settings)
         net.load_state_dict({key: torch.as_tensor(array) for key, array in self.tensors.items()})

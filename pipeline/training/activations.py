@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from isotropic.normalise.normalised import NormalisedMLP
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
-from pipeline.model.normalised import NormalisedMLP
 
 _TOGETHER = 1000  # test samples at once
 

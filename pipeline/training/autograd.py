@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
+from isotropic.networks.base import MLP
+from isotropic.training.measures import accuracy, cross_entropy
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
-from pipeline.model.base import MLP
 from pipeline.training.checkpoint import Phase, unkept
 from pipeline.training.engine import Epoch, shuffled
-from pipeline.training.measures import accuracy, cross_entropy
 
 _TOGETHER = 1000  # test samples at once
 

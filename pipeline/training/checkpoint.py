@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from pipeline.model.ensemble import Ensemble
+from isotropic.networks.ensemble import Ensemble
 from pipeline.training.progress import Progress
 
 Item = TypeVar("Item")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from pipeline.model.ensemble import Ensemble
+from isotropic.networks.ensemble import Ensemble
 
 
 @torch.no_grad()

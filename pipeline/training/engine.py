@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from isotropic.networks.ensemble import Ensemble
+from isotropic.training.measures import accuracy, cross_entropy
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
-from pipeline.model.ensemble import Ensemble
 from pipeline.seeds import generator
 from pipeline.training.checkpoint import Phase, unkept
 from pipeline.training.divergence import stop_diverged
 from pipeline.training.epochs import Epochs
-from pipeline.training.measures import accuracy, cross_entropy, logits
+from pipeline.training.evaluation import logits
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from isotropic.networks.ensemble import Ensemble
+from isotropic.training.descent import Descent
+from isotropic.training.products import multiplying
 from pipeline.data.batches import Standardiser
-from pipeline.model.ensemble import Ensemble
 from pipeline.training.checkpoint import Phase, unkept
-from pipeline.training.descent import Descent
-from pipeline.training.products import multiplying
 
 Advance = Callable[[], None]
 Capture = Callable[[Advance, int], Advance]

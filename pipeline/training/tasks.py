@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from isotropic.networks.base import MLP
+from isotropic.networks.ensemble import Ensemble
+from isotropic.training.descent import Descent
+from isotropic.training.gradient import block_cross_entropy
+from isotropic.training.measures import accuracy, cross_entropy
+from isotropic.training.products import multiplying
 from pipeline.data.tasks import Tasks
-from pipeline.model.base import MLP
-from pipeline.model.ensemble import Ensemble
 from pipeline.training.checkpoint import Phase, unkept
-from pipeline.training.descent import Descent
 from pipeline.training.engine import shuffled
-from pipeline.training.gradient import block_cross_entropy
-from pipeline.training.measures import accuracy, cross_entropy
-from pipeline.training.products import multiplying
 
 
 def one_epoch(

@@ -17,8 +17,8 @@ import made_rows
 import pandas as pd
 import pytest
 
+from isotropic.networks.network import IsotropicMLP
 from pipeline.experiments import experiment
-from pipeline.model.network import IsotropicMLP
 from pipeline.reporting.render import render
 from pipeline.results.networks import Network
 from pipeline.tracking import synchronise

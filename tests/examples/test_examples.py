@@ -72,10 +72,10 @@ def test_every_script_has_its_test() -> None:
 
 
 def test_the_api_reference_has_every_public_name_and_no_warning(tmp_path: Path) -> None:
-    import pipeline
+    import isotropic
 
     command = [sys.executable, str(ROOT / "docs/api.py"), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0 and not done.stderr, done.stderr
-    page = (tmp_path / "pipeline.html").read_text(encoding="utf-8")
-    assert all(f'id="{name}"' in page for name in pipeline.__all__)
+    page = (tmp_path / "isotropic.html").read_text(encoding="utf-8")
+    assert all(f'id="{name}"' in page for name in isotropic.__all__)

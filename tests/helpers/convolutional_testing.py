@@ -7,7 +7,7 @@ from isotropic_testing import normal
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from pipeline import IsotropicConvNet
+from isotropic import IsotropicConvNet
 
 IMAGE, CHANNELS, CLASSES = (2, 5, 4), [6, 7], 3
 STRIDES = [1, 2]

@@ -9,21 +9,25 @@ from isotropic_testing import inputs, network
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
-from pipeline import IsotropicMLP
-from pipeline.model.base import MLP
-from pipeline.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
+from isotropic import IsotropicMLP
+from isotropic.networks.base import MLP
+from isotropic.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
 
 WIDTHS, LAYER, N = [5, 6, 7, 4, 3], 2, 7
 Draws = Generator | list[Generator]
 
 # Each with `count` neurons more or fewer, random numbers from `draw` where it needs any.
 METHODS: dict[str, Callable[[MLP, int, Optimizer | None, Draws], None]] = {
-    "net2wider": lambda net, count, o, draw: net2wider(net, LAYER, count, 0.0, o, draw),
-    "net2wider, noise": lambda net, count, o, draw: net2wider(net, LAYER, count, 0.1, o, draw),
-    "add": lambda net, count, o, draw: add_neurons(net, LAYER, count, o, draw),
-    "magnitude": lambda net, count, o, draw: prune_by_magnitude(net, LAYER, count, o),
-    "magnitude, mean": lambda net, count, o, draw: prune_by_magnitude(net, LAYER, count, o, inputs(net)),
-    "merge": lambda net, count, o, draw: merge_neurons(net, LAYER, count, o),
+    "net2wider": lambda net, count, o, draw: net2wider(net, LAYER, count, noise=0.0, optimiser=o, generator=draw),
+    "net2wider, noise": lambda net, count, o, draw: net2wider(
+        net, LAYER, count, noise=0.1, optimiser=o, generator=draw
+    ),
+    "add": lambda net, count, o, draw: add_neurons(net, LAYER, count, optimiser=o, generator=draw),
+    "magnitude": lambda net, count, o, draw: prune_by_magnitude(net, LAYER, count, optimiser=o),
+    "magnitude, mean": lambda net, count, o, draw: prune_by_magnitude(
+        net, LAYER, count, optimiser=o, inputs=inputs(net)
+    ),
+    "merge": lambda net, count, o, draw: merge_neurons(net, LAYER, count, optimiser=o),
 }
 PRUNING = ("magnitude", "magnitude, mean", "merge")
 

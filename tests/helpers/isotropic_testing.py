@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import get_args
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from pipeline import IsotropicMLP
-from pipeline.config import Compensation, IntrinsicLength
-from pipeline.model.base import MLP
-from pipeline.surgery.carried import Carried
+from isotropic import IsotropicMLP
+from isotropic.networks import network as treatments
+from isotropic.networks.base import MLP
+from isotropic.networks.network import COMPENSATIONS
+from isotropic.surgery.carried import Carried
 
 # The largest error of an exact operation, relative to the largest entry expected.
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 5e-6}
 
 DTYPES = list(TOLERANCE)
-LENGTHS: tuple[str, ...] = get_args(IntrinsicLength)
-COMPENSATIONS: tuple[str, ...] = get_args(Compensation)
+LENGTHS, WITH_PSI = treatments.INTRINSIC_LENGTHS, treatments.WITH_PSI
 TREATMENTS = list(product(LENGTHS, COMPENSATIONS))
-WITH_PSI = ("constant", "trainable", "trainable+decay")
 
 # Every kind of state that an optimiser may carry.
 OPTIMISERS: dict[str, Callable[[Iterable[nn.Parameter]], Optimizer]] = {

@@ -9,8 +9,8 @@ import torch
 from isotropic_testing import OPTIMISERS, network, train
 from torch.optim import Optimizer
 
-from pipeline import IsotropicMLP
-from pipeline.model.base import MLP
+from isotropic import IsotropicMLP
+from isotropic.networks.base import MLP
 
 WIDTHS = [5, 4, 6, 3]
 Call = Callable[[MLP, Optimizer], object]

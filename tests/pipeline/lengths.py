@@ -37,12 +37,12 @@ class Settings(Plan):
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, and measure their logits after every epoch."""
     from pipeline.results.rows import frame
-    from pipeline.training import measures
+    from pipeline.training import evaluation
 
     observed = work.observations()
     ensemble, descent = work.begun()
     for epoch in work.epochs(ensemble, descent, observed):
         observed.training(epoch)
-        length = measures.logits(ensemble, work.images).norm(dim=-1).mean(-1)
+        length = evaluation.logits(ensemble, work.images).norm(dim=-1).mean(-1)
         observed.add({"phase": "lengths", "epoch": epoch.number, "precision": "float32"}, {"length": length})
     return frame(observed.rows)

@@ -49,7 +49,7 @@ def written(clone: Path) -> dict[Path, int]:
         ("pipeline/reporting/style.py", {"analyse", "report"}),
         ("pipeline/reporting/report.py", {"report"}),
         ("pipeline/seeds.py", {"fetch", "run"}),
-        ("pipeline/surgery/widths.py", {"run"}),
+        ("isotropic/surgery/widths.py", {"run"}),
         ("pipeline/results/rows.py", {"run", "analyse", "report"}),
         ("pipeline/tracking/runs.py", set()),
         ("stages/cli.py", set()),

@@ -24,32 +24,33 @@ from isotropic_testing import TREATMENTS
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorDeviceMismatchError
 
-from pipeline import Ensemble, IsotropicConvNet, IsotropicMLP, NormalisedMLP, ParallelMLP
+from isotropic import Ensemble, IsotropicConvNet, IsotropicMLP, NormalisedMLP, ParallelMLP
+from isotropic.networks.nested import embed
+from isotropic.normalise.ica import hold_in_eigenbasis, measure_whitening, represent_components
+from isotropic.normalise.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
+from isotropic.normalise.whitening import BatchNorm, Whitening
+from isotropic.surgery.backward import ROWS
+from isotropic.surgery.columns import COLUMNS
+from isotropic.surgery.correction import CORRECTIONS
+from isotropic.surgery.depth import insert_layer, remove_layer
+from isotropic.surgery.diagonalise import diagonalise
+from isotropic.surgery.eigenbasis import turn_to_eigenbasis
+from isotropic.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
+from isotropic.surgery.joint import annealing, sparsify_jointly
+from isotropic.surgery.policy import adapt
+from isotropic.surgery.restack import restack, unstack
+from isotropic.surgery.sparsify import sparsify, triangularise
+from isotropic.surgery.widths import grow, prune
+from isotropic.training import measures
+from isotropic.training.descent import Descent
+from isotropic.training.gradient import Backward
+from isotropic.training.pruning_curve import pruning_curve
 from pipeline.config import Training
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset, Split
 from pipeline.data.tasks import Tasks
-from pipeline.model.ica import hold_in_eigenbasis, measure_whitening, represent_components
-from pipeline.model.nested import embed
-from pipeline.model.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
-from pipeline.model.whitening import BatchNorm, Whitening
-from pipeline.surgery.backward import ROWS
-from pipeline.surgery.columns import COLUMNS
-from pipeline.surgery.depth import insert_layer, remove_layer
-from pipeline.surgery.diagonalise import diagonalise
-from pipeline.surgery.eigenbasis import turn_to_eigenbasis
-from pipeline.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
-from pipeline.surgery.joint import annealing, sparsify_jointly
-from pipeline.surgery.names import CORRECTIONS
-from pipeline.surgery.policy import adapt
-from pipeline.surgery.restack import restack, unstack
-from pipeline.surgery.sparsify import sparsify, triangularise
-from pipeline.surgery.widths import grow, prune
-from pipeline.training import autograd, checkpoint, engine, epochs, measures, optimiser
+from pipeline.training import autograd, checkpoint, engine, epochs, evaluation, optimiser
 from pipeline.training.activations import normalised, pixel_correlations
-from pipeline.training.descent import Descent
-from pipeline.training.gradient import Backward
-from pipeline.training.pruning_curve import pruning_curve
 from pipeline.training.tasks import measured, one_epoch
 
 CHECK = "surgery/carried.py: _check"
@@ -343,11 +344,11 @@ def test_measures_stay_on_the_device(watch: Cuda) -> None:
     data, x = dataset(), inputs(20)
     for net in (network(), ensemble(), convolutional()):
         forget(watch)
-        z = measures.logits(net, data)
+        z = evaluation.logits(net, data)
         found = [measures.accuracy(z, data.test.labels), measures.cross_entropy(z, data.test.labels)]
         found += measures.function_change(z, z, data.test.labels).values()
         found += [measures.sigma_sum(net, 1), measures.count_present(net, 0.1)]
-        found += measures.Sample(data, 10, torch.float32)
+        found += evaluation.Sample(data, 10, torch.float32)
         assert all(t.is_cuda for t in found)
         assert_stayed(watch)
     norm = normal().eval()
@@ -396,46 +397,53 @@ UNSEEN, MEAN = "surgery/backward.py: right_vectors", "surgery/removal.py: remove
 # What is done -> how, and where it reads beside CHECK.
 EITHER: dict[str, tuple[Change, set[str]]] = {
     **{
-        f"diagonalise {side}": (lambda net, own, side=side: diagonalise(net, 2, side, own), set())
+        f"diagonalise {side}": (lambda net, own, side=side: diagonalise(net, 2, side, optimiser=own), set())
         for side in ("left", "right", "full")
     },
     **{
         f"grow, {kind}": (
-            lambda net, own, kind=kind: grow(net, 1, 2, kind, own, draws(net)),
+            lambda net, own, kind=kind: grow(net, 1, 2, columns=kind, optimiser=own, generator=draws(net)),
             {"surgery/columns.py: _wide"} if kind in ("combination", "semi-orthogonal") else set(),
         )
         for kind in COLUMNS
     },
     **{
         f"grow from the right, {rows}": (
-            lambda net, own, rows=rows: grow(net, 2, 2, "normal", own, draws(net), "right", rows),
+            lambda net, own, rows=rows: grow(
+                net, 2, 2, columns="normal", optimiser=own, generator=draws(net), side="right", rows=rows
+            ),
             {UNSEEN} | ({"surgery/backward.py: check_rows"} if rows == "bias" else set()),
         )
         for rows in ROWS
     },
-    "prune": (lambda net, own: prune(net, 1, 2, own, inputs(20)), {MEAN}),
+    "prune": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20)), {MEAN}),
     "prune without data": (
-        lambda net, own: prune(net, 1, 2, own),
+        lambda net, own: prune(net, 1, 2, optimiser=own),
         {"surgery/over_data.py: check_inputs"},
     ),
-    "prune from the right": (lambda net, own: prune(net, 2, 2, own, inputs(20), "right"), {UNSEEN, MEAN}),
+    "prune from the right": (
+        lambda net, own: prune(net, 2, 2, optimiser=own, inputs=inputs(20), side="right"),
+        {UNSEEN, MEAN},
+    ),
     "prune by gradient": (
-        lambda net, own: prune(net, 1, 2, own, choice="gradient"),
+        lambda net, own: prune(net, 1, 2, optimiser=own, choice="gradient"),
         {"surgery/over_data.py: check_inputs"},
     ),
-    "prune a choice": (lambda net, own: prune(net, 1, 2, own, inputs(20), choice=[0, 2]), {MEAN}),
+    "prune a choice": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20), choice=[0, 2]), {MEAN}),
     "prune a choice from the device": (
-        lambda net, own: prune(net, 1, 2, own, inputs(20), choice=torch.arange(2, device="cuda")),
+        lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20), choice=torch.arange(2, device="cuda")),
         {MEAN, "surgery/choice.py: _to_the_end"},
     ),
     **{
         f"prune, {correction}": (
-            lambda net, own, correction=correction: prune(net, 1, 2, own, inputs(20), correction=correction),
+            lambda net, own, correction=correction: prune(
+                net, 1, 2, optimiser=own, inputs=inputs(20), correction=correction
+            ),
             {MEAN},
         )
         for correction in CORRECTIONS
     },
-    "triangularise": (lambda net, own: triangularise(net, 2, own), set()),
+    "triangularise": (lambda net, own: triangularise(net, 2, optimiser=own), set()),
     "sparsify jointly": (
         lambda net, own: sparsify_jointly(net, annealing(2, 2), optimiser=own),
         {place for place in WANTED if place.startswith("surgery/joint.py")},
@@ -444,13 +452,15 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
 ONE: dict[str, tuple[Change, set[str]]] = {
     **{
         f"adapt, {importance}": (
-            lambda net, own, importance=importance: adapt(net, 0.5, 3, own, importance, generator=draws(net)),
+            lambda net, own, importance=importance: adapt(
+                net, threshold=0.5, scaffold=3, optimiser=own, importance=importance, generator=draws(net)
+            ),
             {"surgery/policy.py: adapt", "surgery/over_data.py: check_inputs"},
         )
         for importance in ("singular-value", "gradient")
     },
     "adapt to fewer": (
-        lambda net, own: adapt(net, 0.5, 1, own, inputs=inputs(20)),
+        lambda net, own: adapt(net, threshold=0.5, scaffold=1, optimiser=own, inputs=inputs(20)),
         {"surgery/policy.py: adapt", MEAN},
     ),
 }
@@ -462,10 +472,10 @@ DEPTH: dict[str, tuple[Change, set[str]]] = {
     ),
 }
 ELEMENTWISE: dict[str, tuple[Change, set[str]]] = {
-    "Net2Wider": (lambda net, own: net2wider(net, 1, 2, 0.1, own, draws(net)), set()),
-    "random neurons": (lambda net, own: add_neurons(net, 1, 2, own, draws(net)), set()),
-    "magnitude": (lambda net, own: prune_by_magnitude(net, 1, 2, own, inputs(20)), set()),
-    "merging": (lambda net, own: merge_neurons(net, 1, 2, own), set()),
+    "Net2Wider": (lambda net, own: net2wider(net, 1, 2, noise=0.1, optimiser=own, generator=draws(net)), set()),
+    "random neurons": (lambda net, own: add_neurons(net, 1, 2, optimiser=own, generator=draws(net)), set()),
+    "magnitude": (lambda net, own: prune_by_magnitude(net, 1, 2, optimiser=own, inputs=inputs(20)), set()),
+    "merging": (lambda net, own: merge_neurons(net, 1, 2, optimiser=own), set()),
 }
 KERNELS = [
     "diagonalise left",
@@ -539,7 +549,7 @@ def test_bases_of_normalised_networks(watch: Cuda) -> None:
     measure_whitening(net, 1, x)
     hold_in_eigenbasis(net, 1)
     represent_components(net, 1, torch.eye(5, dtype=torch.float64, device="cuda"), "exact")
-    turn_to_eigenbasis(net, 2, x, own)
+    turn_to_eigenbasis(net, 2, x, optimiser=own)
     assert set(watch.reads) == {
         "model/ica.py: measure_whitening",
         "model/normalisers.py: check_basis",

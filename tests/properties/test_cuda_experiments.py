@@ -18,13 +18,14 @@ from cuda_testing import cuda
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorDeviceMismatchError
 
+from isotropic.normalise import independence
+from isotropic.training import measures
 from pipeline.config import validate
 from pipeline.data.dataset import Dataset, Split
 from pipeline.experiments import EXPERIMENTS, components, experiment
 from pipeline.experiments.plan.observations import Observations
 from pipeline.experiments.plan.work import Network, Work
-from pipeline.model import independence
-from pipeline.training import epochs, measures
+from pipeline.training import epochs
 from pipeline.yaml_file import read_yaml
 
 SMOKE = read_yaml(Path(__file__).parents[2] / "profiles/smoke.yaml")["experiments"]

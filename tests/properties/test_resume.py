@@ -10,9 +10,9 @@ import pytest
 import torch
 from small import noise
 
+from isotropic.training import products
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan.work import Work
-from pipeline.training import products
 from pipeline.training.checkpoint import Checkpoints
 
 CPU = torch.device("cpu")

@@ -37,7 +37,7 @@ class Size:
     test: int
 
     def sampled(self, count: int) -> int:
-        """How many training samples `measures.Sample` takes for about `count`."""
+        """How many training samples `evaluation.Sample` takes for about `count`."""
         return len(range(0, self.train, max(1, self.train // count)))
 
 

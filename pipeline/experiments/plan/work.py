@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 
 import torch
 
+from isotropic.networks.ensemble import Ensemble
+from isotropic.networks.network import IsotropicMLP
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan import Member, Plan, joint_name
 from pipeline.experiments.plan.observations import Observations
-from pipeline.model.ensemble import Ensemble
-from pipeline.model.network import IsotropicMLP
 from pipeline.results.networks import Network
 from pipeline.seeds import seed
 from pipeline.training import engine, optimiser

@@ -10,11 +10,11 @@ import torch
 from pydantic import ValidationError
 from small import PSI, TRAINING
 
+from isotropic.surgery.widths import grow, prune
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.abundance import Pair, Settings, run
 from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.results.statistics import select
-from pipeline.surgery.widths import grow, prune
 from pipeline.training import engine, optimiser
 
 CPU = torch.device("cpu")

@@ -12,6 +12,16 @@ import torch
 from pydantic import ValidationError
 from small import TRAINING
 
+from isotropic.networks.network import IsotropicMLP
+from isotropic.normalise.ica import (
+    hold_in_eigenbasis,
+    independent_components,
+    measure_whitening,
+    represent_components,
+)
+from isotropic.normalise.normalised import NormalisedMLP
+from isotropic.normalise.whitening import BatchNorm
+from isotropic.training.measures import Sample
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments.components import (
@@ -27,13 +37,8 @@ from pipeline.experiments.components import (
     whitened,
 )
 from pipeline.experiments.plan.work import Work
-from pipeline.model.ica import hold_in_eigenbasis, independent_components, measure_whitening, represent_components
-from pipeline.model.network import IsotropicMLP
-from pipeline.model.normalised import NormalisedMLP
-from pipeline.model.whitening import BatchNorm
 from pipeline.results.statistics import select
 from pipeline.training.activations import normalised
-from pipeline.training.measures import Sample
 
 CPU = torch.device("cpu")
 USUAL, TURNED = "as usual", "in the eigenbasis"

@@ -16,16 +16,16 @@ from pydantic import ValidationError
 from small import PSI, TRAINING, noise
 from torch.utils.flop_counter import FlopCounterMode
 
+from isotropic.networks.convolutional import IsotropicConvNet
+from isotropic.surgery.widths import prune
 from pipeline.config import Configuration, Data
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import fetch
 from pipeline.experiments.convolutions import NO_LENGTH, NO_PSI, VECTOR, WAYS, WHOLE, Settings, one_vector, run
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.experiments.plan.work import Work
-from pipeline.model.convolutional import IsotropicConvNet
 from pipeline.results.statistics import select
 from pipeline.seeds import seed
-from pipeline.surgery.widths import prune
 from pipeline.training import optimiser
 from pipeline.training.autograd import train
 from pipeline.training.engine import Epoch

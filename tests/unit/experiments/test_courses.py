@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 import torch
 
+from isotropic.networks.base import MLP
+from isotropic.networks.convolutional import IsotropicConvNet
+from isotropic.networks.ensemble import Ensemble
+from isotropic.normalise import ica
+from isotropic.normalise.normalised import NormalisedMLP
+from isotropic.surgery import eigenbasis, over_data
+from isotropic.surgery.carried import Carried
+from isotropic.training.descent import Descent
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import fetch
 from pipeline.experiments import EXPERIMENTS, experiment, spectra, task_schedule
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.experiments.plan.work import Work
-from pipeline.model import ica
-from pipeline.model.base import MLP
-from pipeline.model.convolutional import IsotropicConvNet
-from pipeline.model.ensemble import Ensemble
-from pipeline.model.normalised import NormalisedMLP
 from pipeline.profile import Profile, load_profile
-from pipeline.surgery import eigenbasis, over_data
-from pipeline.surgery.carried import Carried
 from pipeline.training import autograd
-from pipeline.training.descent import Descent
 
 ROOT = Path(__file__).parents[3]
 CIFAR10 = Size(features=3072, classes=10, train=50_000, test=10_000)

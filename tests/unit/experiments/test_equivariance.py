@@ -13,12 +13,12 @@ from small import PSI, STANDARD, TRAINING
 from torch import Tensor
 from torch.optim import Optimizer
 
+from isotropic.networks.base import MLP
 from pipeline.data.dataset import Dataset
 from pipeline.experiments import equivariance
 from pipeline.experiments.equivariance import Settings, bases, run, turn
 from pipeline.experiments.plan.descents import Descending
 from pipeline.experiments.plan.work import Work, stacked, streams
-from pipeline.model.base import MLP
 from pipeline.results.claims.equivariance import COMMUTES, DEPENDS
 from pipeline.results.statistics import select
 from pipeline.training import engine, optimiser

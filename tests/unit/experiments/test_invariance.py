@@ -10,15 +10,16 @@ import torch
 from pydantic import ValidationError
 from small import PSI, TRAINING
 
+from isotropic.networks.network import IsotropicMLP
+from isotropic.surgery.diagonalise import diagonalise
+from isotropic.surgery.widths import prune
+from isotropic.training import measures
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.invariance import Settings, run
 from pipeline.experiments.plan.work import Work
-from pipeline.model.network import IsotropicMLP
 from pipeline.results.statistics import select
-from pipeline.surgery.diagonalise import diagonalise
-from pipeline.surgery.widths import prune
-from pipeline.training import measures
+from pipeline.training import evaluation
 
 CPU = torch.device("cpu")
 NO_PSI = Configuration(intrinsic_length="trainable", compensation="none")
@@ -75,10 +76,10 @@ def test_it_is_what_the_library_does(
     (network,) = [each for each in kept if each.where["configuration"] == configuration.label]
     net = network.module().double()
     assert isinstance(net, IsotropicMLP)
-    before = measures.logits(net, data)
+    before = evaluation.logits(net, data)
     diagonalise(net, 2, "full")
-    prune(net, 2, 3, inputs=measures.Sample(data, 30, torch.float64))
-    expected = measures.function_change(before, measures.logits(net, data), data.test.labels)
+    prune(net, 2, 3, inputs=evaluation.Sample(data, 30, torch.float64))
+    expected = measures.function_change(before, evaluation.logits(net, data), data.test.labels)
     own = select(rows, phase="adapted", change=-3, precision="float64", repeat=0, configuration=configuration.label)
     found = own.set_index("measure")["value"]
     for measure, value in expected.items():

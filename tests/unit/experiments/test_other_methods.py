@@ -12,15 +12,15 @@ from pydantic import ValidationError
 from small import PSI, STANDARD, TRAINING
 from torch import Tensor
 
+from isotropic.networks.ensemble import Ensemble
 from pipeline.data.dataset import Dataset
 from pipeline.experiments import other_methods
 from pipeline.experiments.other_methods import Settings, run
+from pipeline.experiments.plan.methods import METHODS, Means, methods
 from pipeline.experiments.plan.work import Work, network
-from pipeline.model.ensemble import Ensemble
 from pipeline.results.methods import FROM_SCRATCH, GROWING, KINDS, PRUNING, UNCHANGED
 from pipeline.results.statistics import select
 from pipeline.seeds import generator
-from pipeline.surgery.methods import METHODS, Means, methods
 from pipeline.training import engine
 
 CPU = torch.device("cpu")

@@ -12,18 +12,19 @@ from pydantic import ValidationError
 from small import PSI, STANDARD, TRAINING
 from torch import Tensor
 
+from isotropic.networks.ensemble import Ensemble
+from isotropic.surgery.diagonalise import diagonalise
+from isotropic.surgery.widths import prune
+from isotropic.training import measures
+from isotropic.training.gradient import backward
 from pipeline.config import Configuration
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.experiments.pruning_order import WAYS, Settings, Way, loss_gradient, orders, run
-from pipeline.model.ensemble import Ensemble
 from pipeline.results.statistics import select
 from pipeline.seeds import generator
-from pipeline.surgery.diagonalise import diagonalise
-from pipeline.surgery.widths import prune
-from pipeline.training import engine, measures, optimiser
-from pipeline.training.gradient import backward
+from pipeline.training import engine, evaluation, optimiser
 
 CPU = torch.device("cpu")
 COUNTS = [1, 4, 8]
@@ -88,14 +89,14 @@ def found(rows: pd.DataFrame, way: str) -> Tensor:
 
 def by_hand(net: Ensemble, data: Dataset, choice: Any, correction: str, inputs: Any = None) -> Tensor:
     """epsilon after pruning, [counts, repeats]; `choice` is the library's, or an order [K, n]."""
-    z, changes = measures.logits(net, data), []
+    z, changes = evaluation.logits(net, data), []
     for count in COUNTS:
         pruned = copy.deepcopy(net)
         for affine, original in zip(pruned.affine, net.affine, strict=True):
             affine.weight.grad = original.weight.grad
         chosen = choice if isinstance(choice, str) else choice[:, :count]
-        prune(pruned, 2, count, None, inputs, "left", chosen, correction)
-        changes.append(measures.function_change(z, measures.logits(pruned, data), data.test.labels)["epsilon"])
+        prune(pruned, 2, count, optimiser=None, inputs=inputs, side="left", choice=chosen, correction=correction)
+        changes.append(measures.function_change(z, evaluation.logits(pruned, data), data.test.labels)["epsilon"])
     return torch.stack(changes)
 
 
@@ -112,7 +113,7 @@ def assert_same(a: Tensor, b: Tensor) -> None:
 def test_each_way_is_what_its_name_says(
     rows: pd.DataFrame, trained: Ensemble, data: Dataset, correction: str
 ) -> None:
-    net, inputs = copy.deepcopy(trained), measures.Sample(data, 1000, torch.float32)
+    net, inputs = copy.deepcopy(trained), evaluation.Sample(data, 1000, torch.float32)
     x, y = next(iter(Standardiser(data, CPU, torch.float32, rows=150).in_order("train")))
     backward(net, x.expand(3, -1, -1), y.expand(3, -1))  # in closed form, all at once
     turned = copy.deepcopy(trained)

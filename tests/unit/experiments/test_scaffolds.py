@@ -10,14 +10,14 @@ import torch
 from pydantic import ValidationError
 from small import PSI, TRAINING
 
+from isotropic.networks.ensemble import Ensemble
+from isotropic.networks.network import IsotropicMLP
+from isotropic.surgery.widths import grow
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan.descents import Descending
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.scaffolds import CONTROL, Settings, new_neurons, run, without
-from pipeline.model.ensemble import Ensemble
-from pipeline.model.network import IsotropicMLP
 from pipeline.results.statistics import select
-from pipeline.surgery.widths import grow
 
 CPU = torch.device("cpu")
 KINDS = ["normal", "semi-orthogonal", "combination", "zero"]

@@ -10,12 +10,12 @@ import pytest
 import torch
 from small import PSI, noise
 
+from isotropic.surgery.sparsify import parameter_count
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.sparsification import Settings, interleaved, run
 from pipeline.results.claims.base import Basis, Interval, Verdict
 from pipeline.results.claims.sparsification import judge
 from pipeline.results.statistics import select
-from pipeline.surgery.sparsify import parameter_count
 
 BASIS = Basis("random", "6-8-8-8-8-3", networks=6, repeats=3, epochs=1, same_as_paper=False)
 SETTINGS = Settings(

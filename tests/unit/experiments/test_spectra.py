@@ -7,10 +7,10 @@ import torch
 from isotropic_testing import network
 from small import PSI, STANDARD, noise
 
+from isotropic.networks.ensemble import Ensemble
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.spectra import Settings, run, spectra
-from pipeline.model.ensemble import Ensemble
 from pipeline.results.statistics import select
 
 ISOTROPIC = PSI

@@ -71,7 +71,7 @@ def test_widths_move_by_one_per_epoch_and_only_where_they_should(data: Dataset) 
 def test_seconds_are_those_of_the_part_that_took_them(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10**6))  # a second passes with every look
     monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr("pipeline.surgery.widths.prune", lambda *a, **k: [next(clock) for _ in range(100)])
+    monkeypatch.setattr("isotropic.surgery.widths.prune", lambda *a, **k: [next(clock) for _ in range(100)])
     rows = run(Work(settings(testing=[True], adaptations=["prune"]), settings().members(), [data], CPU))
     means = rows.groupby("measure")["value"].mean()
     assert (means["training_seconds"], means["testing_seconds"], means["adapting_seconds"]) == (1, 1, 101)

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from isotropic.networks.network import IsotropicMLP
+from isotropic.networks.sparse import SparseMLP
+from isotropic.surgery.sparsify import alternate_maps, diagonalise_alternate
 from pipeline.config import Configuration
 from pipeline.errors import InputError
-from pipeline.model.network import IsotropicMLP
-from pipeline.model.sparse import SparseMLP
 from pipeline.results import networks
 from pipeline.results.networks import Network
-from pipeline.surgery.sparsify import alternate_maps, diagonalise_alternate
 
 X = torch.randn(5, 12, generator=torch.Generator().manual_seed(0))
 WHERE: dict[str, str | int] = {"data": "digits", "network": "12-8-8-3", "configuration": "c", "repeat": 0}

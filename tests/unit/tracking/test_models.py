@@ -15,9 +15,10 @@ import pytest
 import torch
 from mlflow_testing import assert_shown
 
-from pipeline import grow, prune, tracking
-from pipeline.model.network import IsotropicMLP
-from pipeline.model.sparse import SparseMLP
+from isotropic import grow, prune
+from isotropic.networks.network import IsotropicMLP
+from isotropic.networks.sparse import SparseMLP
+from pipeline import tracking
 from pipeline.results.networks import Network, read, write
 from pipeline.results.rows import read as read_rows
 from pipeline.results.rows import write as write_rows

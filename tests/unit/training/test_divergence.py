@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pipeline import Ensemble, IsotropicMLP, diagonalise, grow, prune
+from isotropic import Ensemble, IsotropicMLP, diagonalise, grow, prune
 from pipeline.config import Configuration, Training
 from pipeline.experiments.plan import Member
 from pipeline.experiments.plan.observations import Observations
@@ -39,7 +39,10 @@ def test_the_others_go_on_bit_for_bit_and_surgery_works(noise, poison):
     broken, descent, epochs = trained([0, 1, 2], data, poison)
     whole, other, _ = trained([0, 1, 2], data)
     assert [epoch.diverged.tolist() for epoch in epochs] == [[False] * 3] * 2 + [[False, True, False], [False] * 3]
-    for change in (lambda *of: diagonalise(of[0], 2, "full", of[1]), lambda *of: prune(of[0], 2, 1, of[1])):
+    for change in (
+        lambda *of: diagonalise(of[0], 2, "full", optimiser=of[1]),
+        lambda *of: prune(of[0], 2, 1, optimiser=of[1]),
+    ):
         change(broken, descent)
         change(whole, other)
     for name, t in broken.tensors().items():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline import Ensemble, IsotropicMLP
+from isotropic import Ensemble, IsotropicMLP
 from pipeline.config import Training
 from pipeline.training import engine, optimiser
 

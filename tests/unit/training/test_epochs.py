@@ -5,14 +5,15 @@ from unittest.mock import MagicMock
 import pytest
 import torch
 
-from pipeline import Ensemble, IsotropicMLP, grow
+from isotropic import Ensemble, IsotropicMLP, grow
+from isotropic.training import products
+from isotropic.training.descent import Descent
+from isotropic.training.gradient import Backward
 from pipeline.config import Training
 from pipeline.data.batches import Standardiser
 from pipeline.experiments import convolutions
-from pipeline.training import engine, optimiser, products
-from pipeline.training.descent import Descent
+from pipeline.training import engine, optimiser
 from pipeline.training.epochs import DeviceSteps, Epochs
-from pipeline.training.gradient import Backward
 
 SETTINGS = Training(
     repeats=1, epochs=3, batch_size=4, optimiser="adamw", learning_rate=1e-2, weight_decay=1e-2, psi_decay=0.1

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch.optim import SGD, Adam, AdamW
 
-from pipeline import Ensemble, IsotropicMLP
+from isotropic import Ensemble, IsotropicMLP
+from isotropic.training.gradient import backward
+from isotropic.training.step import alone, bound
 from pipeline.config import Training
-from pipeline.training.gradient import backward
-from pipeline.training.optimiser import alone, bound, make
+from pipeline.training.optimiser import make
 
 KINDS = {
     "adamw": lambda p: AdamW(p, lr=0.01, weight_decay=0.1, fused=True),
@@ -45,7 +46,7 @@ def test_bit_for_bit_as_the_ordinary_step(kind):
 
 
 def test_bit_for_bit_without_the_kernel(monkeypatch):
-    monkeypatch.setattr("pipeline.training.optimiser.KERNELS", {})
+    monkeypatch.setattr("isotropic.training.step.KERNELS", {})
     assert_same("adamw")
 
 

@@ -9,12 +9,12 @@ import torch
 from small import noise
 from torch.nn import functional
 
-from pipeline import Ensemble, IsotropicMLP
+from isotropic import Ensemble, IsotropicMLP
+from isotropic.training.gradient import Backward, block_cross_entropy
 from pipeline.data.dataset import Dataset
 from pipeline.data.tasks import Tasks
 from pipeline.seeds import generator
 from pipeline.training import tasks as training
-from pipeline.training.gradient import Backward, block_cross_entropy
 
 SIZES = [(4, 2), (6, 5), (3, 3)]  # inputs and classes of each task
 

@@ -1,0 +1,62 @@
+"""Isotropic neural networks: networks whose hidden widths can be rotated, grown and pruned exactly.
+
+from isotropic import IsotropicMLP, diagonalise, grow, prune
+"""
+
+from __future__ import annotations
+
+from isotropic.networks.convolutional import IsotropicConvNet
+from isotropic.networks.ensemble import Ensemble
+from isotropic.networks.nested import embed
+from isotropic.networks.network import IsotropicMLP
+from isotropic.networks.parallel import ParallelMLP
+from isotropic.normalise.ica import (
+    hold_in_eigenbasis,
+    independent_components,
+    measure_whitening,
+    represent_components,
+)
+from isotropic.normalise.normalised import NormalisedMLP
+from isotropic.normalise.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
+from isotropic.normalise.whitening import BatchNorm, Whitening
+from isotropic.surgery.depth import insert_layer, remove_layer
+from isotropic.surgery.diagonalise import diagonalise
+from isotropic.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
+from isotropic.surgery.joint import sparsify_jointly
+from isotropic.surgery.policy import adapt
+from isotropic.surgery.sparsify import sparsify, triangularise
+from isotropic.surgery.widths import grow, prune
+from isotropic.training.pruning_curve import pruning_curve
+
+__version__ = "0.1.0"
+__all__ = [
+    "BatchNorm",
+    "BatchNormOfNorm",
+    "Ensemble",
+    "FrobNorm",
+    "GeneralisedLayerNorm",
+    "IsotropicConvNet",
+    "IsotropicMLP",
+    "NormalisedMLP",
+    "ParallelMLP",
+    "Whitening",
+    "adapt",
+    "add_neurons",
+    "diagonalise",
+    "embed",
+    "grow",
+    "hold_in_eigenbasis",
+    "independent_components",
+    "insert_layer",
+    "measure_whitening",
+    "merge_neurons",
+    "net2wider",
+    "prune",
+    "prune_by_magnitude",
+    "pruning_curve",
+    "remove_layer",
+    "represent_components",
+    "sparsify",
+    "sparsify_jointly",
+    "triangularise",
+]

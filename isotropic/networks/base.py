@@ -1,0 +1,144 @@
+"""What one network and K stacked networks have in common: maps, activations and the way through them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isotropic.axes import Tensors
+from isotropic.networks.activation import IsotropicTanh, Tanh
+
+
+class AffineMap(nn.Module):
+    """x -> W x + b + g psi (METHOD section 1).
+
+    Attributes:
+        weight: W_l, [*K, n_l, n_{l-1}].
+        bias: b_l, [*K, n_l].
+        psi: the compensatory vector psi_l, [*K, n_l], or None where there is none; a parameter where it is
+            trained, a buffer elsewhere.
+    """
+
+    psi: Tensor | None
+
+    def __init__(self, weight: Tensor, bias: Tensor, psi: Tensor | None, psi_trained: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(bias)
+        if psi is not None and psi_trained:
+            self.psi = nn.Parameter(psi)
+        else:
+            self.register_buffer("psi", psi)
+
+    def forward(self, x: Tensor, g: Tensor | None = None, block: slice | None = None) -> Tensor:
+        """x [*K, B, n_{l-1}], or [B, n_{l-1}] for all, and the gain g [*K, B, 1] before the map -> [*K, B, n_l].
+
+        With a `block` x holds only these of the n_{l-1} numbers, and the others are zero.
+        """
+        weight = self.weight if block is None else self.weight[..., block]
+        if x.ndim < weight.ndim and x.ndim == 2:  # one product for all K: a batched one would copy x K times
+            together = functional.linear(x, weight.flatten(0, -2))  # [B, K n_l]
+            h = together.unflatten(-1, weight.shape[:-1]).movedim(0, -2)
+        else:
+            h = x @ weight.mT  # [*K, B, n_l]
+        h = h.add_(self.bias[..., None, :])
+        if self.psi is not None and g is not None:
+            h = h.addcmul_(g, self.psi[..., None, :])
+        return h
+
+
+class MLP(nn.Module):
+    """Affine maps 1..L with an activation after each but the last; tensors have a leading shape [*K].
+
+    Attributes:
+        maps: the L affine maps.
+        activations: the L - 1 activations.
+        has_length, has_psi, expects: boolean [*K], which networks have an intrinsic length that pruning
+            changes, have compensatory vectors, use compensation "expectation".
+        psi_decay: lambda_psi, [*K]; 0 where psi is not decayed.
+    """
+
+    has_length: Tensor
+    has_psi: Tensor
+    expects: Tensor
+    psi_decay: Tensor
+
+    def __init__(self, maps: list[AffineMap], activations: list[IsotropicTanh | Tanh]) -> None:
+        super().__init__()
+        self.maps = nn.ModuleList(maps)
+        self.activations = nn.ModuleList(activations)
+
+    def _treat(self, has_length: Tensor, has_psi: Tensor, expects: Tensor, psi_decay: Tensor) -> None:
+        """Register the treatments; not part of a saved state, which holds only what training changes."""
+        self.register_buffer("has_length", has_length, persistent=False)
+        self.register_buffer("has_psi", has_psi, persistent=False)
+        self.register_buffer("expects", expects, persistent=False)
+        self.register_buffer("psi_decay", psi_decay, persistent=False)
+
+    @property
+    def affine(self) -> list[AffineMap]:
+        """The maps, typed."""
+        return cast("list[AffineMap]", list(self.maps))
+
+    @property
+    def depth(self) -> int:
+        """L, the number of affine maps."""
+        return len(self.maps)
+
+    @property
+    def isotropic(self) -> bool:
+        """Whether the hidden activations commute with rotations."""
+        return all(isinstance(activation, IsotropicTanh) for activation in self.activations)
+
+    @property
+    def has_kernels(self) -> bool:
+        """Whether its weights have positions before their rows and columns: [*K, *P, n_l, n_{l-1}]."""
+        return any(affine.weight.ndim > self.has_length.ndim + 2 for affine in self.affine)
+
+    @property
+    def widths(self) -> list[int]:
+        """n_0 .. n_L, the padded ones of an ensemble."""
+        return [self.affine[0].weight.shape[-1], *(affine.weight.shape[-2] for affine in self.affine)]
+
+    @property
+    def member_widths(self) -> list[list[int]]:
+        """The widths of each stacked network, without padding; here of the one."""
+        return [self.widths]
+
+    def trace(self, x: Tensor, block: slice | None = None) -> tuple[Tensor, list[Tensor | None]]:
+        """The way of x [*K, B, n_0] through the network: logits [*K, B, n_L] and the gains g_1 .. g_{L-1}.
+
+        With a `block` x holds only these of the n_0 inputs, and the others are zero.
+        """
+        h = self.affine[0](x, block=block)
+        gains: list[Tensor | None] = []
+        for affine, activation in zip(self.affine[1:], self.activations, strict=True):
+            a, g = activation(h)
+            h = affine(a, g)
+            gains.append(g)
+        return h, gains
+
+    def penalty(self) -> Tensor:
+        """lambda_psi * sum over l of ||psi_l||^2, [*K]: to be added to the loss where psi decays."""
+        members = self.psi_decay.ndim
+        squares = [affine.psi.square().flatten(members).sum(-1) for affine in self.affine if affine.psi is not None]
+        return self.psi_decay * (torch.stack(squares).sum(0) if squares else 0.0)
+
+    def tensors(self) -> Tensors:
+        """Name -> tensor of everything that a change of width or basis may touch."""
+        named = [*self.named_parameters(), *self.named_buffers()]
+        return {name: t.detach() for name, t in named if name.startswith(("maps.", "activations."))}
+
+    def assign(self, tensors: Tensors) -> None:
+        """Put `tensors` in place of those of the same names, whatever their shapes.
+
+        A parameter is replaced by a new one: the old one may still be part of a graph that knows its shape.
+        """
+        for name, t in tensors.items():
+            path, _, leaf = name.rpartition(".")
+            module = self.get_submodule(path)
+            old = getattr(module, leaf)
+            setattr(module, leaf, nn.Parameter(t, old.requires_grad) if isinstance(old, nn.Parameter) else t)

@@ -1,0 +1,169 @@
+"""K independent networks of one depth, stacked and trained in lockstep."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from isotropic.axes import Tensors
+from isotropic.networks.activation import IsotropicTanh, Tanh
+from isotropic.networks.base import MLP, AffineMap
+from isotropic.networks.network import IsotropicMLP
+
+
+class Ensemble(MLP):
+    """K networks as one set of stacked tensors, W_l of shape [K, n_l, n_{l-1}].
+
+    Members may differ in hidden widths, intrinsic length and compensation. A narrower member is padded with
+    exact zeros, and descent keeps them exactly zero: a zero row with a zero column gets no gradient (METHOD
+    section 11). A member's result therefore does not depend on its companions, beyond rounding.
+
+        ensemble = Ensemble([IsotropicMLP([64, 32, 10], seed=k) for k in range(20)])
+        ensemble(x)               # x [K, B, n_0], or [B, n_0] shared by all -> logits [K, B, n_L]
+        ensemble.member(3)        # the IsotropicMLP that member 3 is now
+
+    Args:
+        members: the networks, whose values are copied.
+
+    Raises:
+        ValueError: no members, members with kernels, or that differ in depth, input, output, activation, dtype or
+            device.
+    """
+
+    trains_length: Tensor
+    trains_psi: Tensor
+
+    def __init__(self, members: Sequence[IsotropicMLP]) -> None:
+        _check(members)
+        first, states = members[0], [net.tensors() for net in members]
+        widest = [max(sizes) for sizes in zip(*(net.widths for net in members), strict=True)]
+        # Known on the host from the start, so that no step has to ask a GPU.
+        trains_length = [net.intrinsic_length == "trainable" for net in members]
+        trains_psi = [net.compensation.startswith("trainable") for net in members]
+
+        def stack(name: str, *shape: int) -> Tensor:
+            return torch.stack([_pad(state.get(name), shape, first.affine[0].weight) for state in states])
+
+        def affine(index: int) -> AffineMap:
+            rows, columns = widest[index + 1], widest[index]
+            here = f"maps.{index}"
+            psi = stack(f"{here}.psi", rows) if any(f"{here}.psi" in state for state in states) else None
+            weight, bias = stack(f"{here}.weight", rows, columns), stack(f"{here}.bias", rows)
+            return AffineMap(weight, bias, psi, any(trains_psi))
+
+        def hidden(index: int) -> IsotropicTanh | Tanh:
+            if not first.isotropic:
+                return Tanh()
+            here = f"activations.{index}"
+            linear = any(f"{here}.alpha" in state for state in states)  # a member without one has alpha = 0
+            alpha = stack(f"{here}.alpha") if linear else None
+            return IsotropicTanh(stack(f"{here}.log_o"), any(trains_length), alpha)
+
+        super().__init__([affine(i) for i in range(first.depth)], [hidden(i) for i in range(first.depth - 1)])
+        self._treat(
+            *(
+                torch.stack([getattr(net, name) for net in members])
+                for name in ("has_length", "has_psi", "expects", "psi_decay")
+            )
+        )
+        self.register_buffer("trains_length", torch.tensor(trains_length), persistent=False)
+        self.register_buffer("trains_psi", torch.tensor(trains_psi), persistent=False)
+        self._mixed = {"log_o": len({*trains_length}) > 1, "psi": len({*trains_psi}) > 1}
+        self._padding = [[w - n for w, n in zip(widest, net.widths, strict=True)] for net in members]
+        self._blanks = _Shared(_blank(net) for net in members)
+        self.to(first.affine[0].weight.device)
+
+    def __len__(self) -> int:
+        """K, the number of members."""
+        return len(self._blanks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [K, B, n_0], or [B, n_0] shared by all members -> logits [K, B, n_L]."""
+        return self.trace(x)[0]
+
+    @property
+    def member_widths(self) -> list[list[int]]:
+        """The widths of each member, without padding."""
+        return [[w - p for w, p in zip(self.widths, padding, strict=True)] for padding in self._padding]
+
+    def member(self, k: int) -> IsotropicMLP:
+        """Member k as a network of its own, a copy without padding."""
+        net, widths = copy.deepcopy(self._blanks[k]).to(self.affine[0].weight), self.member_widths[k]
+        stacked = self.tensors()
+        own: dict[str, Tensor] = {}
+        for name in net.tensors():
+            index = int(name.split(".")[1])
+            bounds = {"weight": (widths[index + 1], widths[index]), "log_o": (), "alpha": ()}
+            shape = bounds.get(name.split(".")[2], (widths[index + 1],))
+            own[name] = stacked[name][k][tuple(slice(n) for n in shape)].clone()
+        net.assign(own)
+        return net
+
+    def become(self, tensors: Tensors, member_widths: Sequence[Sequence[int]]) -> None:
+        """Put `tensors` in place of all of its own, as those of members that have these widths without padding."""
+        self.assign(tensors)
+        self._padding = [[w - n for w, n in zip(self.widths, own, strict=True)] for own in member_widths]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep, over a step of an optimiser, the lengths and psi of the members that do not train them.
+
+        Needed only where members differ: what no member trains is no parameter, and what all train is free.
+        """
+        held = [(t, trains) for t, trains in self._small()]
+        before = [t.detach().clone() for t, _ in held]
+        yield
+        for (t, trains), old in zip(held, before, strict=True):
+            mask = trains.view(-1, *[1] * (t.ndim - 1))
+            torch.where(mask, t.detach(), old, out=t.data)
+
+    def _small(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The lengths and psi that some members train and others do not, with the mask of those that do."""
+        if self._mixed["log_o"]:
+            lengths = (a.log_o for a in self.activations if isinstance(a, IsotropicTanh))
+            yield from ((length, self.trains_length) for length in lengths)
+        if self._mixed["psi"]:
+            yield from ((affine.psi, self.trains_psi) for affine in self.affine if affine.psi is not None)
+
+
+class _Shared(tuple[IsotropicMLP, ...]):
+    """Networks that nothing changes, so that copies of an ensemble can have them in common: there are many."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Shared:
+        return self
+
+
+def _pad(t: Tensor | None, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    padded = torch.zeros(shape, dtype=like.dtype, device=like.device)
+    if t is not None:
+        padded[tuple(slice(n) for n in t.shape)] = t
+    return padded
+
+
+def _blank(net: IsotropicMLP) -> IsotropicMLP:
+    """`net` without its numbers: what `member` needs besides the stacked tensors."""
+    blank = copy.deepcopy(net)
+    blank.assign({name: t.new_empty(0) for name, t in net.tensors().items()})
+    return blank
+
+
+def _check(members: Sequence[IsotropicMLP]) -> None:
+    if not members:
+        raise ValueError("members: an ensemble needs at least one network")
+    for k, net in enumerate(members):
+        if net.has_kernels:
+            raise ValueError(f"members: member {k} is an {type(net).__name__}; only dense networks can be stacked")
+        for what, of in (
+            ("depth", lambda n: n.depth),
+            ("input width", lambda n: n.widths[0]),
+            ("output width", lambda n: n.widths[-1]),
+            ("activation", lambda n: n.activation),
+            ("dtype", lambda n: n.affine[0].weight.dtype),
+            ("device", lambda n: n.affine[0].weight.device),
+        ):
+            if of(net) != of(members[0]):
+                raise ValueError(f"members: member {k} has {what} {of(net)}, member 0 has {of(members[0])}")

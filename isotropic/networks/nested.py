@@ -1,0 +1,71 @@
+"""A shallower network inside a deeper one: classes of isotropic networks are nested (Appendix C)."""
+
+from __future__ import annotations
+
+import torch
+
+from isotropic.networks.activation import IsotropicTanh
+from isotropic.networks.network import IsotropicMLP
+
+
+@torch.no_grad()
+def embed(net: IsotropicMLP, layer: int, length: float, width: int | None = None) -> IsotropicMLP:
+    """A network with one hidden layer more that computes the same in the limit of a large intrinsic length.
+
+    Behind map l stands a new activation with o = `length` and then the map I / g(o), and the activation that was
+    behind map l follows. The new gain is g(||h||^2 + o) = g(o) (1 - ||h||^2 / (2 o) + ...), in the limit a constant
+    that the new map divides away: the saturated limit in which a deeper network contains every shallower one
+    (Appendix C). The relative error of h is at most ||h||^2 / (2 o) where tanh is saturated.
+
+    Args:
+        net: an isotropic network with intrinsic lengths; unchanged.
+        layer: l, 1 <= l <= L; with L the new layer stands before the logits.
+        length: o of the new layer, > 0.
+        width: of the new layer, at least n_l, which is the default; what is beyond is filled with zeros.
+
+    Raises:
+        ValueError: elementwise activations, no intrinsic lengths, or layer, length or width out of range.
+    """
+    width = _checked(net, layer, length, width)
+    n = net.widths[layer]
+    widths = [*net.widths[:layer], width, *net.widths[layer:]]
+    like = net.affine[0].weight
+    deeper = IsotropicMLP(
+        widths, net.activation, net.intrinsic_length, net.compensation, dtype=like.dtype, device=like.device
+    )
+    deeper.psi_decay.copy_(net.psi_decay)
+    tensors = {_behind(name, layer): t.clone() for name, t in net.tensors().items()}
+    log_o = torch.tensor(length, dtype=torch.float64).log().to(like)
+    for name in (f"maps.{layer - 1}.{part}" for part in ("weight", "bias", "psi")):  # rows of zeros beyond n
+        if name in tensors:
+            t = tensors[name]
+            tensors[name] = torch.cat([t, t.new_zeros(width - n, *t.shape[1:])])
+    activation = IsotropicTanh(log_o, trained=False)
+    g = activation(like.new_zeros(1, 1))[1]
+    blank = {name: torch.zeros_like(t) for name, t in deeper.tensors().items() if name.startswith(f"maps.{layer}.")}
+    blank[f"maps.{layer}.weight"].fill_diagonal_(float(1 / g))
+    deeper.assign(tensors | blank | {f"activations.{layer - 1}.log_o": log_o})
+    return deeper
+
+
+def _behind(name: str, layer: int) -> str:
+    """The name of a tensor of the network in one with a map and an activation more behind map `layer`."""
+    kind, index, leaf = name.split(".")
+    moved = int(index) >= (layer if kind == "maps" else layer - 1)
+    return f"{kind}.{int(index) + moved}.{leaf}"
+
+
+def _checked(net: IsotropicMLP, layer: int, length: float, width: int | None) -> int:
+    if not net.isotropic or net.intrinsic_length == "none":
+        raise ValueError(
+            f"net: activation {net.activation!r} with intrinsic_length {net.intrinsic_length!r} cannot be saturated; "
+            "'isotropic-tanh' with 'constant' or 'trainable'"
+        )
+    if type(layer) is not int or not 1 <= layer <= net.depth:
+        raise ValueError(f"layer: {layer!r} is not a map of this network; one of 1 to {net.depth}")
+    if not 0 < length < float("inf"):
+        raise ValueError(f"length: {length!r} is not a finite number > 0")
+    least = net.widths[layer]
+    if width is not None and (type(width) is not int or width < least):
+        raise ValueError(f"width: {width!r} is not an integer >= {least}, the width of map {layer}")
+    return width or least

@@ -1,0 +1,1 @@
+"""Normalisers that keep the symmetry, and bases of whitened activations."""

@@ -1,0 +1,201 @@
+"""Growing and pruning networks of elementwise tanh, neuron by neuron: what isotropic networks are compared with.
+
+With a_i = tanh(w_i x + b_i) and outgoing weights c_i, the next map gets sum_i c_i a_i: a neuron is the row w_i of
+W_l, b_i, and the column c_i of W_{l+1}. An optimiser's moments change as the gradients do of which they are means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Generator, Tensor
+from torch.optim import Optimizer
+
+from isotropic.networks.base import MLP
+from isotropic.surgery.carried import Carried, Family
+from isotropic.surgery.columns import one_each
+from isotropic.surgery.over_data import Inputs, mean_activation
+from isotropic.surgery.widths import check_count
+
+Draws = Generator | Sequence[Generator] | None
+
+
+@torch.no_grad()
+def net2wider(
+    net: MLP,
+    layer: int,
+    count: int,
+    *,
+    noise: float = 0.0,
+    optimiser: Optimizer | None = None,
+    generator: Draws = None,
+) -> None:
+    """Add `count` copies of neurons of hidden width `layer` (Net2WiderNet: Chen et al., arXiv:1511.05641).
+
+    With g(j) = j for the n neurons there are and drawn from them, each as likely as another, for the new ones:
+
+        w'_j = w_g(j)     b'_j = b_g(j)     c'_j = c_g(j) / |{i : g(i) = g(j)}|
+
+    The function is unchanged. But copies get the same gradients, and stay copies, unless noise sets them apart: the
+    new rows w'_j gain N(0, (noise rms(w'_j))^2), and the function is then nearly unchanged.
+
+    Args:
+        net: a network of elementwise tanh or an ensemble of them; changed in place.
+        layer: l, 1 <= l <= L - 1.
+        count: neurons to add, >= 1.
+        noise: the deviation of the noise, relative to the root mean square of the copied row; 0 for none.
+        optimiser: whose moments are carried along. Those of w'_j and b'_j are divided as c'_j is, through which their
+            gradient comes (second moments by the square).
+        generator: of the random numbers; one per member for an ensemble. None is torch's global one.
+
+    Raises:
+        ValueError: layer, count or noise out of range, isotropic activations, kernels, or not one generator a member.
+        TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
+    """
+    carried = Carried(net, layer, optimiser, elementwise=True)
+    check_count(count, None, carried)
+    if not 0 <= noise < float("inf"):
+        raise ValueError(f"noise: {noise!r} is not a number >= 0")
+    n, lead = carried.width, carried.bias.shape[:-1]
+    draws = one_each(generator, len(net.member_widths))
+    drawn = torch.stack([torch.randint(n, (count,), generator=each) for each in draws]).reshape(*lead, count)
+    there = torch.arange(n).expand(*lead, n)
+    g = torch.cat([there, drawn], dim=-1).to(carried.bias.device)  # [*K, n + count]
+    copies = torch.zeros_like(carried.bias).scatter_add(-1, g, torch.ones_like(g, dtype=carried.bias.dtype))
+    share = 1 / copies.gather(-1, g)  # [*K, n + count]
+    carried.select(g)
+    for family, name, axis in _through(carried):
+        by_row = family.tensors[name].movedim(axis, -1)  # [*K, ..., n + count]
+        divided = by_row * _between(share, by_row) ** family.power
+        family.tensors[name] = divided.movedim(-1, axis).contiguous()
+    if noise > 0:
+        rows = carried.weight[..., n:, :]  # padding is zero, and is not counted in the mean square
+        sizes = torch.tensor([widths[layer - 1] for widths in net.member_widths]).to(rows).reshape(*lead, 1, 1)
+        scale = noise * (rows.square().sum(-1, keepdim=True) / sizes).sqrt()
+        rows.add_(scale * _normal_rows(net, layer, count, draws, rows))
+    carried.commit()
+
+
+@torch.no_grad()
+def add_neurons(
+    net: MLP, layer: int, count: int, *, optimiser: Optimizer | None = None, generator: Draws = None
+) -> None:
+    """Add `count` neurons with random incoming and zero outgoing weights: the simplest growth, and exact.
+
+        w_j ~ N(0, 1/n_{l-1}), of about the length 1 that rows start with     b_j = 0     c_j = 0
+
+    Args and errors as `net2wider`; all moments gain zeros.
+    """
+    carried = Carried(net, layer, optimiser, elementwise=True)
+    check_count(count, None, carried)
+    draws = one_each(generator, len(net.member_widths))
+    sizes = torch.tensor([widths[layer - 1] for widths in net.member_widths], dtype=torch.float64)
+    drawn = _normal_rows(net, layer, count, draws, carried.weight.double())
+    rows = drawn / sizes.to(drawn).sqrt().reshape(*carried.bias.shape[:-1], 1, 1)
+    carried.append(count, {f"maps.{layer - 1}.weight": rows})
+    carried.commit()
+
+
+@torch.no_grad()
+def prune_by_magnitude(
+    net: MLP, layer: int, count: int, *, optimiser: Optimizer | None = None, inputs: Inputs | None = None
+) -> None:
+    """Remove the `count` neurons of least ||w_i|| ||c_i||, without or with their mean kept.
+
+    The norm of the incoming weights is the usual magnitude of a filter (Li et al., arXiv:1608.08710, in L1), that of
+    the outgoing ones is used for dense layers (He et al., ICASSP 2014); here a neuron needs both to count. Nothing
+    makes up for what is removed, or, given `inputs`, its mean over them does:
+
+        b_{l+1} <- b_{l+1} + sum_i c_i mean(a_i)
+
+    Args:
+        net: a network of elementwise tanh or an ensemble of them; changed in place.
+        layer: l, 1 <= l <= L - 1.
+        count: neurons to remove, at least 1, and fewer than there are.
+        optimiser: whose moments are carried along.
+        inputs: x [N, ...] with n_0 numbers a sample, or several such batches; None: nothing is kept.
+
+    Raises:
+        ValueError: layer or count out of range, isotropic activations, kernels, or `inputs` empty.
+        TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
+    """
+    carried = Carried(net, layer, optimiser, elementwise=True)
+    check_count(count, carried.width - 1, carried)
+    magnitude = carried.weight.double().norm(dim=-1) * carried.next_weight.double().norm(dim=-2)  # [*K, n]
+    gone = torch.zeros_like(magnitude, dtype=torch.bool)
+    gone.scatter_(-1, magnitude.sort(dim=-1, stable=True).indices[..., :count], True)
+    if inputs is not None:
+        mean = torch.where(gone, mean_activation(net, layer, inputs), 0.0).to(carried.bias)
+        name = f"maps.{layer}.bias"
+        carried.own.tensors[name] = carried.own.tensors[name] + (carried.next_weight @ mean[..., None]).squeeze(-1)
+    carried.select(_others(gone, count))
+    carried.commit()
+
+
+@torch.no_grad()
+def merge_neurons(net: MLP, layer: int, count: int, *, optimiser: Optimizer | None = None) -> None:
+    """Merge neurons into the most similar ones, `count` times (Srinivas and Babu, arXiv:1507.06149).
+
+    The pair of the least saliency s_ij = mean(c_j^2) ||(w_i, b_i) - (w_j, b_j)||^2 is made one, without data:
+    c_i <- c_i + c_j, and neuron j is removed. Exact for two neurons that are equal.
+
+    Args:
+        net, layer, count: as for `prune_by_magnitude`.
+        optimiser: whose moments are carried along. Those of w_i and b_i become m_i + m_j, and (sqrt v_i + sqrt v_j)^2
+            for second moments: at least the mean square of the sum of both gradients.
+
+    Raises:
+        ValueError, TypeError: as `prune_by_magnitude`. The network is unchanged on any error.
+    """
+    carried = Carried(net, layer, optimiser, elementwise=True)
+    check_count(count, carried.width - 1, carried)
+    rows = torch.cat([carried.weight, carried.bias[..., None]], dim=-1).double()
+    apart = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").square()  # 0 exactly for equal ones
+    same = torch.eye(carried.width, dtype=torch.bool, device=apart.device)
+    gone = torch.zeros_like(carried.bias, dtype=torch.bool)
+    for _ in range(count):
+        saliency = carried.next_weight.double().square().mean(-2)[..., None, :] * apart  # [*K, i, j]
+        barred = same | gone[..., :, None] | gone[..., None, :]
+        pair = torch.where(barred, float("inf"), saliency).flatten(-2).argmin(-1, keepdim=True)  # [*K, 1]
+        i, j = pair // carried.width, pair % carried.width
+        for family, name, axis in _through(carried):
+            family.tensors[name] = _joined(family.tensors[name], axis, i, j, family.power)
+        gone = gone.scatter(-1, j, True)
+    carried.select(_others(gone, count))
+    carried.commit()
+
+
+def _through(carried: Carried) -> Iterator[tuple[Family, str, int]]:
+    """The outgoing weights c_i, and the moments of w_i and b_i, whose gradients come through them."""
+    here, after = f"maps.{carried.layer - 1}", f"maps.{carried.layer}"
+    for family in carried.families:
+        own = family is carried.own
+        axes = [(f"{after}.weight", -1)] if own else [(f"{here}.weight", -2), (f"{here}.bias", -1)]
+        yield from ((family, name, axis) for name, axis in axes if name in family.tensors)
+
+
+def _joined(t: Tensor, axis: int, i: Tensor, j: Tensor, power: int) -> Tensor:
+    """Entry j [*K, 1] of an axis added to entry i; their roots, for what is of second power."""
+    by_row = t.movedim(axis, -1)  # [*K, ..., n]
+    to, other = (_between(index, by_row).expand(*by_row.shape[:-1], 1) for index in (i, j))
+    both = (by_row.gather(-1, to) ** (1 / power) + by_row.gather(-1, other) ** (1 / power)) ** power
+    return by_row.scatter(-1, to, both).movedim(-1, axis).contiguous()
+
+
+def _between(t: Tensor, like: Tensor) -> Tensor:
+    """[*K, m] as [*K, 1, m] if `like` has an axis between."""
+    return t.reshape(*t.shape[:-1], *[1] * (like.ndim - t.ndim), t.shape[-1])
+
+
+def _others(gone: Tensor, count: int) -> Tensor:
+    """The neurons that are not among the `count` that are `gone` [*K, n], in their order."""
+    return gone.sort(dim=-1, stable=True).indices[..., : gone.shape[-1] - count]
+
+
+def _normal_rows(net: MLP, layer: int, count: int, draws: Sequence[Generator | None], like: Tensor) -> Tensor:
+    """N(0, 1) for `count` rows of W_l [*K, count, n_{l-1}], drawn in float64 on the CPU; padding stays zero."""
+    drawn = torch.zeros(len(draws), count, like.shape[-1], dtype=torch.float64)
+    for k, (widths, draw) in enumerate(zip(net.member_widths, draws, strict=True)):
+        drawn[k, :, : widths[layer - 1]] = torch.randn(count, widths[layer - 1], generator=draw, dtype=torch.float64)
+    return drawn.reshape(*like.shape[:-2], *drawn.shape[1:]).to(like)

@@ -1,0 +1,203 @@
+"""Growing and pruning a hidden width: neurogenesis and neurodegeneration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+from torch.optim import Optimizer
+
+from isotropic.axes import stacked
+from isotropic.networks.base import MLP
+from isotropic.surgery.backward import append_from_the_right, check_rows, right_vectors
+from isotropic.surgery.carried import Carried
+from isotropic.surgery.choice import Choice, pruning_basis
+from isotropic.surgery.columns import draw_columns
+from isotropic.surgery.correction import CORRECTIONS, prediction, residual_basis
+from isotropic.surgery.diagonalise import hidden_width, rotate_left
+from isotropic.surgery.over_data import Inputs, activity, check_inputs
+from isotropic.surgery.removal import remove_last
+
+ENDS = ("left", "right")  # of a map: its output side, which forward adaptation changes, and its input side
+
+
+@torch.no_grad()
+def grow(
+    net: MLP,
+    layer: int,
+    count: int,
+    *,
+    columns: str = "normal",
+    optimiser: Optimizer | None = None,
+    generator: Generator | Sequence[Generator] | None = None,
+    side: str = "left",
+    rows: str = "bias",
+) -> None:
+    """Add `count` neurons on one side of map `layer` without changing the function (METHOD section 3).
+
+    Left, to hidden width l: after left-partial diagonalisation W_l gains zero rows, b_l and psi_l zeros, and
+    W_{l+1} new columns, which meet only zeros until training moves them. o_l is unchanged, since the new biases
+    are zero.
+
+    Right, to hidden width l - 1: after right-partial diagonalisation W_l gains zero columns. The rows of W_{l-1} are
+    not free then, as they would be before an elementwise activation: the norm ||h_{l-1}|| sees them. What can be
+    done is derived here from s = ||h||^2 + o, which must stay as it is:
+
+        "bias"     zero rows, b*^2 = o_{l-1} / (2 count), o_{l-1} <- o_{l-1} / 2: exact. Gradient descent sees only
+                   the direction of the new biases, so of several neurons grown at once one direction trains.
+        "normal"   rows N(0, 0.01^2), no bias: all train; s gains ||W* x||^2, of second order in 0.01: not exact.
+        "zero"     zero rows, no bias: exact, and never trains (METHOD, A.3).
+
+    Args:
+        net: an isotropic network or an ensemble of them; changed in place.
+        layer: l, 1 <= l <= L - 1; for side "right" 2 <= l <= L.
+        count: neurons to add, >= 1.
+        columns: the new columns, for side "left": "normal" (entries N(0, 0.01^2), the paper's), "semi-orthogonal"
+            (unit, orthogonal to the existing columns and to each other where the shape allows), "combination"
+            (random linear combinations of the existing columns) or "zero" (never trains: METHOD, A.3).
+        optimiser: whose moments are carried along and gain zeros.
+        generator: of the random numbers; one per member for an ensemble. None is torch's global one.
+        side: "left", forward adaptation, or "right", backward adaptation.
+        rows: for side "right": "bias", which needs an intrinsic length, "normal" or "zero".
+
+    Raises:
+        ValueError: layer, count, columns, side or rows out of range, side "right" of kernels, or as `diagonalise`.
+        TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
+    """
+    carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser)
+    check_count(count, None, carried)
+    if side == "right":
+        check_rows(carried, rows)
+        carried.rotate(right_vectors(carried)[0])
+        append_from_the_right(carried, count, rows, generator)
+    else:
+        # Drawn before the rotation, whose basis is arbitrary in sign and where singular values repeat.
+        drawn = new_columns(carried, columns, count, generator)
+        rotate_left(carried)
+        carried.append(count, drawn)
+    carried.commit()
+
+
+def new_columns(
+    carried: Carried, kind: str, count: int, generator: Generator | Sequence[Generator] | None
+) -> dict[str, Tensor]:
+    """Columns [*K, *P, n_{l+1}, count] of W_{l+1}, under its name, for `count` new neurons of the carried layer.
+
+    Those of kernels are drawn as columns of all positions together, [P n_{l+1}, count].
+    """
+    after = carried.next_weight
+    together = stacked(after, carried.bias.ndim - 1)
+    positions = together.shape[-2] // after.shape[-2]
+    rows = [positions * widths[carried.layer + 1] for widths in carried.net.member_widths]
+    drawn = draw_columns(kind, together, count, generator, rows)
+    return {f"maps.{carried.layer}.weight": drawn.reshape(*after.shape[:-1], count)}
+
+
+@torch.no_grad()
+def prune(
+    net: MLP,
+    layer: int,
+    count: int,
+    *,
+    optimiser: Optimizer | None = None,
+    inputs: Inputs | None = None,
+    side: str = "left",
+    choice: Choice = "singular-value",
+    correction: str = "none",
+) -> None:
+    """Remove `count` neurons, those of smallest singular value, from one side of map `layer` (METHOD section 4).
+
+    Left, from hidden width l: after left-partial diagonalisation the last rows of W_l go, with their biases b*_i
+    and with the columns u_i of W_{l+1}. What the biases still did is kept:
+
+        o_l       <- o_l + sum_i b*_i^2                    (unless intrinsic_length "none")
+        psi_{l+1} <- psi_{l+1} + sum_i b*_i u_i            (compensation with psi)
+        b_{l+1}   <- b_{l+1} + mean(g_l) sum_i b*_i u_i    (compensation "expectation")
+
+    With an intrinsic length and psi, the function is unchanged exactly if the removed singular values and
+    entries of psi_l are zero.
+
+    Right, from hidden width l - 1: after right-partial diagonalisation the last columns of W_l go, sigma_i u_i, with
+    their rows of W_{l-1}, b_{l-1} and psi_{l-1}, and the same is kept with l - 1 in place of l. A vanishing singular
+    value is not enough here, since a removed neuron a_i = w_i x + b*_i + g psi_i still adds a_i^2 to the norm; the
+    function is unchanged exactly if also w_i and psi_i are zero (derived here). Among vanishing singular values those
+    of the shortest w_i, psi_i go first. Given `inputs`, the means over them stand for a removed neuron, E[a_i] for
+    b*_i and E[a_i^2] for b*_i^2, which is closer where a_i varies.
+
+    Other neurons than those of smallest singular value are pruned by `choice`. With a `correction` the kept neurons
+    stand in for them, as far as they predict them in least squares, h_pruned = P h_kept + constant:
+
+        "linear"     the pseudo-inverse as in Eqn. 18, Y = W_{l+1} S S'^T (S' S'^T)^-1 = W_{l+1} (I; P)
+        "isometric"  the same and the norm ||h_l||, which Eqn. 18 leaves out (`correction.residual_basis`)
+
+    The prediction is over inputs of the map W_l (or W_{l-1}) that are white, as in Eqn. 18, where nothing is
+    predicted after left-partial diagonalisation, whichever neurons are chosen, since its rows are orthogonal; or,
+    with `inputs`, over these, whose means then also stand for what is deleted. Directions that are not
+    well-conditioned predict nothing (`correction.WELL_CONDITIONED`).
+
+    Args:
+        net: an isotropic network or an ensemble of them; changed in place.
+        layer: l, 1 <= l <= L - 1; for side "right" 2 <= l <= L. Prune several layers from the output to the input.
+        count: neurons to remove, at least 1, and fewer than there are.
+        optimiser: whose moments are carried along.
+        inputs: x [N, ...] with n_0 numbers a sample, or several such batches, over which compensation
+            "expectation" takes the mean of g; needed only there, and used for side "right" and by a correction.
+        side: "left", forward adaptation, or "right", backward adaptation.
+        choice: "singular-value"; "gradient", least |dL/d sigma_i| of W_l by its `.grad`; or the indices of `count`
+            neurons as they stand, without diagonalisation, such as torch.randperm(n)[:count]: [count], or [K, count]
+            for each member of an ensemble its own. To choose among singular directions, diagonalise before.
+        correction: "none", "linear" or "isometric".
+
+    Raises:
+        ValueError: layer, count, side, choice or correction out of range, `inputs` missing or empty, gradients
+            missing, `inputs` or side "right" with kernels, or as `diagonalise`.
+        TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
+    """
+    carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser)
+    check_count(count, carried.width - 1, carried)
+    check_inputs(net, inputs)
+    if correction not in CORRECTIONS:
+        raise ValueError(f"correction: {correction!r} is not one of {', '.join(CORRECTIONS)}")
+    basis, measured, predicted = pruning_basis(carried, side, choice, count), None, None
+    if inputs is not None and (correction != "none" or side == "right"):
+        measured = activity(net, carried.layer, inputs)
+    if correction != "none":
+        rows = carried.weight.double()  # of white inputs, W W^T is the covariance
+        covariance = rows @ rows.mT if measured is None else measured.covariance
+        predicted = prediction(basis.mT @ covariance @ basis, count)
+        if correction == "isometric":
+            basis, predicted = basis @ residual_basis(predicted), None
+    carried.rotate(basis)
+    remove_last(carried, count, inputs, measured and measured.turned(basis), predicted)
+    carried.commit()
+
+
+def resize(
+    net: MLP,
+    layer: int,
+    width: int,
+    *,
+    columns: str = "normal",
+    optimiser: Optimizer | None = None,
+    generator: Generator | Sequence[Generator] | None = None,
+    inputs: Inputs | None = None,
+) -> None:
+    """Grow or prune hidden width `layer` to `width` neurons; a layer that has as many is not touched.
+
+    Arguments and errors as in `grow` and `prune`.
+    """
+    change = width - net.widths[layer]
+    if change > 0:
+        grow(net, layer, change, columns=columns, optimiser=optimiser, generator=generator)
+    elif change < 0:
+        prune(net, layer, -change, optimiser=optimiser, inputs=inputs)
+
+
+def check_count(count: int, most: int | None, carried: Carried) -> None:
+    """Raise a ValueError unless `count` neurons of the carried layer are from 1 to `most`, or any number for None."""
+    allowed = "an integer >= 1" if most is None else f"an integer from 1 to {most}"
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1 or (most is not None and count > most):
+        raise ValueError(
+            f"count: {count!r} neurons of layer {carried.layer}, which has {carried.width}, is not {allowed}"
+        )

@@ -1,1 +1,0 @@
-"""Networks: the activation, the axis table, one network and K stacked networks."""

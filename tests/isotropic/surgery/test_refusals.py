@@ -1,0 +1,166 @@
+"""What cannot be done is refused in one clear line, and leaves network and optimiser as they were, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from isotropic_testing import OPTIMISERS, inputs, network, train
+from refusals import WIDTHS, Call, assert_refused, begun, everything
+from torch.optim import Adagrad, Adam, AdamW, Optimizer, RMSprop
+
+from isotropic import Ensemble, IsotropicMLP, diagonalise, grow, prune
+from isotropic.networks.base import MLP
+
+OPERATIONS: dict[str, Callable[[MLP, Optimizer | None, object], object]] = {
+    "diagonalise": lambda net, optimiser, layer: diagonalise(net, layer, "left", optimiser=optimiser),  # type: ignore[arg-type]
+    "grow": lambda net, optimiser, layer: grow(net, layer, 1, optimiser=optimiser),  # type: ignore[arg-type]
+    "prune": lambda net, optimiser, layer: prune(net, layer, 1, optimiser=optimiser),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("layer", [0, -1, 3, 4, True, 1.0, "1", None], ids=repr)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_layer_out_of_range(operation: str, layer: object) -> None:
+    net, optimiser = begun()
+    assert_refused(net, optimiser, lambda n, o: OPERATIONS[operation](n, o, layer), f"layer: {layer!r} ")
+
+
+@pytest.mark.parametrize(
+    ("side", "layer", "allowed"),
+    [
+        ("left", 3, "1 to 2"),
+        ("right", 1, "2 to 3"),
+        ("right", 4, "2 to 3"),
+        ("full", 1, "2 to 2"),
+        ("full", 3, "2 to 2"),
+    ],
+)
+def test_a_layer_that_this_side_cannot_have(side: str, layer: int, allowed: str) -> None:
+    net, optimiser = begun()
+    words = f"layer: {layer} cannot be diagonalised on side {side!r}; one of {allowed}"
+    assert_refused(net, optimiser, lambda n, o: diagonalise(n, layer, side, optimiser=o), words)
+
+
+@pytest.mark.parametrize("count", [0, -1, True, 1.5, "2", None], ids=repr)
+@pytest.mark.parametrize("operation", [grow, prune])
+def test_a_count_that_is_no_number_of_neurons(operation: Callable[..., None], count: object) -> None:
+    net, optimiser = begun()
+    words = f"count: {count!r} neurons of layer 2, which has 6, is not an integer"
+    assert_refused(net, optimiser, lambda n, o: operation(n, 2, count, optimiser=o), words)
+
+
+@pytest.mark.parametrize("count", [6, 7, 1000])
+def test_pruning_a_layer_away(count: int) -> None:
+    net, optimiser = begun()
+    assert_refused(net, optimiser, lambda n, o: prune(n, 2, count, optimiser=o), "is not an integer from 1 to 5")
+
+
+def test_pruning_the_only_neuron() -> None:
+    net = network([3, 1, 2])
+    optimiser = OPTIMISERS["adamw"](net.parameters())
+    train(net, optimiser, 1)
+    assert_refused(net, optimiser, lambda n, o: prune(n, 1, 1, optimiser=o), "which has 1")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda n, o: diagonalise(n, 2, "top", optimiser=o), "side: 'top' is not one of left, right, full"),
+        (
+            lambda n, o: grow(n, 2, 1, columns="ones", optimiser=o),
+            "columns: 'ones' is not one of normal, semi-orthogonal, combination, zero",
+        ),
+        (
+            lambda n, o: grow(n, 2, 1, optimiser=o, generator=[torch.Generator()] * 2),
+            "generator: 2 generators for an ensemble of 1 members",
+        ),
+    ],
+    ids=["side", "columns", "generators"],
+)
+def test_an_unknown_name(call: Call, words: str) -> None:
+    assert_refused(*begun(), call, words)
+
+
+@pytest.mark.parametrize("make", [RMSprop, Adagrad, torch.optim.NAdam], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_optimiser_of_unknown_kind(operation: str, make: type[Optimizer]) -> None:
+    net, optimiser = begun(make)
+    words = f"the state of {make.__name__} has no known transform under a change of basis; one of SGD, Adam, AdamW"
+    assert_refused(net, optimiser, lambda n, o: OPERATIONS[operation](n, o, 1), words, TypeError)
+
+
+def test_an_optimiser_with_a_state_of_its_own() -> None:
+    net, optimiser = begun()
+    optimiser.state[net.maps[1].weight]["curvature"] = torch.ones(6, 4)
+    words = "its state 'curvature' of maps.1.weight has no known transform"
+    assert_refused(net, optimiser, lambda n, o: grow(n, 1, 1, optimiser=o), words, TypeError)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_optimiser_of_another_network(operation: str) -> None:
+    (net, own), (_, another) = begun(), begun()
+    before = everything(net, own)
+    assert_refused(net, another, lambda n, o: OPERATIONS[operation](n, o, 1), "does not hold maps.0.weight")
+    assert everything(net, own) == before
+
+
+def test_an_optimiser_of_a_part_of_the_network() -> None:
+    net, _ = begun()
+    optimiser = Adam(net.maps[0].parameters())
+    optimiser.step()
+    assert_refused(net, optimiser, lambda n, o: grow(n, 1, 1, optimiser=o), "does not hold")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")], ids=str)
+@pytest.mark.parametrize(
+    ("side", "layer", "bad"),
+    [("left", 2, 2), ("left", 2, 3), ("right", 3, 3), ("right", 3, 2), ("full", 2, 2), ("full", 2, 1)],
+)
+def test_weights_that_are_not_finite(side: str, layer: int, bad: int, value: float) -> None:
+    """In the map itself, or in the neighbour that it would be absorbed into."""
+    net, optimiser = begun()
+    net.maps[bad - 1].weight.data[0, 0] = value
+    words = f"maps.{bad - 1}.weight has values that are not finite"
+    assert_refused(net, optimiser, lambda n, o: diagonalise(n, layer, side, optimiser=o), words)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_elementwise_activations(operation: str) -> None:
+    net = IsotropicMLP(WIDTHS, activation="tanh", intrinsic_length="none", compensation="none", dtype=torch.float64)
+    optimiser = AdamW(net.parameters())
+    train(net, optimiser, 1)
+    words = "activation 'tanh' acts on each coordinate and does not commute with rotations"
+    assert_refused(net, optimiser, lambda n, o: OPERATIONS[operation](n, o, 1), words)
+
+
+def test_expectation_without_data_to_take_the_mean_over() -> None:
+    net, optimiser = begun(compensation="expectation")
+    assert_refused(
+        net, optimiser, lambda n, o: prune(n, 2, 1, optimiser=o), "inputs: compensation 'expectation' needs"
+    )
+    prune(net, 2, 1, optimiser=optimiser, inputs=inputs(net))
+    grow(net, 2, 1, optimiser=optimiser)  # which needs none
+
+
+@pytest.mark.parametrize(
+    ("layer", "call"),
+    [
+        (1, lambda n, o: diagonalise(n, 1, "left", optimiser=o)),
+        (1, lambda n, o: diagonalise(n, 2, "right", optimiser=o)),
+        (1, lambda n, o: diagonalise(n, 2, "full", optimiser=o)),
+        (1, lambda n, o: grow(n, 1, 1, optimiser=o)),
+        (1, lambda n, o: prune(n, 1, 1, optimiser=o)),
+        (2, lambda n, o: diagonalise(n, 2, "left", optimiser=o)),
+        (2, lambda n, o: diagonalise(n, 3, "right", optimiser=o)),
+        (2, lambda n, o: diagonalise(n, 2, "full", optimiser=o)),
+    ],
+)
+def test_a_width_in_which_members_differ(layer: int, call: Call) -> None:
+    """Turning it would turn padding into it."""
+    hidden = [[4, 6], [3, 6]] if layer == 1 else [[4, 6], [4, 5]]
+    ensemble = Ensemble([network([5, *widths, 3]) for widths in hidden])
+    optimiser = AdamW(ensemble.parameters())
+    train(ensemble, optimiser, 1)
+    assert_refused(ensemble, optimiser, call, f"layer {layer}: the members of this ensemble have different widths")

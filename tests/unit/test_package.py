@@ -1,0 +1,41 @@
+"""The library's names, asked of the laboratory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import isotropic
+import pipeline
+from isotropic.networks import network
+from isotropic.surgery.correction import CORRECTIONS
+from pipeline.config import Compensation, Configuration, IntrinsicLength
+from pipeline.experiments import pruning_order
+
+
+@pytest.mark.parametrize("name", isotropic.__all__)
+def test_the_names_of_the_library_are_here(name: str) -> None:
+    assert getattr(pipeline, name) is getattr(isotropic, name)
+
+
+def test_a_name_that_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="'shrink'"):
+        _ = pipeline.shrink
+
+
+def test_importing_the_package_does_not_import_torch() -> None:
+    """Stages that only draw tables need not wait for it."""
+    code = "import sys, pipeline.config; from pipeline import config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(pipeline.__file__).parents[1]).returncode == 0
+
+
+def test_settings_allow_what_the_library_knows() -> None:
+    """They are written twice, since settings are checked without torch."""
+    assert get_args(Compensation) == network.COMPENSATIONS
+    assert get_args(IntrinsicLength) == network.INTRINSIC_LENGTHS
+    assert get_args(Configuration.model_fields["activation"].annotation) == network.ACTIVATIONS
+    assert pruning_order.CORRECTIONS == CORRECTIONS
