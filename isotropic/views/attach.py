@@ -44,15 +44,16 @@ def attach(model: nn.Module, layers: Sequence[nn.Module], inputs: Any = None) ->
     chain, names = checked(model, layers)
     skeleton = Skeleton(model)
     copies: list[Layer] = [skeleton.of(layer) for layer in chain]  # type: ignore[misc]
+    quoted = [repr(name) for name in names]
     try:
         for training in (True, False):
             with mode(skeleton.model, training):
-                check_by_tracing(skeleton, copies, names)
+                check_by_tracing(skeleton, copies, quoted)
         seen = True
     except NotTraceable:
         seen = False
     if inputs is not None or not seen:
-        check_by_running(skeleton, copies, names, guessed_inputs(skeleton, copies[0]) if inputs is None else inputs)
+        check_by_running(skeleton, copies, quoted, guessed_inputs(skeleton, copies[0]) if inputs is None else inputs)
     return View(model, chain, names)
 
 
@@ -73,7 +74,7 @@ def convert(model: nn.Module, layers: Sequence[nn.Module], inputs: Any = None) -
     """
     view = attach(model, layers, inputs)
     if any(isinstance(affine.layer, CompensatedLinear) for affine in view.affine):
-        raise ValueError(f"layers: {view.names[0]} was converted before; attach(model, layers) gives a view of it")
+        raise ValueError(f"layers: {view.names[0]!r} was converted before; attach(model, layers) gives a view of it")
     model, last = view.model, view.depth - 1
     maps = [CompensatedLinear(affine.layer, i == 0, i == last) for i, affine in enumerate(view.affine)]  # type: ignore[arg-type]
     new = {id(affine.layer): converted for affine, converted in zip(view.affine, maps, strict=True)}
@@ -96,7 +97,7 @@ def inner(model: nn.Module) -> nn.Module:
         raise ValueError(f"model: {type(model).__name__} is not a torch.nn.Module")
     if isinstance(model, nn.parallel.DistributedDataParallel):
         raise ValueError(
-            "model: DistributedDataParallel holds on to the parameters it was made with; attach model.module, change it "
+            "model: DistributedDataParallel holds the parameters it was made with; attach model.module, change it "
             "on every process with the same generator, and wrap it again"
         )
     if hasattr(model, "_orig_mod"):  # torch.compile, which compiles again when a shape changes
@@ -184,7 +185,8 @@ def checked(model: nn.Module, layers: Sequence[nn.Module]) -> tuple[list[Layer],
     for a, b, here, after in zip(chain, chain[1:], names, names[1:], strict=False):
         if a.out_features != b.in_features:
             raise ValueError(
-                f"layers: {here!r} gives {a.out_features} numbers and {after!r} takes {b.in_features}; give them in order"
+                f"layers: {here!r} gives {a.out_features} numbers and {after!r} takes {b.in_features}; give them in "
+                "their order"
             )
     return chain, names
 

@@ -35,10 +35,11 @@ class _Tracer(fx.Tracer):
 
 @dataclass
 class Traced:
-    """The operations of a module of a skeleton."""
+    """The operations of a module of a skeleton, in training or in evaluation."""
 
     module: nn.Module
     graph: fx.Graph
+    training: bool
 
     def calls(self, layers: Sequence[nn.Module]) -> list[tuple[int, fx.Node]]:
         """The calls of these layers in order, each with its place in `layers`."""
@@ -58,7 +59,7 @@ def traced(module: nn.Module, opaque: Collection[nn.Module] = ()) -> Traced:
         NotTraceable: its code branches on numbers, or does something else that has no graph.
     """
     try:
-        return Traced(module, _Tracer(opaque).trace(module))
+        return Traced(module, _Tracer(opaque).trace(module), module.training)
     except Exception as e:  # people's code runs here, with stand-ins for tensors: anything may be raised
         raise NotTraceable(str(e)) from e
 
@@ -92,7 +93,7 @@ class Between:
         self.inside = {n for n in self.nodes if n in depending}
         self.readers = [n for n in depending - needed - {last} if not _harmless(n)]
         beside = [n for n in self.nodes if n not in depending]
-        if any(n.op == "placeholder" or isinstance(whole.called(n), Layer) for n in beside):
+        if self.reached and any(n.op == "placeholder" or isinstance(whole.called(n), Layer) for n in beside):
             raise NotTraceable(f"{self.describe(self.nodes)} takes in more than what comes out of the layer before")
 
     def reader(self) -> str | None:
@@ -135,14 +136,17 @@ class Between:
         return ", ".join(dict.fromkeys(words)) or "an operation"
 
     def _shape(self, modules: dict[str, Any], n: int, device: torch.device) -> tuple[int, ...]:
-        reasons = []
+        """What comes before the last axis of h in this code: the first that it takes and that keeps the last axis."""
+        taken, reasons = [], []
         for shape in SHAPES:
             try:
-                self._run(modules, torch.ones(*shape, n, dtype=torch.float64, device=device), self.argument)
-                return shape
+                a = self._run(modules, torch.ones(*shape, n, dtype=torch.float64, device=device), self.argument)
+                taken.append((a.ndim == 0 or a.shape[-1] != n, len(taken), shape))
             except Exception as e:  # people's code, with a shape that it may not be made for
                 reasons.append(str(e))
-        raise NotTraceable(reasons[0])
+        if not taken:
+            raise NotTraceable(reasons[0])
+        return min(taken)[-1]
 
     def _waists(self) -> list[int]:
         """The places in `nodes` that all that depends on h goes through."""
@@ -163,6 +167,8 @@ class Between:
             found = attrgetter(target)(self.whole.module)
             if isinstance(found, nn.Module):
                 ours[target] = Skeleton(found).model.double()
+                for inner in ours[target].modules():
+                    inner.training = self.whole.training
             else:
                 floating = isinstance(found, Tensor) and found.is_floating_point()
                 ours[target] = found.detach().double() if floating else found

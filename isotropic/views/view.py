@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isotropic.axes import Tensors
+from isotropic.axes import Tensors, hidden_axes
 from isotropic.views.layers import CompensatedLinear, Layer, check_layer
 from isotropic.views.running import run
 from isotropic.views.skeleton import mode
@@ -109,6 +109,10 @@ class View:
         """The widths of the one network that this is."""
         return [self.widths]
 
+    def axes(self, layer: int) -> tuple[tuple[str, int], ...]:
+        """The rows of the axis table: all that carries hidden width `layer`, 1 <= layer <= L - 1."""
+        return hidden_axes(layer)
+
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """The parameters of the layers, under the names that surgery has for them."""
         for i, layer in enumerate(self._layers):
@@ -153,18 +157,18 @@ class View:
         """The model's output for x, its input or a tuple of arguments, and the gains g_l [N, 1] over N positions."""
         with mode(self.model, training=False):
             done = run(self.model, self._layers, x)
-        return done.result, [self._passed(done.calls, layer)[2] for layer in range(1, self.depth)]
+        return done.result, [self._reached(done.calls, layer)[2] for layer in range(1, self.depth)]
 
-    def passed(self, layer: int, x: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def reached(self, layer: int, x: Any) -> tuple[Tensor, Tensor, Tensor]:
         """What hidden layer l is for x, input of the model or a tuple of arguments: h_l, a_l [N, n_l] and g_l [N, 1].
 
         With g = <a, h> / <h, h>, over the N positions of all calls where h is not zero. In evaluation.
         """
         with mode(self.model, training=False):
             done = run(self.model, self._layers, x)
-        return self._passed(done.calls, layer)
+        return self._reached(done.calls, layer)
 
-    def _passed(self, calls: Sequence[tuple[int, Tensor, Tensor]], layer: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _reached(self, calls: Sequence[tuple[int, Tensor, Tensor]], layer: int) -> tuple[Tensor, Tensor, Tensor]:
         n = self.widths[layer]  # without the constant channel
         h = torch.cat([h[..., :n].reshape(-1, n) for place, _, h in calls if place == layer - 1])
         a = torch.cat([x[..., :n].reshape(-1, n) for place, x, _ in calls if place == layer])
@@ -174,7 +178,7 @@ class View:
         g = (torch.linalg.vecdot(a, h) / squares)[:, None]
         if not torch.allclose(a, g * h, rtol=1e-3, atol=1e-6):
             raise ValueError(
-                f"inputs: what {self.names[layer - 1]} gives is not scaled by one gain, whose mean could be taken"
+                f"inputs: what {self.names[layer - 1]!r} gives is not scaled by one gain, whose mean can be taken"
             )
         return h, a, g
 
@@ -203,7 +207,5 @@ class View:
             except AttributeError:
                 present = None
             if present is not layer:
-                raise ValueError(
-                    f"view: {name} of the model is another module now (replaced or converted); attach again"
-                )
+                raise ValueError(f"view: {name!r} of the model is another module now (it was replaced); attach again")
             check_layer(layer, name)
