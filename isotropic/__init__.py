@@ -19,6 +19,7 @@ from isotropic.normalise.ica import (
 from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.normalise.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
 from isotropic.normalise.whitening import BatchNorm, Whitening
+from isotropic.optimisers import register_optimiser
 from isotropic.surgery.depth import insert_layer, remove_layer
 from isotropic.surgery.diagonalise import diagonalise
 from isotropic.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
@@ -64,6 +65,7 @@ __all__ = [
     "prune",
     "prune_by_magnitude",
     "pruning_curve",
+    "register_optimiser",
     "remove_layer",
     "represent_components",
     "sparsify",

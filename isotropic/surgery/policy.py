@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
-from torch.optim import Optimizer
 
 from isotropic.axes import unfolded
 from isotropic.networks.base import MLP
@@ -23,7 +22,9 @@ def adapt(
     *,
     threshold: float = 0.95,
     scaffold: int = 5,
-    optimiser: Optimizer | None = None,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
     importance: str = "singular-value",
     columns: str = "normal",
     generator: Generator | None = None,
@@ -40,7 +41,7 @@ def adapt(
         net: one isotropic network; changed in place.
         threshold: theta > 0, in units of the importance.
         scaffold: Xi >= 1.
-        optimiser: whose moments are carried along.
+        optimiser, also, unknown: as in `diagonalise`.
         importance: "singular-value", sigma_i of W_l, 0 beyond its rank; or "gradient", |dL/d sigma_i| =
             |<u_i, (dL/dW_l) v_i>| from the gradients that are in `.grad`.
         columns, generator: of new neurons, as in `grow`.
@@ -66,7 +67,7 @@ def adapt(
     gradients = [affine.weight.grad for affine in net.affine]
     changes = []
     for layer in range(net.depth - 1, 0, -1):
-        carried = Carried(net, layer, optimiser)
+        carried = Carried(net, layer, optimiser, also=also, unknown=unknown)
         basis, singular_values = left_vectors(carried.weight)
         if importance == "gradient":
             ranked = by_gradient(basis, carried.weight, unfolded(_gradient(net, layer, gradients), members=0))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor
-from torch.optim import Optimizer
 
 from isotropic.axes import stacked
 from isotropic.networks.base import MLP
@@ -29,7 +28,9 @@ def grow(
     count: int,
     *,
     columns: str = "normal",
-    optimiser: Optimizer | None = None,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
     generator: Generator | Sequence[Generator] | None = None,
     side: str = "left",
     rows: str = "bias",
@@ -56,7 +57,8 @@ def grow(
         columns: the new columns, for side "left": "normal" (entries N(0, 0.01^2), the paper's), "semi-orthogonal"
             (unit, orthogonal to the existing columns and to each other where the shape allows), "combination"
             (random linear combinations of the existing columns) or "zero" (never trains: METHOD, A.3).
-        optimiser: whose moments are carried along and gain zeros.
+        optimiser: one, several in a list, or None: whose moments are carried along and gain zeros.
+        also, unknown: as in `diagonalise`; the new columns are the same in all.
         generator: of the random numbers; one per member for an ensemble. None is torch's global one.
         side: "left", forward adaptation, or "right", backward adaptation.
         rows: for side "right": "bias", which needs an intrinsic length, "normal" or "zero".
@@ -65,7 +67,7 @@ def grow(
         ValueError: layer, count, columns, side or rows out of range, side "right" of kernels, or as `diagonalise`.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser)
+    carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser, also=also, unknown=unknown)
     check_count(count, None, carried)
     if side == "right":
         check_rows(carried, rows)
@@ -87,7 +89,7 @@ def new_columns(
     Those of kernels are drawn as columns of all positions together, [P n_{l+1}, count].
     """
     after = carried.next_weight
-    together = stacked(after, carried.bias.ndim - 1)
+    together = stacked(after, len(carried.lead))
     positions = together.shape[-2] // after.shape[-2]
     rows = [positions * widths[carried.layer + 1] for widths in carried.net.member_widths]
     drawn = draw_columns(kind, together, count, generator, rows)
@@ -100,7 +102,9 @@ def prune(
     layer: int,
     count: int,
     *,
-    optimiser: Optimizer | None = None,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
     inputs: Inputs | None = None,
     side: str = "left",
     choice: Choice = "singular-value",
@@ -140,7 +144,7 @@ def prune(
         net: an isotropic network or an ensemble of them; changed in place.
         layer: l, 1 <= l <= L - 1; for side "right" 2 <= l <= L. Prune several layers from the output to the input.
         count: neurons to remove, at least 1, and fewer than there are.
-        optimiser: whose moments are carried along.
+        optimiser, also, unknown: as in `diagonalise`. What changes alongside keeps what its own biases did.
         inputs: x [N, ...] with n_0 numbers a sample, or several such batches, over which compensation
             "expectation" takes the mean of g; needed only there, and used for side "right" and by a correction.
         side: "left", forward adaptation, or "right", backward adaptation.
@@ -154,7 +158,7 @@ def prune(
             missing, `inputs` or side "right" with kernels, or as `diagonalise`.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser)
+    carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser, also=also, unknown=unknown)
     check_count(count, carried.width - 1, carried)
     check_inputs(net, inputs)
     if correction not in CORRECTIONS:
@@ -179,7 +183,9 @@ def resize(
     width: int,
     *,
     columns: str = "normal",
-    optimiser: Optimizer | None = None,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
     generator: Generator | Sequence[Generator] | None = None,
     inputs: Inputs | None = None,
 ) -> None:
@@ -189,9 +195,11 @@ def resize(
     """
     change = width - net.widths[layer]
     if change > 0:
-        grow(net, layer, change, columns=columns, optimiser=optimiser, generator=generator)
+        grow(
+            net, layer, change, columns=columns, optimiser=optimiser, also=also, unknown=unknown, generator=generator
+        )
     elif change < 0:
-        prune(net, layer, -change, optimiser=optimiser, inputs=inputs)
+        prune(net, layer, -change, optimiser=optimiser, also=also, unknown=unknown, inputs=inputs)
 
 
 def check_count(count: int, most: int | None, carried: Carried) -> None:
