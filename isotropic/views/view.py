@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isotropic.axes import Tensors, hidden_axes
+from isotropic.axes import Axis, Tensors, hidden_axes
 from isotropic.views.layers import CompensatedLinear, Layer, check_layer
 from isotropic.views.running import run
 from isotropic.views.skeleton import mode
@@ -120,7 +120,7 @@ class View:
         """The widths of the one network that this is."""
         return [self.widths]
 
-    def axes(self, layer: int) -> tuple[tuple[str, int], ...]:
+    def axes(self, layer: int) -> tuple[Axis, ...]:
         """The rows of the axis table: all that carries hidden width `layer`, 1 <= layer <= L - 1."""
         return hidden_axes(layer)
 
