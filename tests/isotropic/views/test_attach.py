@@ -211,6 +211,20 @@ def test_inputs_are_guessed_or_asked_for() -> None:
         isotropic.attach(two, [two.fc1, two.fc2], (x[:, :2], x[:, :2]))
 
 
+def test_what_depends_on_the_number_of_axes_needs_inputs() -> None:
+    """dim=1 is the width of rows [B, n], and the tokens of [B, T, n]."""
+    model = Written(lambda m, x: (lambda h: m.fc2(h / h.norm(dim=1, keepdim=True)))(m.fc1(x)))
+    rows, tokens = normal(4, 6, dtype=torch.float32), normal(2, 3, 6, dtype=torch.float32)
+    layers = [model.fc1, model.fc2]
+    with pytest.raises(ValueError, match=r"for \[2, 3, 5\], though not for \[4, 5\]; give inputs=") as caught:
+        isotropic.attach(model, layers)
+    assert "\n" not in str(caught.value)
+    assert isotropic.attach(model, layers, rows).depth == 2
+    with pytest.raises(ValueError, match="does not commute"):
+        isotropic.attach(model, layers, tokens)
+    assert [len(isotropic.find(model, x)) for x in (None, rows, tokens)] == [0, 1, 0]
+
+
 def test_a_last_map_of_zeros_hides_nothing() -> None:
     """Many begin there; a ReLU before it shows in no output of the model."""
     bad, good = Branching(torch.relu), Branching()

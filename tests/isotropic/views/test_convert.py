@@ -106,7 +106,7 @@ def test_what_flows_has_a_gradient() -> None:
 def test_converted_layers_are_found_and_attached_but_not_converted_again() -> None:
     model, z = with_length()
     layers = [model.fc1, model.fc2, model.fc3]
-    (chain,) = isotropic.find(model)
+    (chain,) = isotropic.find(model, normal(9, 6))
     assert list(chain) == layers
     with pytest.raises(ValueError, match="'fc1' was converted before; attach") as caught:
         isotropic.convert(model, layers)
