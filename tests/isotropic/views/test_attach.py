@@ -225,6 +225,35 @@ def test_what_depends_on_the_number_of_axes_needs_inputs() -> None:
     assert [len(isotropic.find(model, x)) for x in (None, rows, tokens)] == [0, 1, 0]
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_part_that_runs_in_one_mode_alone(training: bool) -> None:
+    def model(act: Callable[[Tensor], Tensor]) -> Written:
+        made = Written(lambda m, x: m.fc2(act(m.fc1(x))) if m.training == training else x)
+        return made.train(not training)
+
+    x = normal(4, 6, dtype=torch.float32)
+    good, bad = model(isotropic_tanh), model(torch.relu)
+    assert isotropic.attach(good, [good.fc1, good.fc2], x).depth == 2
+    with pytest.raises(ValueError, match="does not commute"):
+        isotropic.attach(bad, [bad.fc1, bad.fc2], x)
+
+
+def test_a_wide_layer_is_cheap_to_check() -> None:
+    """Coordinates are turned among others by tens, which shows what is not isotropic all the same, groups too."""
+
+    def grouped(h: Tensor) -> Tensor:
+        return isotropic_tanh(h.unflatten(-1, (-1, 64))).flatten(-2)
+
+    for act, words in ((isotropic_tanh, None), (torch.relu, "relu does not"), (grouped, "does not commute")):
+        model = Written(lambda m, x, act=act: m.fc2(act(m.fc1(x))))
+        model.fc1, model.fc2 = nn.Linear(6, 256), nn.Linear(256, 6)
+        if words is None:
+            assert isotropic.attach(model, [model.fc1, model.fc2]).widths == [6, 256, 6]
+        else:
+            with pytest.raises(ValueError, match=words):
+                isotropic.attach(model, [model.fc1, model.fc2])
+
+
 def test_a_last_map_of_zeros_hides_nothing() -> None:
     """Many begin there; a ReLU before it shows in no output of the model."""
     bad, good = Branching(torch.relu), Branching()
