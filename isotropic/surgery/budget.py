@@ -32,7 +32,9 @@ def prune_to(
     """Prune all hidden layers together until `net` has at most so many parameters, as `count` counts them.
 
     A layer loses neurons in blocks, each to the next multiple of `round_to` below; next goes the block of whichever
-    layer has the least root mean square of singular values, as they are, not in units of its layer.
+    layer has the least root mean square of sigma_i / sigma_1, its singular values in units of the layer's largest.
+    Layers differ in scale, which the activation evens out: a neuron is small beside others of its own layer. On
+    networks trained on digits and cut to a third this kept a lower loss than sigma_i as they are.
 
     Args:
         net: one isotropic network; changed in place.
@@ -93,8 +95,8 @@ class Sizes:
 
 def narrowed(sizes: Sizes, importances: dict[int, Tensor], most: int, step: int) -> list[int]:
     """n_0 .. n_L with at most `most` parameters: the least important block of any layer goes next."""
-    widths = list(sizes.widths)
-    squares = {layer: values.square().tolist() for layer, values in importances.items()}
+    widths, tiny = list(sizes.widths), torch.finfo(torch.float64).tiny
+    squares = {n: (values / values[0].clamp_min(tiny)).square().tolist() for n, values in importances.items()}
     while sizes.parameters(widths) > most:
         means = {}
         for layer, values in squares.items():
