@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from isotropic.axes import Tensors, hidden_axes
+from isotropic.axes import Table, Tensors
 
 
 class _Family(Protocol):
@@ -17,14 +17,14 @@ class _Family(Protocol):
     tensors: Tensors
 
 
-def check_finite(families: Iterable[_Family], layer: int) -> None:
+def check_finite(families: Iterable[_Family], layer: int, table: Table) -> None:
     """Raise a ValueError if anything that a change of hidden width `layer` may touch is not finite.
 
     Parameters and buffers of the maps and the activation beside it, and gradients and moments along its axes; those
     of a length may be what they are, since no surgery reads them. A length o = 0 is log o = -inf. All are read from
     the device at once.
     """
-    turned = {name for name, _ in hidden_axes(layer)}
+    turned = {row.tensor for row in table}
     beside = (f"maps.{layer - 1}.", f"maps.{layer}.", f"activations.{layer - 1}.")
     named = [
         (family, name, t)
