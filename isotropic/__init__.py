@@ -20,6 +20,9 @@ from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.normalise.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
 from isotropic.normalise.whitening import BatchNorm, Whitening
 from isotropic.optimisers import register_optimiser
+from isotropic.reports import count, explain, singular_values
+from isotropic.surgery.amounts import Change
+from isotropic.surgery.budget import prune_to
 from isotropic.surgery.depth import insert_layer, remove_layer
 from isotropic.surgery.diagonalise import diagonalise
 from isotropic.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
@@ -38,6 +41,7 @@ __all__ = [
     "BatchNorm",
     "BatchNormOfNorm",
     "Chain",
+    "Change",
     "CompensatedLinear",
     "Ensemble",
     "FrobNorm",
@@ -52,8 +56,10 @@ __all__ = [
     "add_neurons",
     "attach",
     "convert",
+    "count",
     "diagonalise",
     "embed",
+    "explain",
     "find",
     "grow",
     "hold_in_eigenbasis",
@@ -64,10 +70,12 @@ __all__ = [
     "net2wider",
     "prune",
     "prune_by_magnitude",
+    "prune_to",
     "pruning_curve",
     "register_optimiser",
     "remove_layer",
     "represent_components",
+    "singular_values",
     "sparsify",
     "sparsify_jointly",
     "triangularise",

@@ -13,6 +13,7 @@ from isotropic.axes import Table, Tensors
 from isotropic.integers import index
 from isotropic.networks.base import MLP
 from isotropic.optimisers import group_of
+from isotropic.surgery.finite import check_finite
 from isotropic.surgery.holders import Holders
 from isotropic.surgery.modules import averages_of, bare, check_modules
 from isotropic.surgery.successors import succeed
@@ -51,6 +52,8 @@ class Carried:
         also: averages of the network's weights, or other networks of the same widths, that change alongside: in the
             same basis, with the same new columns, and pruned with their own biases.
         unknown: "error", or "reset", which begins anew the state of optimisers whose kind is not known.
+        mixes: whether what will be done mixes the entries of an axis, so that all must be finite: one NaN would
+            become many. What only appends zeros does not.
 
     Attributes:
         own: the tensors of `net`.
@@ -61,7 +64,7 @@ class Carried:
     Raises:
         ValueError: the layer is out of range, the activations are of the other kind or elementwise between kernels,
             members of an ensemble differ in this width, the optimisers do not hold the network, `also` is of other
-            widths, or parameters are sharded or parametrised.
+            widths, parameters are sharded or parametrised, or anything beside this width is not finite.
         TypeError: an optimiser whose state has no known transform.
     """
 
@@ -74,6 +77,7 @@ class Carried:
         *,
         also: object = (),
         unknown: str = "error",
+        mixes: bool = True,
     ) -> None:
         self.net = bare(net)
         self.layer = _check(self.net, layer, elementwise)
@@ -86,6 +90,16 @@ class Carried:
         gradients = [family for each in (self.net, *self.averages) for family in gradients_of(each)]
         self.families = [*self.networks, *gradients, *families_of(self.net, self.holders)]
         self.basis: Tensor | None = None
+        if mixes:
+            check_finite(self.families, self.layer, self.table)
+
+    def at(self, layer: int) -> Carried:
+        """The same copy, to go on with another hidden width; `commit` puts in place what was done to all."""
+        self.layer = _check(self.net, layer)
+        self.table, self.basis = self.net.axes(self.layer), None
+        averages_of(self.averages, self.net, [self.layer])
+        check_finite(self.families, self.layer, self.table)
+        return self
 
     @property
     def lead(self) -> torch.Size:
@@ -124,7 +138,9 @@ class Carried:
         if layer is None:
             self.basis = basis if self.basis is None else self.basis @ basis
         else:
-            table = self.net.axes(_check(self.net, layer))
+            layer = _check(self.net, layer)
+            table = self.net.axes(layer)
+            check_finite(self.families, layer, table)
         turned = [_turned(family, table, basis) for family in self.families]
         for family, tensors in zip(self.families, turned, strict=True):
             family.tensors = tensors
@@ -228,9 +244,6 @@ def _check(net: MLP, layer: int, elementwise: bool = False) -> int:
             f"layer {layer}: the members of this ensemble have different widths there; "
             "change each `ensemble.member(k)` and stack them again"
         )
-    for each in (layer - 1, layer):
-        if not bool(torch.isfinite(net.affine[each].weight).all()):
-            raise ValueError(f"maps.{each}.weight has values that are not finite; it cannot be decomposed")
     return layer
 
 

@@ -56,7 +56,7 @@ def net2wider(
     """
     carried = Carried(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
     net, layer = carried.net, carried.layer
-    check_count(count, None, carried)
+    count = check_count(count, None, carried)
     if not 0 <= noise < float("inf"):
         raise ValueError(f"noise: {noise!r} is not a number >= 0")
     n, lead = carried.width, carried.lead
@@ -100,7 +100,7 @@ def add_neurons(
     """
     carried = Carried(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
     net, layer = carried.net, carried.layer
-    check_count(count, None, carried)
+    count = check_count(count, None, carried)
     draws = one_each(generator, len(net.member_widths))
     sizes = torch.tensor([widths[layer - 1] for widths in net.member_widths], dtype=torch.float64)
     drawn = _normal_rows(net, layer, count, draws, carried.weight.double())
@@ -141,7 +141,7 @@ def prune_by_magnitude(
     """
     carried = Carried(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
     net, layer = carried.net, carried.layer
-    check_count(count, carried.width - 1, carried)
+    count = check_count(count, carried.width - 1, carried)
     magnitude = carried.weight.double().norm(dim=-1) * carried.next_weight.double().norm(dim=-2)  # [*K, n]
     gone = torch.zeros_like(magnitude, dtype=torch.bool)
     gone.scatter_(-1, magnitude.sort(dim=-1, stable=True).indices[..., :count], True)
@@ -173,7 +173,7 @@ def merge_neurons(
     """
     carried = Carried(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
     net, layer = carried.net, carried.layer
-    check_count(count, carried.width - 1, carried)
+    count = check_count(count, carried.width - 1, carried)
     rows = torch.cat([carried.weight, carried.bias[..., None]], dim=-1).double()
     apart = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").square()  # 0 exactly for equal ones
     same = torch.eye(carried.width, dtype=torch.bool, device=apart.device)
