@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -84,6 +84,11 @@ class View:
 
     def __repr__(self) -> str:
         return f"View({self.widths}, layers {', '.join(self.names)} of {type(self.model).__name__})"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"a View has no {name!r}: this needs a network of the library itself, as IsotropicMLP is"
+        )
 
     @property
     def maps(self) -> list[ViewedMap]:
