@@ -156,7 +156,9 @@ class Between:
 
     def _shapes(self, modules: dict[str, Any], n: int, device: torch.device) -> list[tuple[int, ...]]:
         """What may come before the last axis of h in this code: what it takes, keeping the last axis, or else one."""
-        keeping, taken, reasons = [], [], []
+        keeping: list[tuple[int, ...]] = []
+        taken: list[tuple[int, ...]] = []
+        reasons = []
         for shape in shapes(n):
             try:
                 a = self._run(modules, torch.ones(*shape, n, dtype=torch.float64, device=device), self.argument)
