@@ -467,7 +467,7 @@ ONE: dict[str, tuple[Change, set[str]]] = {
 DEPTH: dict[str, tuple[Change, set[str]]] = {
     "insert a layer": (lambda net, own: insert_layer(net, 2, own), {"surgery/depth.py: insert_layer"}),
     "remove a layer": (
-        lambda net, own: [insert_layer(net, 2, own), remove_layer(net, 2, own)],
+        lambda net, own: [insert_layer(net, 2, own), remove_layer(net, 2, optimiser=own)],
         {"surgery/depth.py: insert_layer", "surgery/depth.py: remove_layer"},
     ),
 }

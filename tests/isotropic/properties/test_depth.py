@@ -188,7 +188,7 @@ def test_the_optimiser_goes_on(layer: int, kind: str) -> None:
     assert error(net.maps[layer].weight.detach(), torch.eye(WIDTHS[layer])) > 1e-3  # the new map has trained
     merged = [p for name, p in net.named_parameters() if name.startswith((f"maps.{layer - 1}.", f"maps.{layer}."))]
     elsewhere = {id(p): optimiser.state.get(p) for p in net.parameters() if all(p is not q for q in merged)}
-    remove_layer(net, layer, optimiser)
+    remove_layer(net, layer, optimiser=optimiser)
     assert held(optimiser) == [id(p) for p in net.parameters()]
     assert {id(p) for p in optimiser.state} <= set(held(optimiser))
     for name, p in net.named_parameters():
@@ -214,7 +214,7 @@ def test_sgd_goes_on_with_momentum(fused: bool) -> None:
         train(net, optimiser, 2)
         insert_layer(net, 2, optimiser)
         train(net, optimiser, 1, first=2)
-        remove_layer(net, 2, optimiser)  # its alpha, which is not trained, is still 1
+        remove_layer(net, 2, optimiser=optimiser)  # its alpha, which is not trained, is still 1
         train(net, optimiser, 1, first=3)
         stepped.append(net.tensors())
     for name, t in stepped[0].items():

@@ -96,7 +96,7 @@ def test_how_each_moment_turns(kind: str, state: str, power: int) -> None:
         "maps.1.psi": q.T @ before["maps.1.psi"],
         "maps.2.weight": before["maps.2.weight"] @ q,
     }
-    assert set(turned) == {name for name, _ in hidden_axes(LAYER)}
+    assert set(turned) == {name for name, *_ in hidden_axes(LAYER)}
     for name, t in (before | turned).items():
         assert_close(after[name], t, f"{state} of {name}")
         assert power == 1 or (after[name] >= 0).all()

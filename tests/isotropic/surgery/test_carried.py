@@ -26,7 +26,7 @@ WIDTHS = [5, 4, 6, 3]
 
 def parts(tensors: dict[str, Tensor], entries: slice) -> dict[str, Tensor]:
     """The given entries of hidden width 2, along each of its axes."""
-    return {name: tensors[name].movedim(axis, -1)[..., entries].movedim(-1, axis) for name, axis in hidden_axes(2)}
+    return {name: tensors[name].movedim(axis, -1)[..., entries].movedim(-1, axis) for name, axis, _ in hidden_axes(2)}
 
 
 @pytest.mark.parametrize("change", CHANGES)
