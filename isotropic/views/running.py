@@ -108,9 +108,7 @@ def check_by_running(skeleton: Skeleton, layers: Sequence[Layer], names: Sequenc
     """
     for layer in layers:
         if isinstance(layer, CompensatedLinear) and layer.per_constant is not None:
-            layer.per_constant = layer.per_constant.new_zeros(
-                ()
-            )  # of every width; it would have to be turned as well
+            layer.per_constant = layer.per_constant.new_zeros(())  # for every width and basis
     called = False
     for training in (True, False):
         with mode(skeleton.model, training):
