@@ -283,7 +283,7 @@ VIEWS = [
         "isotropic/views/view.py",
         '{f"maps.{i}.psi", f"activations.{i - 1}.log_o"} & tensors.keys()',
         '{f"maps.{i}.psi"} & tensors.keys()',
-        ("isotropic/views/test_exactness.py",),
+        ("isotropic/views/test_convert.py",),
     ),
     Fault(
         "a mean over the width passes for isotropic",
