@@ -94,6 +94,7 @@ class IsotropicConvNet(Treated):
                 f"not, nor beyond the border; one of none, {', '.join(WITH_PSI)}"
             )
         draw = Draw(seed, dtype, device)
+        treatment = treatment.rounded(draw.dtype)
 
         def drawn(positions: tuple[int, int], rows: int, columns: int) -> Tensor:
             unfolded = draw.orthogonal(rows, math.prod(positions) * columns)

@@ -119,6 +119,7 @@ class IsotropicMLP(Treated):
             raise ValueError(f"widths: {_listed(widths)} is not a list of two or more integers >= 1")
         treatment = Treatment.of(activation, intrinsic_length, compensation, psi_decay)
         draw = Draw(seed, dtype, device)
+        treatment = treatment.rounded(draw.dtype)
 
         def affine(layer: int, rows: int, columns: int) -> AffineMap:
             zeros = draw.zeros(rows)

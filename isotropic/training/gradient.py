@@ -258,7 +258,7 @@ class _TracedGain(_Gain):
     def _of(self, s: Tensor) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
             self._traced = self._sigma.gain(s.requires_grad_())
-        (slope,) = torch.autograd.grad(self._traced.sum(), s, retain_graph=True)
+        (slope,) = torch.autograd.grad(self._traced, s, torch.ones_like(s), retain_graph=True)
         return self._traced.detach(), 2 * slope
 
     def gradient_of_sigma(self, c: Tensor) -> None:
