@@ -171,9 +171,9 @@ class IsotropicConvNet(Treated):
     def from_state_dict(cls, state: Mapping[str, Tensor], **arguments: Any) -> Self:
         """As `IsotropicMLP.from_state_dict`."""
         own = states.unwrapped(state)
-        known = states.arguments(states.known_of(own, arguments, cls.kind))
+        known = states.arguments(states.known_of(own, arguments, cls.kind), own)
         _, *channels, classes = states.widths_of(own)
-        return states.filled(cls(channels=channels, classes=classes, device="meta", **known), own)
+        return states.filled(cls(channels=channels, classes=classes, **known), own)
 
 
 def _checked_sizes(image: Sequence[int], channels: Sequence[int]) -> tuple[list[int], list[int]]:

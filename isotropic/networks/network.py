@@ -178,7 +178,7 @@ class IsotropicMLP(Treated):
         """
         own = states.unwrapped(state)
         known = states.known_of(own, arguments, cls.kind)
-        return states.filled(cls(states.widths_of(own), device="meta", **states.arguments(known)), own)
+        return states.filled(cls(states.widths_of(own), **states.arguments(known, own)), own)
 
     def extra_repr(self) -> str:
         """The widths and treatments, for print(net)."""

@@ -108,7 +108,7 @@ class SparseMLP(nn.Module):
         """As `IsotropicMLP.from_state_dict`."""
         own = states.unwrapped(state)
         known = states.known_of(own, arguments, cls.kind)
-        net = IsotropicMLP(device="meta", **states.arguments(known))
+        net = IsotropicMLP(**states.arguments(known, own))
         states.fit_alphas(net.activations, own)
         diagonal = [layer for layer in range(1, net.depth + 1) if own[f"maps.{layer - 1}.weight"].ndim == 1]
         return states.filled(cls(net, diagonal), own)

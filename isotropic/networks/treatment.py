@@ -56,7 +56,7 @@ class Treatment:
             return cls(activation, intrinsic_length, compensation, float(psi_decay))
         sigma_of(activation)
         name = getattr(activation, "__name__", type(activation).__name__)
-        return cls(f"{ISOTROPIC}{name}", intrinsic_length, compensation, float(psi_decay), activation)
+        return cls(f"isotropic: {name}", intrinsic_length, compensation, float(psi_decay), activation)
 
     def rounded(self, dtype: torch.dtype) -> Treatment:
         """With lambda_psi as a network of this dtype holds it."""

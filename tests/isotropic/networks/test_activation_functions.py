@@ -184,7 +184,7 @@ def test_it_can_be_traced_compiled_and_mapped(name: str) -> None:
 
 
 def test_what_is_refused() -> None:
-    with pytest.raises(ValueError, match="'gelu' is not one of tanh, erf, .*, nor a callable"):
+    with pytest.raises(ValueError, match=r"'gelu' is not one of tanh, erf, .*, nor a callable"):
         IsotropicActivation("gelu")
     with pytest.raises(TypeError, match="3 is not a name"):
         IsotropicActivation(3)  # type: ignore[arg-type]

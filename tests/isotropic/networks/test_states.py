@@ -190,7 +190,7 @@ def test_nested_in_a_larger_module() -> None:
 
 
 def test_states_of_before_load_still() -> None:
-    """They have no treatments; into a network with the right ones they load as ever, and with those said they build."""
+    """They have no treatments; they load into a network with the right ones, and build one if those are said."""
     net = network(WIDTHS, "constant", "trainable+decay")
     old = {name: t for name, t in net.state_dict().items() if name != EXTRA}
     other = network(WIDTHS, "constant", "trainable+decay", seed=1)
@@ -198,7 +198,7 @@ def test_states_of_before_load_still() -> None:
     assert_same(net, other)
     treatments = {"intrinsic_length": "constant", "compensation": "trainable+decay"}
     assert_same(net, IsotropicMLP.from_state_dict(old, **treatments))
-    with pytest.raises(ValueError, match="has no '_extra_state'.*give its treatments"):
+    with pytest.raises(ValueError, match=r"has no '_extra_state'.*give its treatments"):
         IsotropicMLP.from_state_dict(old)
     with pytest.raises(RuntimeError, match=r"Missing key.*psi"):  # the negative control: it is still strict
         other.load_state_dict({name: t for name, t in old.items() if not name.endswith("psi")})
