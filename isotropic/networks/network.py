@@ -136,7 +136,7 @@ class IsotropicMLP(Treated):
 
     def rows(self, x: Tensor) -> Tensor:
         """x [..., n_0] as it is; with `flatten` x [B, ...] as [B, n_0]."""
-        return rows(x, self.maps[0].weight.shape[-1], self.flatten)
+        return rows(x, self.affine[0].weight.shape[-1], self.flatten)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [..., n_0] -> logits [..., n_L]; with `flatten` x [B, ...] with n_0 numbers a sample -> [B, n_L].

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -101,7 +101,7 @@ class SparseMLP(nn.Module):
     @property
     def widths(self) -> list[int]:
         """n_0 .. n_L."""
-        return [self.inputs, *(affine.bias.shape[0] for affine in self.maps)]
+        return [self.inputs, *(cast("Tensor", affine.bias).shape[0] for affine in self.maps)]
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Tensor], **arguments: Any) -> Self:

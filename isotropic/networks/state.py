@@ -136,7 +136,7 @@ def fit_alphas(activations: nn.ModuleList, state: Mapping[str, Tensor]) -> None:
 
 
 def _weights(state: Mapping[str, Tensor]) -> list[Tensor]:
-    found = []
+    found: list[Tensor] = []
     while (name := f"maps.{len(found)}.weight") in state:
         found.append(state[name])
     return found
