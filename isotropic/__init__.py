@@ -20,6 +20,10 @@ from isotropic.normalise.ica import (
 from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.normalise.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
 from isotropic.normalise.whitening import BatchNorm, Whitening
+from isotropic.optimisers import register_optimiser
+from isotropic.reports import count, explain, singular_values
+from isotropic.surgery.amounts import Change
+from isotropic.surgery.budget import prune_to
 from isotropic.surgery.depth import insert_layer, remove_layer
 from isotropic.surgery.diagonalise import diagonalise
 from isotropic.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
@@ -33,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BatchNorm",
     "BatchNormOfNorm",
+    "Change",
     "Ensemble",
     "FrobNorm",
     "GeneralisedLayerNorm",
@@ -44,8 +49,10 @@ __all__ = [
     "Whitening",
     "adapt",
     "add_neurons",
+    "count",
     "diagonalise",
     "embed",
+    "explain",
     "grow",
     "hold_in_eigenbasis",
     "independent_components",
@@ -55,9 +62,12 @@ __all__ = [
     "net2wider",
     "prune",
     "prune_by_magnitude",
+    "prune_to",
     "pruning_curve",
+    "register_optimiser",
     "remove_layer",
     "represent_components",
+    "singular_values",
     "sparsify",
     "sparsify_jointly",
     "triangularise",
