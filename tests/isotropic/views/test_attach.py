@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from isotropic_testing import assert_differs, change_basis, normal
+from isotropic_testing import assert_close, assert_differs, change_basis, normal
 from torch import Tensor, nn
 from torch.nn import functional as F
 from views_testing import CASES, Branching, Iso, Mlp, case, isotropic_tanh
@@ -262,3 +262,13 @@ def test_a_last_map_of_zeros_hides_nothing() -> None:
     with pytest.raises(ValueError, match="does not commute"):
         isotropic.attach(bad, [bad.fc1, bad.fc2])
     assert isotropic.attach(good, [good.fc1, good.fc2]).depth == 2
+
+
+@pytest.mark.parametrize("sigma", ["tanh", "erf", "softsign", "relu", torch.sin])
+def test_the_activation_of_the_library(sigma: object) -> None:
+    act = isotropic.IsotropicActivation(sigma)  # type: ignore[arg-type]
+    model = nn.Sequential(nn.Linear(6, 5), act, nn.Linear(5, 3)).double()
+    x = normal(2, 4, 6)
+    before = model(x)
+    isotropic.grow(isotropic.convert(model, isotropic.find(model)[0]), 1, 2)
+    assert_close(model(x), before, "converted and grown")
