@@ -5,6 +5,7 @@ from isotropic import IsotropicMLP, diagonalise, grow, prune
 
 from __future__ import annotations
 
+from isotropic.networks.activation import IsotropicActivation
 from isotropic.networks.convolutional import IsotropicConvNet
 from isotropic.networks.ensemble import Ensemble
 from isotropic.networks.nested import embed
@@ -46,6 +47,7 @@ __all__ = [
     "Ensemble",
     "FrobNorm",
     "GeneralisedLayerNorm",
+    "IsotropicActivation",
     "IsotropicConvNet",
     "IsotropicMLP",
     "NormalisedMLP",

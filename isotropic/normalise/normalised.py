@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from isotropic.axes import Axis, Tensors
 from isotropic.integers import index
-from isotropic.networks.base import MLP
-from isotropic.networks.network import IsotropicMLP
-from isotropic.normalise.normalisers import Normaliser, check_basis
+from isotropic.networks import state as states
+from isotropic.networks.network import IsotropicMLP, Treated
+from isotropic.normalise.normalisers import Normaliser, check_basis, kinds
 from isotropic.surgery.carried import Carried
 
 
-class NormalisedMLP(MLP):
+class NormalisedMLP(Treated):
     """h_1 = W_1 x + b_1,  h_{l+1} = W_{l+1} N_l(g_l h_l) + b_{l+1},  logits = h_L (METHOD sections 1 and 8).
 
         net = NormalisedMLP(IsotropicMLP([64, 32, 10], compensation="none"), BatchNormOfNorm)
@@ -46,9 +47,13 @@ class NormalisedMLP(MLP):
         ValueError: elementwise activations, or compensatory vectors.
     """
 
+    kind = "NormalisedMLP"
+
     def __init__(self, net: IsotropicMLP, normaliser: Callable[[int], Normaliser]) -> None:
         if not net.isotropic:
-            raise ValueError("activation 'tanh' does not commute with rotations; a network with 'isotropic-tanh'")
+            raise ValueError(
+                f"activation {net.activation!r} does not commute with rotations; a network with an isotropic one"
+            )
         if any(affine.psi is not None for affine in net.affine):
             raise ValueError(
                 f"compensation: {net.compensation!r} has vectors psi, which nothing multiplies behind a normaliser; "
@@ -56,7 +61,7 @@ class NormalisedMLP(MLP):
             )
         own = copy.deepcopy(net)
         super().__init__(own.affine, list(own.activations))  # type: ignore[arg-type]
-        self._treat(own.has_length, own.has_psi, own.expects, own.psi_decay)
+        self.treatment, self.flatten = net.treatment, net.flatten
         weight = net.affine[0].weight
         self.normalisers = nn.ModuleList(normaliser(n).to(weight) for n in net.widths[1:-1])
 
@@ -77,12 +82,12 @@ class NormalisedMLP(MLP):
         return self.normalisers[layer - 1](a), g
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [B, ...] with n_0 numbers a sample -> logits [B, n_L]."""
+        """x [B, n_0] -> logits [B, n_L]; flattened as the network's."""
         return self.after(len(self.normalisers), x)
 
     def after(self, layer: int, x: Tensor) -> Tensor:
         """h_{layer+1}, [B, n_{layer+1}]: what the map behind `layer` normalisers gives; 0 <= layer <= L - 1."""
-        h: Tensor = self.maps[0](x.flatten(1))
+        h: Tensor = self.maps[0](self.rows(x))
         for number in range(1, layer + 1):
             h = self.maps[number](self.passed(number, h)[0])
         return h
@@ -113,3 +118,28 @@ class NormalisedMLP(MLP):
         """N_l behind hidden layer l = `layer`; ValueError where there is none."""
         layer = index(layer, "layer", "is not a hidden layer of this network", 1, len(self.normalisers))
         return cast("Normaliser", self.normalisers[layer - 1])
+
+    def described(self) -> dict[str, Any]:
+        """As in `MLP`, with the kind and the settings of the normalisers."""
+        how = cast("Normaliser", self.normalisers[0]).described() if len(self.normalisers) else {}
+        return super().described() | {"flatten": self.flatten, "normaliser": how}
+
+    @classmethod
+    def from_state_dict(
+        cls, state: Mapping[str, Tensor], normaliser: Callable[[int], Normaliser] | None = None, **arguments: Any
+    ) -> Self:
+        """As `IsotropicMLP.from_state_dict`; a normaliser that is none of the library's has to be given.
+
+        Raises:
+            ValueError: as there, or a normaliser that is not known and not given.
+        """
+        own = states.unwrapped(state)
+        known = states.known_of(own, arguments, cls.kind)
+        how = dict(known.pop("normaliser", {}))
+        if normaliser is None:
+            if (name := how.pop("name", None)) not in kinds():
+                raise ValueError(f"state: its normaliser {name!r} is none of {', '.join(kinds())}; give normaliser=")
+            normaliser = partial(kinds()[name], **how)
+        net = IsotropicMLP(states.widths_of(own), **states.arguments(known, own))
+        states.fit_alphas(net.activations, own)
+        return states.filled(cls(net, normaliser), own)
