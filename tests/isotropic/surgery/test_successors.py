@@ -185,15 +185,17 @@ def test_what_cannot_be_replaced_is_refused(change: str, wrap: str, monkeypatch:
 
 
 def test_a_compiled_network_is_changed_itself() -> None:
-    net = network(WIDTHS)
+    net, same = network(WIDTHS), network(WIDTHS)
     compiled = torch.compile(net, backend="eager")
-    optimiser = AdamW(net.parameters())
-    x, before = inputs(net), net(inputs(net))
-    grow(compiled, 2, 2, optimiser=optimiser)  # type: ignore[arg-type]
-    diagonalise(compiled, 2, optimiser=optimiser)  # type: ignore[arg-type]
-    adapt(compiled, threshold=1e-9, scaffold=1, optimiser=optimiser)  # type: ignore[arg-type]
-    assert net.widths[2] == 5  # the rank of its map, and one more
-    assert_close(net(x), before, "logits")
+    for each, own in ((compiled, net), (same, same)):
+        optimiser = AdamW(own.parameters())
+        grow(each, 2, 2, columns="zero", optimiser=optimiser)  # type: ignore[arg-type]
+        diagonalise(each, 2, optimiser=optimiser)  # type: ignore[arg-type]
+        adapt(each, threshold=1.0, scaffold=1, columns="zero", optimiser=optimiser)  # type: ignore[arg-type]
+        insert_layer(each, 1, optimiser)  # type: ignore[arg-type]
+        assert [id(p) for p in optimiser.param_groups[0]["params"]] == [id(p) for p in own.parameters()]
+    assert net.widths == same.widths != WIDTHS
+    assert all(torch.equal(t, same.tensors()[name]) for name, t in net.tensors().items())
 
 
 @pytest.mark.parametrize("layer", [np.int64(2), np.uint8(2), torch.tensor(2)], ids=repr)
