@@ -53,14 +53,15 @@ from pipeline.training import autograd, checkpoint, engine, epochs, evaluation, 
 from pipeline.training.activations import normalised, pixel_correlations
 from pipeline.training.tasks import measured, one_epoch
 
-CHECK = "surgery/carried.py: _check"
+CHECK = "surgery/finite.py: check_finite"
 # place -> what is read there, and why this is wanted. None of it is in a training step, but for Whitening's, where
 # torch has just waited for the same decomposition.
 WANTED: dict[str, tuple[object, str]] = {
-    CHECK: (True, "weights that are not finite are an error, before anything is changed"),
+    CHECK: (True, "what is not finite is an error, before anything is changed"),
+    "surgery/finite.py: require_finite": (True, "the same, of what new columns or biases are made of"),
     "surgery/backward.py: right_vectors": (True, "a second decomposition, only where there is something to order"),
     "surgery/backward.py: check_rows": (True, "no length to take biases from is an error"),
-    "surgery/over_data.py: check_inputs": (False, "data missing for an expectation is an error"),
+    "networks/base.py: MLP.needs_inputs": (False, "data missing for an expectation is an error"),
     "surgery/removal.py: _compensate": (True, "a mean over data, only where a network expects it"),
     "surgery/policy.py: adapt": (2, "how many singular values are small is how far a width changes"),
     "surgery/depth.py: _insert": (True, "whether the new map has a psi"),
@@ -393,6 +394,7 @@ def draws(net: nn.Module) -> list[torch.Generator] | torch.Generator:
 
 
 Change = Callable[[nn.Module, torch.optim.Optimizer], object]
+MADE = "surgery/finite.py: require_finite"
 UNSEEN, MEAN = "surgery/backward.py: right_vectors", "surgery/removal.py: _compensate"
 # What is done -> how, and where it reads beside CHECK.
 EITHER: dict[str, tuple[Change, set[str]]] = {
@@ -403,7 +405,7 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
     **{
         f"grow, {kind}": (
             lambda net, own, kind=kind: grow(net, 1, 2, columns=kind, optimiser=own, generator=draws(net)),
-            {"surgery/columns.py: _wide"} if kind in ("combination", "semi-orthogonal") else set(),
+            {"surgery/columns.py: _wide", MADE} if kind in ("combination", "semi-orthogonal") else set(),
         )
         for kind in COLUMNS
     },
@@ -412,14 +414,14 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
             lambda net, own, rows=rows: grow(
                 net, 2, 2, columns="normal", optimiser=own, generator=draws(net), side="right", rows=rows
             ),
-            {UNSEEN} | ({"surgery/backward.py: check_rows"} if rows == "bias" else set()),
+            {"surgery/backward.py: check_rows", MADE} if rows == "bias" else set(),
         )
         for rows in ROWS
     },
     "prune": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20)), {MEAN}),
     "prune without data": (
         lambda net, own: prune(net, 1, 2, optimiser=own),
-        {"surgery/over_data.py: check_inputs"},
+        {"networks/base.py: MLP.needs_inputs"},
     ),
     "prune from the right": (
         lambda net, own: prune(net, 2, 2, optimiser=own, inputs=inputs(20), side="right"),
@@ -427,7 +429,7 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
     ),
     "prune by gradient": (
         lambda net, own: prune(net, 1, 2, optimiser=own, choice="gradient"),
-        {"surgery/over_data.py: check_inputs"},
+        {"networks/base.py: MLP.needs_inputs"},
     ),
     "prune a choice": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20), choice=[0, 2]), {MEAN}),
     "prune a choice from the device": (
@@ -455,7 +457,7 @@ ONE: dict[str, tuple[Change, set[str]]] = {
             lambda net, own, importance=importance: adapt(
                 net, threshold=0.5, scaffold=3, optimiser=own, importance=importance, generator=draws(net)
             ),
-            {"surgery/policy.py: adapt", "surgery/over_data.py: check_inputs"},
+            {"surgery/policy.py: adapt", "networks/base.py: MLP.needs_inputs"},
         )
         for importance in ("singular-value", "gradient")
     },
