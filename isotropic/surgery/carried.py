@@ -216,10 +216,10 @@ def families_of(net: MLP, holders: Holders) -> list[Family]:
             family.tensors[name] = t.detach()
             if state in kind.begins and (group := group_of(optimiser, parameter)) is not None:
                 family.begins[name] = group[kind.begins[state]]
-            if state in kind.means and kind.means[state] in optimiser.state[parameter]:
-                mean = optimiser.state[parameter][kind.means[state]]
-                family.mean = family.mean or Family(net, None, 1, {})
-                family.mean.tensors[name] = mean
+    for _, _, _, kind in holders.carried():
+        for state, mean in kind.means.items():
+            if (state, 2) in families:
+                families[state, 2].mean = families.get((mean, 1))
     return list(families.values())
 
 

@@ -29,7 +29,7 @@ MODEL = [
     Fault(
         "rows of psi do not turn with the basis",
         "isotropic/axes.py",
-        '        (f"{here}.psi", -1),\n',
+        '        Axis(f"{here}.psi", -1),\n',
         "",
         ("isotropic/test_axes.py", "isotropic/properties/test_rotation.py"),
     ),
@@ -143,7 +143,7 @@ MODEL = [
 SURGERY = [
     Fault(
         "second moments turn as first moments do",
-        "isotropic/surgery/carried.py",
+        "isotropic/optimisers.py",
         '"exp_avg_sq": 2, "max',
         '"exp_avg_sq": 1, "max',
         ("isotropic/surgery/test_carried.py",),
@@ -151,16 +151,65 @@ SURGERY = [
     Fault(
         "a moment that is not carried (amsgrad)",
         "isotropic/surgery/carried.py",
-        '_UNCHANGED = {"step"}',
-        '_UNCHANGED = {"step", "max_exp_avg_sq"}',
+        "if power == 0 or t is None:",
+        'if power == 0 or t is None or state == "max_exp_avg_sq":',
         ("isotropic/surgery/test_carried.py", "isotropic/surgery/test_widths.py"),
     ),
     Fault(
         "the optimiser keeps the old parameters",
-        "isotropic/surgery/carried.py",
-        "[replaced.get(id(p), p) for p in group",
+        "isotropic/surgery/holders.py",
+        "[successors.get(id(p), p) for p in group",
         "[p for p in group",
         ("isotropic/surgery/test_carried.py",),
+    ),
+    Fault(
+        "a centred second moment turns by squares alone",
+        "isotropic/surgery/carried.py",
+        "if family.mean is None:",
+        "if True:",
+        ("isotropic/properties/test_optimisers.py",),
+    ),
+    Fault(
+        "sums of Adagrad grow by zeros",
+        "isotropic/surgery/carried.py",
+        "family.begins[name] = group[",
+        "_ = group[",
+        ("isotropic/properties/test_optimisers.py",),
+    ),
+    Fault(
+        "a change drops the gradients",
+        "isotropic/surgery/successors.py",
+        "new.grad = gradient",
+        "new.grad = None",
+        ("isotropic/surgery/test_successors.py",),
+    ),
+    Fault(
+        "a change drops the hooks",
+        "isotropic/surgery/successors.py",
+        "new._backward_hooks = old._backward_hooks",
+        "pass",
+        ("isotropic/surgery/test_successors.py",),
+    ),
+    Fault(
+        "an average of weights stays in the old basis",
+        "isotropic/surgery/carried.py",
+        "each.tensors()) for each in (self.net, *self.averages)]",
+        "each.tensors()) for each in (self.net,)]",
+        ("isotropic/surgery/test_averages.py",),
+    ),
+    Fault(
+        "a new psi joins the group of another map",
+        "isotropic/surgery/depth.py",
+        '[f"{here}.weight"] if leaf == "weight" else [f"{here}.bias", f"{here}.weight"]',
+        "[]",
+        ("isotropic/properties/test_depth.py",),
+    ),
+    Fault(
+        "the statistics of a normaliser stay in the old basis",
+        "isotropic/normalise/normalised.py",
+        "for name, axis, power in rows))",
+        "for name, axis, power in rows[:0]))",
+        ("isotropic/normalise/test_surgery.py", "isotropic/properties/test_normalisers.py"),
     ),
     Fault(
         "the length gains the bias, not its square",
@@ -193,8 +242,8 @@ SURGERY = [
     Fault(
         "one scaffold neuron too many",
         "isotropic/surgery/policy.py",
-        "change = scaffold - int(",
-        "change = scaffold + 1 - int(",
+        "_allowed(wanted - int(",
+        "_allowed(wanted + 1 - int(",
         ("isotropic/surgery/test_policy.py",),
     ),
     Fault(
