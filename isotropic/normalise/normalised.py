@@ -76,6 +76,16 @@ class NormalisedMLP(MLP):
         a, g = super().passed(layer, h)
         return self.normalisers[layer - 1](a), g
 
+    def reached(self, layer: int, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As of any network, with the running statistics, which stay as they are."""
+        modes = [norm.training for norm in self.normalisers]
+        self.normalisers.eval()
+        try:
+            return super().reached(layer, x)
+        finally:
+            for norm, mode in zip(self.normalisers, modes, strict=True):
+                norm.train(mode)
+
     def forward(self, x: Tensor) -> Tensor:
         """x [B, ...] with n_0 numbers a sample -> logits [B, n_L]."""
         return self.after(len(self.normalisers), x)

@@ -62,18 +62,18 @@ WANTED: dict[str, tuple[object, str]] = {
     "surgery/finite.py: require_finite": (True, "the same, of what new columns or biases are made of"),
     "surgery/backward.py: right_vectors": (True, "a second decomposition, only where there is something to order"),
     "surgery/backward.py: check_rows": (True, "no length to take biases from is an error"),
-    "surgery/over_data.py: check_inputs": (False, "data missing for an expectation is an error"),
-    "surgery/removal.py: remove_last": (True, "a mean over data, only where a network expects it"),
+    "networks/base.py: MLP.needs_inputs": (False, "data missing for an expectation is an error"),
+    "surgery/removal.py: _compensate": (True, "a mean over data, only where a network expects it"),
     "surgery/amounts.py: Amount.neurons": (3, "how many neurons a threshold or an energy leaves"),
     "surgery/budget.py: narrowed": (1.0, "the singular values, by which layers are compared"),
     "surgery/policy.py: adapt": (2, "how many singular values are small is how far a width changes"),
-    "surgery/depth.py: insert_layer": (True, "whether the new map has a psi"),
+    "surgery/depth.py: _insert": (True, "whether the new map has a psi"),
     "surgery/depth.py: remove_layer": (True, "a layer that is not linear is an error"),
     "surgery/joint.py: _blocks": (True, "parameters that are not finite are an error"),
     "surgery/joint.py: sparsify_jointly": (True, "a norm that is not finite is an error"),
     "surgery/joint.py: _Bases.__init__": (True, "torch checks that what it parametrises is orthogonal"),
     "surgery/joint.py: _Bases.centre": (True, "the same, at the beginning of a stage"),
-    "surgery/restack.py: _join": (3.0, "networks that took unequally many steps are an error"),
+    "surgery/restack.py: _shared": (3.0, "networks that took unequally many steps are an error"),
     "surgery/columns.py: _wide": (None, "columns that depend on those there are, drawn on the CPU"),
     "surgery/columns.py: _semi_orthogonal": (None, "how many directions are left, on the CPU already"),
     "networks/sparse.py: _check": (0, "an entry beside the diagonal is an error"),
@@ -398,7 +398,7 @@ def draws(net: nn.Module) -> list[torch.Generator] | torch.Generator:
 
 Change = Callable[[nn.Module, torch.optim.Optimizer], object]
 FINITE = "surgery/finite.py: require_finite"
-UNSEEN, MEAN = "surgery/backward.py: right_vectors", "surgery/removal.py: remove_last"
+UNSEEN, MEAN = "surgery/backward.py: right_vectors", "surgery/removal.py: _compensate"
 # What is done -> how, and where it reads beside CHECK.
 EITHER: dict[str, tuple[Change, set[str]]] = {
     **{
@@ -439,7 +439,7 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
     "prune": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20)), {MEAN}),
     "prune without data": (
         lambda net, own: prune(net, 1, 2, optimiser=own),
-        {"surgery/over_data.py: check_inputs"},
+        {"networks/base.py: MLP.needs_inputs"},
     ),
     "prune from the right": (
         lambda net, own: prune(net, 2, 2, optimiser=own, inputs=inputs(20), side="right"),
@@ -447,7 +447,7 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
     ),
     "prune by gradient": (
         lambda net, own: prune(net, 1, 2, optimiser=own, choice="gradient"),
-        {"surgery/over_data.py: check_inputs"},
+        {"networks/base.py: MLP.needs_inputs"},
     ),
     "prune a choice": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20), choice=[0, 2]), {MEAN}),
     "prune a choice from the device": (
@@ -475,7 +475,7 @@ ONE: dict[str, tuple[Change, set[str]]] = {
             lambda net, own, importance=importance: adapt(
                 net, threshold=0.5, scaffold=3, optimiser=own, importance=importance, generator=draws(net)
             ),
-            {"surgery/policy.py: adapt", "surgery/over_data.py: check_inputs"},
+            {"surgery/policy.py: adapt", "networks/base.py: MLP.needs_inputs"},
         )
         for importance in ("singular-value", "gradient")
     },
@@ -489,10 +489,10 @@ ONE: dict[str, tuple[Change, set[str]]] = {
     ),
 }
 DEPTH: dict[str, tuple[Change, set[str]]] = {
-    "insert a layer": (lambda net, own: insert_layer(net, 2, own), {"surgery/depth.py: insert_layer"}),
+    "insert a layer": (lambda net, own: insert_layer(net, 2, own), {"surgery/depth.py: _insert"}),
     "remove a layer": (
         lambda net, own: [insert_layer(net, 2, own), remove_layer(net, 2, optimiser=own)],
-        {"surgery/depth.py: insert_layer", "surgery/depth.py: remove_layer"},
+        {"surgery/depth.py: _insert", "surgery/depth.py: remove_layer"},
     ),
 }
 ELEMENTWISE: dict[str, tuple[Change, set[str]]] = {
@@ -560,7 +560,7 @@ def test_ensembles_are_taken_apart_and_put_together(watch: Cuda) -> None:
     grow(parts[0][0], 1, 1, optimiser=parts[0][1])
     forget(watch)
     net, own = restack(parts, make)
-    assert set(watch.reads) == {"surgery/restack.py: _join"}
+    assert set(watch.reads) == {"surgery/restack.py: _shared"}
     step(net, own)
     assert_on_cuda(net, own)
 
