@@ -319,6 +319,51 @@ SURGERY = [
     ),
 ]
 
+VIEWS = [
+    Fault(
+        "a converted map forgets psi",
+        "isotropic/views/layers.py",
+        "h = h + x[..., -1:] * v.to(h.dtype)",
+        "h = h + 0 * x[..., -1:]",
+        ("isotropic/views/test_convert.py", "isotropic/views/test_exactness.py"),
+    ),
+    Fault(
+        "psi is not kept when the length before it grows",
+        "isotropic/views/view.py",
+        '{f"maps.{i}.psi", f"activations.{i - 1}.log_o"} & tensors.keys()',
+        '{f"maps.{i}.psi"} & tensors.keys()',
+        ("isotropic/views/test_convert.py",),
+    ),
+    Fault(
+        "a mean over the width passes for isotropic",
+        "isotropic/views/commuting.py",
+        "if not same(wider, ",
+        "if False and not same(wider, ",
+        ("isotropic/views/test_attach.py",),
+    ),
+    Fault(
+        "who else reads a hidden width is not asked",
+        "isotropic/views/tracing.py",
+        "if direct else None",
+        "if False else None",
+        ("isotropic/views/test_attach.py",),
+    ),
+    Fault(
+        "what lies between is tried in evaluation alone",
+        "isotropic/views/tracing.py",
+        "inner.training = self.whole.training",
+        "inner.training = False",
+        ("isotropic/views/test_attach.py",),
+    ),
+    Fault(
+        "a view of a model that was converted meanwhile changes what is no longer in it",
+        "isotropic/views/view.py",
+        "            if present is not layer:",
+        "            if False:",
+        ("isotropic/views/test_convert.py",),
+    ),
+]
+
 TRAINING = [
     Fault(
         "the gradient forgets what psi adds through the gain",
@@ -906,6 +951,6 @@ AROUND = [
 ]
 
 FAULTS = [
-    *(*MODEL, *SURGERY, *TRAINING, *DATA, *EXPERIMENTS),
+    *(*MODEL, *SURGERY, *VIEWS, *TRAINING, *DATA, *EXPERIMENTS),
     *(*EXECUTION, *RESULTS, *REPORTING, *TRACKING, *AROUND),
 ]
