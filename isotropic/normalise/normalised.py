@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Self, cast
 
 import torch
@@ -14,7 +13,10 @@ from isotropic.axes import Axis, Tensors
 from isotropic.integers import index
 from isotropic.networks import state as states
 from isotropic.networks.network import IsotropicMLP, Treated
-from isotropic.normalise.normalisers import Normaliser, check_basis, kinds
+from isotropic.normalise.normalisers import (
+    Normaliser,
+    check_basis,
+)
 from isotropic.surgery.carried import Carried
 
 
@@ -61,8 +63,8 @@ class NormalisedMLP(Treated):
             )
         own = copy.deepcopy(net)
         super().__init__(own.affine, list(own.activations))  # type: ignore[arg-type]
-        self.treatment, self.flatten = net.treatment, net.flatten
         weight = net.affine[0].weight
+        self.treatment, self.flatten = net.treatment, net.flatten
         self.normalisers = nn.ModuleList(normaliser(n).to(weight) for n in net.widths[1:-1])
 
     def axes(self, layer: int) -> tuple[Axis, ...]:
@@ -81,15 +83,9 @@ class NormalisedMLP(Treated):
         a, g = super().passed(layer, h)
         return self.normalisers[layer - 1](a), g
 
-    def reached(self, layer: int, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """As of any network, with the running statistics, which stay as they are."""
-        modes = [norm.training for norm in self.normalisers]
-        self.normalisers.eval()
-        try:
-            return super().reached(layer, x)
-        finally:
-            for norm, mode in zip(self.normalisers, modes, strict=True):
-                norm.train(mode)
+    def rows(self, x: Tensor) -> Tensor:
+        """x [B, n_0]; with `flatten` x [B, ...] as [B, n_0]."""
+        return rows(x, self.affine[0].weight.shape[-1], self.flatten)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, n_0] -> logits [B, n_L]; flattened as the network's."""

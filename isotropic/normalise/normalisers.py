@@ -64,10 +64,6 @@ class Normaliser(nn.Module):
         """Move a running statistic towards the batch's: t <- (1 - momentum) t + momentum now."""
         getattr(self, name).lerp_(now.detach(), self.momentum)
 
-    def described(self) -> dict[str, Any]:
-        """The name of its class and its settings, for a saved state."""
-        return {"name": type(self).__name__, "eps": self.eps, "momentum": self.momentum}
-
     def extra_repr(self) -> str:
         """The settings, for print(net)."""
         return f"{self.width}, eps={self.eps}, momentum={self.momentum}"
@@ -191,19 +187,9 @@ class GeneralisedLayerNorm(_MeanSquare):
         beside = x - (x @ m)[:, None] * m  # P x, [B, n]
         return beside * torch.rsqrt(beside.square().mean(-1, keepdim=True) * self.share(x) + self.eps)
 
-    def described(self) -> dict[str, Any]:
-        """As of any."""
-        trained = isinstance(self.direction, nn.Parameter)
-        return {"name": type(self).__name__, "eps": self.eps, "trained": trained}
-
     def extra_repr(self) -> str:
         """The settings, for print(net)."""
         return f"{self.width}, eps={self.eps}, trained={isinstance(self.direction, nn.Parameter)}"
-
-
-def kinds() -> dict[str, type[Normaliser]]:
-    """The normalisers that there are, by the names of their classes."""
-    return {kind.__name__: kind for kind in Normaliser.__subclasses__()}
 
 
 def check_basis(basis: Tensor, width: int) -> Tensor:

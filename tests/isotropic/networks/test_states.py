@@ -17,10 +17,16 @@ from isotropic_testing import LENGTHS, TREATMENTS, inputs, loss, network, normal
 from torch import Tensor, nn
 
 from isotropic import (
+    BatchNorm,
+    BatchNormOfNorm,
     Ensemble,
+    FrobNorm,
+    GeneralisedLayerNorm,
     IsotropicConvNet,
     IsotropicMLP,
+    NormalisedMLP,
     ParallelMLP,
+    Whitening,
     grow,
     insert_layer,
     prune,
@@ -222,6 +228,34 @@ def test_other_kinds_of_networks_come_back() -> None:
         again = type(made).from_state_dict(saved(made.state_dict()))
         assert torch.equal(again(x), made(x)) and again.widths == made.widths
         assert again.state_dict().keys() == made.state_dict().keys()
+
+
+NORMALISERS: list[Callable[[int], nn.Module]] = [
+    BatchNorm,
+    BatchNormOfNorm,
+    FrobNorm,
+    Whitening,
+    lambda n: GeneralisedLayerNorm(n, 1e-3, trained=True),
+    lambda n: BatchNorm(n, momentum=0.3),
+]
+
+
+@pytest.mark.parametrize("normaliser", NORMALISERS, ids=range(len(NORMALISERS)))
+def test_normalised_networks_come_back(normaliser: Callable[[int], Any]) -> None:
+    net = NormalisedMLP(network(WIDTHS, compensation="expectation"), normaliser)
+    net(inputs(net, rows=40))  # statistics that are not the initial ones
+    grow(net, 1, 2)
+    other = NormalisedMLP.from_state_dict(saved(net.state_dict()))
+    assert [n for n, _ in other.named_parameters()] == [n for n, _ in net.named_parameters()]
+    smaller = NormalisedMLP(network(WIDTHS, compensation="expectation", seed=5), normaliser)
+    smaller.load_state_dict(net.state_dict())
+    x = inputs(net, rows=40, seed=1)
+    for made in (other, smaller):
+        assert [vars(norm)["width"] for norm in made.normalisers] == [10, 7]
+        for training in (True, False):
+            kept, again = copy.deepcopy(net).train(training), copy.deepcopy(made).train(training)
+            for _ in range(2):
+                assert torch.equal(again(x), kept(x))
 
 
 def test_ensembles_take_over_padding_and_decay() -> None:
