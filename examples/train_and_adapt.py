@@ -25,7 +25,7 @@ def main() -> None:
             loss.backward()
             optimiser.step()
         changes = adapt(net, threshold=0.95, scaffold=5, optimiser=optimiser)  # its moments are carried along
-        words = ", ".join(f"{change:+d}" for change in changes)
+        words = ", ".join(f"{change.difference:+d}" for change in changes)
         print(f"epoch {epoch:2}: accuracy {accuracy(net, x_test, y_test):.1f} %, widths {net.widths} ({words})")
 
 

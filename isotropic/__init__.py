@@ -17,6 +17,9 @@ from isotropic.normalise.ica import (
 from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.normalise.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
 from isotropic.normalise.whitening import BatchNorm, Whitening
+from isotropic.reports import count, explain, singular_values
+from isotropic.surgery.amounts import Change
+from isotropic.surgery.budget import prune_to
 from isotropic.surgery.depth import insert_layer, remove_layer
 from isotropic.surgery.diagonalise import diagonalise
 from isotropic.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
@@ -30,6 +33,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BatchNorm",
     "BatchNormOfNorm",
+    "Change",
     "Ensemble",
     "FrobNorm",
     "GeneralisedLayerNorm",
@@ -40,8 +44,10 @@ __all__ = [
     "Whitening",
     "adapt",
     "add_neurons",
+    "count",
     "diagonalise",
     "embed",
+    "explain",
     "grow",
     "hold_in_eigenbasis",
     "independent_components",
@@ -51,9 +57,11 @@ __all__ = [
     "net2wider",
     "prune",
     "prune_by_magnitude",
+    "prune_to",
     "pruning_curve",
     "remove_layer",
     "represent_components",
+    "singular_values",
     "sparsify",
     "sparsify_jointly",
     "triangularise",

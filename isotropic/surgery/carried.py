@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from isotropic import axes
 from isotropic.axes import Tensors
 from isotropic.networks.base import MLP
+from isotropic.surgery.finite import check_finite
 
 # How each kind of state transforms with its parameter W <- A W B (METHOD section 2): 1, as the parameter
 # itself; 2, with the elementwise squares of A and B, which keeps second moments non-negative.
@@ -38,19 +38,33 @@ class Carried:
         optimiser: a torch SGD, Adam or AdamW that holds the parameters of `net`, or None.
         elementwise: whether what will be done to neurons is for elementwise activations, rather than for isotropic
             ones. Only a basis of the latter can be rotated.
+        mixes: whether what will be done mixes the entries of an axis, so that all must be finite: one NaN would
+            become many. What only appends zeros does not.
 
     Raises:
         ValueError: the layer is out of range, the activations are of the other kind or elementwise between kernels,
-            members of an ensemble differ in this width, or the optimiser does not hold the network.
+            members of an ensemble differ in this width, the optimiser does not hold the network, or anything beside
+            this width is not finite.
         TypeError: an optimiser whose state has no known transform.
     """
 
-    def __init__(self, net: MLP, layer: int, optimiser: Optimizer | None, elementwise: bool = False) -> None:
+    def __init__(
+        self, net: MLP, layer: int, optimiser: Optimizer | None, elementwise: bool = False, mixes: bool = True
+    ) -> None:
         _check(net, layer, elementwise)
         self.net, self.layer, self.optimiser = net, layer, optimiser
         self.own = Family(None, 1, net.tensors())
         self._original = dict(self.own.tensors)
         self.families = [self.own, *families_of(net, optimiser)]
+        if mixes:
+            check_finite(self.families, layer)
+
+    def at(self, layer: int) -> Carried:
+        """The same copy, to go on with another hidden width; `commit` puts in place what was done to all."""
+        _check(self.net, layer)
+        check_finite(self.families, layer)
+        self.layer = layer
+        return self
 
     @property
     def width(self) -> int:
@@ -76,6 +90,7 @@ class Carried:
         """t <- Q^T t along every axis of hidden width `layer` (default: this one); Q is [*K, n, n]."""
         if layer is not None:
             _check(self.net, layer)
+            check_finite(self.families, layer)
         for family in self.families:
             power = basis if family.power == 1 else basis.square()
             family.tensors = axes.rotate(family.tensors, layer or self.layer, power)
@@ -133,9 +148,6 @@ def _check(net: MLP, layer: int, elementwise: bool = False) -> None:
             f"layer {layer}: the members of this ensemble have different widths there; "
             "change each `ensemble.member(k)` and stack them again"
         )
-    for index in (layer - 1, layer):
-        if not bool(torch.isfinite(net.affine[index].weight).all()):
-            raise ValueError(f"maps.{index}.weight has values that are not finite; it cannot be decomposed")
 
 
 def refuse_kernels(net: MLP) -> None:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from isotropic.axes import unfolded
+from isotropic.axes import stacked, unfolded
+from isotropic.surgery.amounts import Amount
 from isotropic.surgery.backward import right_vectors
 from isotropic.surgery.carried import Carried
 from isotropic.surgery.diagonalise import left_vectors
@@ -17,23 +18,40 @@ IMPORTANCES = ("singular-value", "gradient")
 Choice = str | Sequence[int] | Tensor
 
 
-def pruning_basis(carried: Carried, side: str, choice: Choice, count: int) -> Tensor:
-    """Q [*K, n, n], in float64: the `count` neurons to be pruned are the last of the carried width turned by it.
+def pruning_basis(carried: Carried, side: str, choice: Choice, amount: Amount) -> tuple[Tensor, Tensor]:
+    """Q [*K, n, n], and the importances [*K, count] of the neurons to be pruned: the last of the width turned by it.
 
     Args:
         carried: with its hidden width l.
         side: whose map's singular directions the neurons are: "left", W_l's, or "right", W_{l+1}'s.
         choice: "singular-value", the least go; "gradient", those of least |dL/d sigma| go, by `.grad`; or the
             indices of neurons as they stand, [count], or [K, count] for each member of an ensemble its own.
-        count: how many, already checked.
+        amount: how many, none included.
+
+    Both are in float64, the importances descending. Those of neurons chosen by indices are the lengths of their
+    weights in that map, which in a diagonalised one are its singular values.
     """
     if not isinstance(choice, str):
-        return _to_the_end(carried, choice, count)
+        return _chosen(carried, side, choice, amount)
     if choice not in IMPORTANCES:
         raise ValueError(f"choice: {choice!r} is not one of {', '.join(IMPORTANCES)}, nor indices of neurons")
-    basis = (left_vectors(carried.weight) if side == "left" else right_vectors(carried))[0]
+    if not amount.by_importance:  # refused before anything is computed
+        amount.neurons(carried.layer, carried.width)
+    basis, importances = ranked(carried, side, choice)
+    count = amount.neurons(carried.layer, carried.width, importances)
+    return basis, importances[..., carried.width - count :]
+
+
+def ranked(carried: Carried, side: str, choice: str) -> tuple[Tensor, Tensor]:
+    """A basis Q [*K, n, n] of the carried width and the importances [*K, n] in it, which descend, in float64.
+
+    Args:
+        carried, side: as for `pruning_basis`.
+        choice: one of `IMPORTANCES`. A width beyond the rank has singular values of 0.
+    """
+    basis, values = left_vectors(carried.weight) if side == "left" else right_vectors(carried)
     if choice == "singular-value":
-        return basis
+        return basis, F.pad(values, (0, carried.width - values.shape[-1]))
     index = carried.layer - 1 if side == "left" else carried.layer
     weight, gradient = carried.own.tensors[f"maps.{index}.weight"], carried.net.affine[index].weight.grad
     if gradient is None or gradient.shape != weight.shape:
@@ -41,14 +59,27 @@ def pruning_basis(carried: Carried, side: str, choice: Choice, count: int) -> Te
     members = carried.bias.ndim - 1
     weight, gradient = unfolded(weight, members), unfolded(gradient, members)
     transposed = (weight.mT, gradient.mT) if side == "right" else (weight, gradient)
-    order = by_gradient(basis, *transposed).sort(descending=True, stable=True).indices
-    return torch.take_along_dim(basis, order[..., None, :], -1)
+    importances, order = by_gradient(basis, *transposed).sort(descending=True, stable=True)
+    return torch.take_along_dim(basis, order[..., None, :], -1), importances
 
 
 def by_gradient(basis: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
     """|dL/d sigma_i| = |<u_i, G v_i>| for each neuron [*K, n], in the order of the basis U [*K, n, n], in float64."""
     directions = F.normalize(basis.mT @ weight.double(), dim=-1)  # v_i^T; 0 where sigma_i is 0
     return ((basis.mT @ gradient.double()) * directions).sum(-1).abs()
+
+
+def _chosen(carried: Carried, side: str, choice: Sequence[int] | Tensor, amount: Amount) -> tuple[Tensor, Tensor]:
+    """As `pruning_basis`, for neurons as they stand."""
+    if amount.by_importance:
+        raise ValueError(
+            f"{amount.kind}: {amount.value!r} of neurons chosen by indices; valid is count, to or fraction"
+        )
+    count = amount.neurons(carried.layer, carried.width)
+    basis = _to_the_end(carried, choice, count)
+    weight = carried.weight if side == "left" else stacked(carried.next_weight, carried.bias.ndim - 1).mT
+    lengths = (basis[..., carried.width - count :].mT @ weight.double()).norm(dim=-1)
+    return basis, lengths.sort(descending=True).values
 
 
 def _to_the_end(carried: Carried, choice: Sequence[int] | Tensor, count: int) -> Tensor:

@@ -55,6 +55,7 @@ COLUMNS: dict[str, Callable[[Tensor, int, Generator | None], Tensor]] = {
     "combination": _combination,
     "zero": _zero,
 }
+OF_OTHERS = ("semi-orthogonal", "combination")  # those that read the columns that there are
 
 
 def draw_columns(

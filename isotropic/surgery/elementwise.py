@@ -54,7 +54,7 @@ def net2wider(
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     carried = Carried(net, layer, optimiser, elementwise=True)
-    check_count(count, None, carried)
+    count = check_count(count, None, carried)
     if not 0 <= noise < float("inf"):
         raise ValueError(f"noise: {noise!r} is not a number >= 0")
     n, lead = carried.width, carried.bias.shape[:-1]
@@ -88,7 +88,7 @@ def add_neurons(
     Args and errors as `net2wider`; all moments gain zeros.
     """
     carried = Carried(net, layer, optimiser, elementwise=True)
-    check_count(count, None, carried)
+    count = check_count(count, None, carried)
     draws = one_each(generator, len(net.member_widths))
     sizes = torch.tensor([widths[layer - 1] for widths in net.member_widths], dtype=torch.float64)
     drawn = _normal_rows(net, layer, count, draws, carried.weight.double())
@@ -121,7 +121,7 @@ def prune_by_magnitude(
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     carried = Carried(net, layer, optimiser, elementwise=True)
-    check_count(count, carried.width - 1, carried)
+    count = check_count(count, carried.width - 1, carried)
     magnitude = carried.weight.double().norm(dim=-1) * carried.next_weight.double().norm(dim=-2)  # [*K, n]
     gone = torch.zeros_like(magnitude, dtype=torch.bool)
     gone.scatter_(-1, magnitude.sort(dim=-1, stable=True).indices[..., :count], True)
@@ -149,7 +149,7 @@ def merge_neurons(net: MLP, layer: int, count: int, *, optimiser: Optimizer | No
         ValueError, TypeError: as `prune_by_magnitude`. The network is unchanged on any error.
     """
     carried = Carried(net, layer, optimiser, elementwise=True)
-    check_count(count, carried.width - 1, carried)
+    count = check_count(count, carried.width - 1, carried)
     rows = torch.cat([carried.weight, carried.bias[..., None]], dim=-1).double()
     apart = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").square()  # 0 exactly for equal ones
     same = torch.eye(carried.width, dtype=torch.bool, device=apart.device)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from torch import Generator, Tensor
-from torch.nn import functional as F
+from torch import Generator
 from torch.optim import Optimizer
 
-from isotropic.axes import unfolded
 from isotropic.networks.base import MLP
+from isotropic.surgery.amounts import Change, at_least_one, whole
 from isotropic.surgery.carried import Carried
-from isotropic.surgery.choice import IMPORTANCES, by_gradient
-from isotropic.surgery.diagonalise import left_vectors
+from isotropic.surgery.choice import IMPORTANCES, ranked
 from isotropic.surgery.over_data import Inputs, check_inputs
 from isotropic.surgery.removal import remove_last
-from isotropic.surgery.widths import new_columns
+from isotropic.surgery.widths import new_columns, recorded
+
+ONLY = ("prune", "grow")
 
 
 @torch.no_grad()
@@ -23,23 +25,29 @@ def adapt(
     *,
     threshold: float = 0.95,
     scaffold: int = 5,
+    layers: Sequence[int] | None = None,
+    most: int | None = None,
+    only: str | None = None,
     optimiser: Optimizer | None = None,
     importance: str = "singular-value",
     columns: str = "normal",
     generator: Generator | None = None,
     inputs: Inputs | None = None,
-) -> list[int]:
+) -> list[Change]:
     """Grow or prune every hidden layer until `scaffold` of its neurons are unimportant (METHOD section 5).
 
     The scaffold of layer l is the number of its n_l neurons whose importance is at most `threshold` (theta).
     Fewer than `scaffold` (Xi): the difference is grown. More: the least important are pruned. Layers are taken
     from the output to the input, so that psi_{l+1} needs no correction of its own in the same pass. One
-    decomposition a layer.
+    decomposition a layer, whose neurons are then its singular directions, also where their number stays.
 
     Args:
         net: one isotropic network; changed in place.
         threshold: theta > 0, in units of the importance.
         scaffold: Xi >= 1.
+        layers: those hidden layers alone, each from 1 to L - 1; None: all.
+        most: the width beyond which no layer is grown; None: any. One that is wider already is pruned as others are.
+        only: "prune", nothing is grown, or "grow", nothing is pruned; None: both.
         optimiser: whose moments are carried along.
         importance: "singular-value", sigma_i of W_l, 0 beyond its rank; or "gradient", |dL/d sigma_i| =
             |<u_i, (dL/dW_l) v_i>| from the gradients that are in `.grad`.
@@ -47,47 +55,66 @@ def adapt(
         inputs: as in `prune`, needed for compensation "expectation".
 
     Returns:
-        The change of each hidden width 1 .. L - 1: neurons added (positive) or removed (negative).
+        The record of each of these hidden widths, 1 .. L - 1 in this order, with the importances of what was removed.
 
     Raises:
-        ValueError: threshold or scaffold out of range, unknown importance, an ensemble, gradients missing where
-            they are needed, or as `grow` and `prune`. The layers before the one that fails are changed.
-        TypeError: an optimiser whose state has no known transform.
+        ValueError: an argument out of range, unknown importance, an ensemble, gradients missing where they are
+            needed, or as `grow` and `prune`.
+        TypeError: an optimiser whose state has no known transform. On any error network and optimiser are unchanged:
+            every layer is checked before the first is changed, and the changes are put in place together.
     """
     if net.has_length.ndim > 0:
         raise ValueError("net: an ensemble's members need changes of their own; adapt each `ensemble.member(k)`")
     if not threshold > 0:
         raise ValueError(f"threshold: {threshold!r} is not greater than 0")
-    if isinstance(scaffold, bool) or not isinstance(scaffold, int) or scaffold < 1:
-        raise ValueError(f"scaffold: {scaffold!r} is not an integer >= 1")
+    wanted, most = at_least_one("scaffold", scaffold), most if most is None else at_least_one("most", most)
+    if only is not None and only not in ONLY:
+        raise ValueError(f"only: {only!r} is not one of {', '.join(ONLY)}, nor None")
     if importance not in IMPORTANCES:
         raise ValueError(f"importance: {importance!r} is not one of {', '.join(IMPORTANCES)}")
     check_inputs(net, inputs)
-    gradients = [affine.weight.grad for affine in net.affine]
-    changes = []
-    for layer in range(net.depth - 1, 0, -1):
-        carried = Carried(net, layer, optimiser)
-        basis, singular_values = left_vectors(carried.weight)
-        if importance == "gradient":
-            ranked = by_gradient(basis, carried.weight, unfolded(_gradient(net, layer, gradients), members=0))
-        else:  # a width beyond the rank counts as 0
-            ranked = F.pad(singular_values, (0, carried.width - len(singular_values)))
-        values, order = ranked.sort(descending=True, stable=True)
-        change = scaffold - int((values <= threshold).sum())
+    carried, changes = None, []
+    for layer in reversed(hidden_layers(net, layers)):  # all are checked
+        carried = Carried(net, layer, optimiser) if carried is None else carried.at(layer)
+    for layer in reversed(hidden_layers(net, layers)):
+        assert carried is not None
+        basis, importances = ranked(carried.at(layer), "left", importance)
+        n = carried.width
+        change = _allowed(wanted - int((importances <= threshold).sum()), n, most, only)
         drawn = new_columns(carried, columns, change, generator) if change > 0 else None
-        carried.rotate(basis[:, order])  # an order of neurons is a rotation too: the least important come last
+        carried.rotate(basis)  # an order of neurons is a rotation too: the least important come last
         if drawn is not None:
             carried.append(change, drawn)
         elif change < 0:
             remove_last(carried, -change, inputs)
+        changes.append(recorded(carried, n, importances[n + min(change, 0) :]))
+    if carried is not None:
         carried.commit()
-        changes.append(change)
     return changes[::-1]
 
 
-def _gradient(net: MLP, layer: int, gradients: list[Tensor | None]) -> Tensor:
-    """dL/dW_layer as it was before the first change."""
-    gradient = gradients[layer - 1]
-    if gradient is None or gradient.shape != net.affine[layer - 1].weight.shape:
-        raise ValueError(f"importance 'gradient' needs maps.{layer - 1}.weight.grad; call backward before")
-    return gradient
+def _allowed(change: int, width: int, most: int | None, only: str | None) -> int:
+    """What of a wanted change of a width `most` and `only` leave."""
+    if change < 0:
+        return 0 if only == "grow" else change
+    if only == "prune":
+        return 0
+    return change if most is None else min(change, max(most - width, 0))
+
+
+def hidden_layers(net: MLP, layers: Sequence[int] | None) -> list[int]:
+    """Hidden layers in ascending order, all of a network's for None.
+
+    Raises:
+        ValueError: one that is none of its hidden layers, or is there twice.
+    """
+    every = list(range(1, net.depth))
+    if layers is None:
+        return every
+    chosen = [whole(layer) for layer in layers]
+    for layer, given in zip(chosen, layers, strict=True):
+        if layer not in every:
+            raise ValueError(f"layers: {given!r} is not a hidden layer of this network; of 1 to {net.depth - 1}")
+        if chosen.count(layer) > 1:
+            raise ValueError(f"layers: {given!r} is there twice; each once")
+    return sorted(layer for layer in chosen if layer is not None)

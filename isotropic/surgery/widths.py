@@ -10,12 +10,14 @@ from torch.optim import Optimizer
 
 from isotropic.axes import stacked
 from isotropic.networks.base import MLP
+from isotropic.surgery.amounts import Amount, Change, whole_count
 from isotropic.surgery.backward import append_from_the_right, check_rows, right_vectors
 from isotropic.surgery.carried import Carried
 from isotropic.surgery.choice import Choice, pruning_basis
-from isotropic.surgery.columns import draw_columns
+from isotropic.surgery.columns import OF_OTHERS, draw_columns
 from isotropic.surgery.correction import CORRECTIONS, prediction, residual_basis
 from isotropic.surgery.diagonalise import hidden_width, rotate_left
+from isotropic.surgery.finite import require_finite
 from isotropic.surgery.over_data import Inputs, activity, check_inputs
 from isotropic.surgery.removal import remove_last
 
@@ -28,21 +30,23 @@ def grow(
     layer: int,
     count: int,
     *,
+    basis: str | None = None,
     columns: str = "normal",
     optimiser: Optimizer | None = None,
     generator: Generator | Sequence[Generator] | None = None,
     side: str = "left",
     rows: str = "bias",
-) -> None:
+) -> Change:
     """Add `count` neurons on one side of map `layer` without changing the function (METHOD section 3).
 
-    Left, to hidden width l: after left-partial diagonalisation W_l gains zero rows, b_l and psi_l zeros, and
-    W_{l+1} new columns, which meet only zeros until training moves them. o_l is unchanged, since the new biases
-    are zero.
+    Left, to hidden width l: W_l gains zero rows, b_l and psi_l zeros, and W_{l+1} new columns, which meet only zeros
+    until training moves them. o_l is unchanged, since the new biases are zero. This is exact in any basis, so the
+    neurons that there are stay as they are, and so do their moments; with `basis` "singular" they are turned by
+    left-partial diagonalisation before, as in METHOD section 3.
 
-    Right, to hidden width l - 1: after right-partial diagonalisation W_l gains zero columns. The rows of W_{l-1} are
-    not free then, as they would be before an elementwise activation: the norm ||h_{l-1}|| sees them. What can be
-    done is derived here from s = ||h||^2 + o, which must stay as it is:
+    Right, to hidden width l - 1: W_l gains zero columns. The rows of W_{l-1} are not free then, as they would be
+    before an elementwise activation: the norm ||h_{l-1}|| sees them. What can be done is derived here from
+    s = ||h||^2 + o, which must stay as it is:
 
         "bias"     zero rows, b*^2 = o_{l-1} / (2 count), o_{l-1} <- o_{l-1} / 2: exact. Gradient descent sees only
                    the direction of the new biases, so of several neurons grown at once one direction trains.
@@ -53,6 +57,8 @@ def grow(
         net: an isotropic network or an ensemble of them; changed in place.
         layer: l, 1 <= l <= L - 1; for side "right" 2 <= l <= L.
         count: neurons to add, >= 1.
+        basis: in which they are added. None: as it is, without a decomposition. "singular": that of the left
+            singular vectors of W_l, or for side "right" the right ones, as `diagonalise` gives it.
         columns: the new columns, for side "left": "normal" (entries N(0, 0.01^2), the paper's), "semi-orthogonal"
             (unit, orthogonal to the existing columns and to each other where the shape allows), "combination"
             (random linear combinations of the existing columns) or "zero" (never trains: METHOD, A.3).
@@ -61,22 +67,34 @@ def grow(
         side: "left", forward adaptation, or "right", backward adaptation.
         rows: for side "right": "bias", which needs an intrinsic length, "normal" or "zero".
 
+    Returns:
+        The record of the change, with nothing removed.
+
     Raises:
-        ValueError: layer, count, columns, side or rows out of range, side "right" of kernels, or as `diagonalise`.
+        ValueError: layer, count, basis, columns, side or rows out of range, side "right" of kernels, what is read is
+            not finite (without a basis, W_{l+1} for columns made of others, and o), or as `diagonalise`.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser)
-    check_count(count, None, carried)
+    if basis not in (None, "singular"):
+        raise ValueError(f"basis: {basis!r} is not None or 'singular'")
+    carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser, mixes=basis is not None)
+    before, count = carried.width, check_count(count, None, carried)
     if side == "right":
         check_rows(carried, rows)
-        carried.rotate(right_vectors(carried)[0])
+        if rows == "bias":
+            length = f"activations.{carried.layer - 1}.log_o"
+            require_finite(length, carried.own.tensors[length])
+        if basis is not None:
+            carried.rotate(right_vectors(carried)[0])
         append_from_the_right(carried, count, rows, generator)
     else:
         # Drawn before the rotation, whose basis is arbitrary in sign and where singular values repeat.
         drawn = new_columns(carried, columns, count, generator)
-        rotate_left(carried)
+        if basis is not None:
+            rotate_left(carried)
         carried.append(count, drawn)
     carried.commit()
+    return recorded(carried, before)
 
 
 def new_columns(
@@ -86,27 +104,38 @@ def new_columns(
 
     Those of kernels are drawn as columns of all positions together, [P n_{l+1}, count].
     """
-    after = carried.next_weight
+    after, name = carried.next_weight, f"maps.{carried.layer}.weight"
+    if kind in OF_OTHERS:
+        require_finite(name, after)
     together = stacked(after, carried.bias.ndim - 1)
     positions = together.shape[-2] // after.shape[-2]
-    rows = [positions * widths[carried.layer + 1] for widths in carried.net.member_widths]
+    # Without the padding of members; the next width may have changed already, and its padding has not.
+    padding = [carried.net.widths[carried.layer + 1] - own[carried.layer + 1] for own in carried.net.member_widths]
+    rows = [positions * (after.shape[-2] - each) for each in padding]
     drawn = draw_columns(kind, together, count, generator, rows)
-    return {f"maps.{carried.layer}.weight": drawn.reshape(*after.shape[:-1], count)}
+    return {name: drawn.reshape(*after.shape[:-1], count)}
 
 
 @torch.no_grad()
 def prune(
     net: MLP,
     layer: int,
-    count: int,
+    count: int | None = None,
     *,
+    to: int | None = None,
+    fraction: float | None = None,
+    threshold: float | None = None,
+    energy: float | None = None,
     optimiser: Optimizer | None = None,
     inputs: Inputs | None = None,
     side: str = "left",
     choice: Choice = "singular-value",
     correction: str = "none",
-) -> None:
-    """Remove `count` neurons, those of smallest singular value, from one side of map `layer` (METHOD section 4).
+) -> Change:
+    """Remove the neurons of smallest singular value from one side of map `layer` (METHOD section 4).
+
+    How many is said by exactly one of `count`, `to`, `fraction`, `threshold` and `energy`. Where the last three come
+    to none, nothing is changed. At least one neuron stays.
 
     Left, from hidden width l: after left-partial diagonalisation the last rows of W_l go, with their biases b*_i
     and with the columns u_i of W_{l+1}. What the biases still did is kept:
@@ -140,26 +169,40 @@ def prune(
         net: an isotropic network or an ensemble of them; changed in place.
         layer: l, 1 <= l <= L - 1; for side "right" 2 <= l <= L. Prune several layers from the output to the input.
         count: neurons to remove, at least 1, and fewer than there are.
+        to: the width that is left, at least 1, and less than it is.
+        fraction: the part of the neurons to remove, 0 <= fraction < 1; of n neurons floor(fraction n).
+        threshold: >= 0; all neurons go whose singular value, or importance by `choice`, is at most this.
+        energy: as many go as can while the squares of the singular values, or importances, that are kept sum to at
+            least this part of all, 0 < energy <= 1. At 1 those go that are zero up to rounding.
         optimiser: whose moments are carried along.
         inputs: x [N, ...] with n_0 numbers a sample, or several such batches, over which compensation
             "expectation" takes the mean of g; needed only there, and used for side "right" and by a correction.
         side: "left", forward adaptation, or "right", backward adaptation.
-        choice: "singular-value"; "gradient", least |dL/d sigma_i| of W_l by its `.grad`; or the indices of `count`
-            neurons as they stand, without diagonalisation, such as torch.randperm(n)[:count]: [count], or [K, count]
-            for each member of an ensemble its own. To choose among singular directions, diagonalise before.
+        choice: "singular-value"; "gradient", least |dL/d sigma_i| of W_l by its `.grad`; or the indices of as many
+            neurons as go, as they stand, without diagonalisation, such as torch.randperm(n)[:count]: [count], or
+            [K, count] for each member of an ensemble its own. To choose among singular directions, diagonalise
+            before.
         correction: "none", "linear" or "isometric".
 
+    Returns:
+        The record of the change, with the singular values, or importances, of the neurons that went.
+
     Raises:
-        ValueError: layer, count, side, choice or correction out of range, `inputs` missing or empty, gradients
-            missing, `inputs` or side "right" with kernels, or as `diagonalise`.
+        ValueError: not exactly one amount, layer, amount, side, choice or correction out of range, members of an
+            ensemble of which the amount would remove different numbers, `inputs` missing or empty, gradients missing,
+            `inputs` or side "right" with kernels, or as `diagonalise`.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
+    amount = Amount.one_of(count=count, to=to, fraction=fraction, threshold=threshold, energy=energy)
     carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser)
-    check_count(count, carried.width - 1, carried)
     check_inputs(net, inputs)
     if correction not in CORRECTIONS:
         raise ValueError(f"correction: {correction!r} is not one of {', '.join(CORRECTIONS)}")
-    basis, measured, predicted = pruning_basis(carried, side, choice, count), None, None
+    basis, removed = pruning_basis(carried, side, choice, amount)
+    before, count = carried.width, removed.shape[-1]
+    if count == 0:
+        return recorded(carried, before)
+    measured, predicted = None, None
     if inputs is not None and (correction != "none" or side == "right"):
         measured = activity(net, carried.layer, inputs)
     if correction != "none":
@@ -171,6 +214,15 @@ def prune(
     carried.rotate(basis)
     remove_last(carried, count, inputs, measured and measured.turned(basis), predicted)
     carried.commit()
+    return recorded(carried, before, removed)
+
+
+def recorded(carried: Carried, before: int, removed: Tensor | None = None) -> Change:
+    """The record of the carried width, which had `before` neurons, and of the importances of what it lost."""
+    if removed is None:
+        members = carried.net.has_length.shape
+        removed = carried.next_weight.new_empty((*members, 0), dtype=torch.float64)
+    return Change(carried.layer, before, carried.width, removed)
 
 
 def resize(
@@ -178,6 +230,7 @@ def resize(
     layer: int,
     width: int,
     *,
+    basis: str | None = None,
     columns: str = "normal",
     optimiser: Optimizer | None = None,
     generator: Generator | Sequence[Generator] | None = None,
@@ -189,15 +242,11 @@ def resize(
     """
     change = width - net.widths[layer]
     if change > 0:
-        grow(net, layer, change, columns=columns, optimiser=optimiser, generator=generator)
+        grow(net, layer, change, basis=basis, columns=columns, optimiser=optimiser, generator=generator)
     elif change < 0:
         prune(net, layer, -change, optimiser=optimiser, inputs=inputs)
 
 
-def check_count(count: int, most: int | None, carried: Carried) -> None:
-    """Raise a ValueError unless `count` neurons of the carried layer are from 1 to `most`, or any number for None."""
-    allowed = "an integer >= 1" if most is None else f"an integer from 1 to {most}"
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1 or (most is not None and count > most):
-        raise ValueError(
-            f"count: {count!r} neurons of layer {carried.layer}, which has {carried.width}, is not {allowed}"
-        )
+def check_count(count: int, most: int | None, carried: Carried) -> int:
+    """`count` neurons of the carried layer, from 1 to `most`, or any number for None; a ValueError for all else."""
+    return whole_count(count, most, carried.layer, carried.width)

@@ -105,7 +105,15 @@ def run(work: Work[Settings, Pair]) -> pd.DataFrame:
         target = settings.scheduled(start, end, epoch.number + 1)
         for layer in range(ensemble.depth - 1, 0, -1):
             columns = [generator(*name, "columns", layer, epoch.number + 1) for name in work.streams]
-            resize(ensemble, layer, target, columns=settings.columns, optimiser=descent, generator=columns)
+            resize(
+                ensemble,
+                layer,
+                target,
+                basis="singular",
+                columns=settings.columns,
+                optimiser=descent,
+                generator=columns,
+            )
     accuracies = observed.history("test_accuracy")
     place = {"epoch": settings.epochs, "end": end, "precision": "float32"}
     observed.add({"phase": "final", **place}, {"accuracy": accuracies[:, -1], "best_accuracy": accuracies.amax(1)})

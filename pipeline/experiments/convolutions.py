@@ -213,7 +213,15 @@ def _change(
 
     diagonalise(net, layer, optimiser=descent)
     columns = generator(*name, "columns", layer, change)
-    resize(net, layer, net.widths[layer] + change, columns=settings.columns, optimiser=descent, generator=columns)
+    resize(
+        net,
+        layer,
+        net.widths[layer] + change,
+        basis="singular",
+        columns=settings.columns,
+        optimiser=descent,
+        generator=columns,
+    )
 
 
 class _Changing:

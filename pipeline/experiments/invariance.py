@@ -113,7 +113,7 @@ class _Changing:
         diagonalise(changed, layer, "full")
         if change > 0:
             columns = [generator(*name, "columns", change) for name in self.streams]
-            grow(changed, layer, change, columns=self.settings.columns, generator=columns)
+            grow(changed, layer, change, basis="singular", columns=self.settings.columns, generator=columns)
         elif change < 0:
             prune(changed, layer, -change, inputs=self.inputs)
         after, left = evaluation.logits(changed, self.data), measures.sigma_sum(changed, layer)

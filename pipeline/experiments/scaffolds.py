@@ -86,7 +86,15 @@ def run(work: Work[Settings, Descending]) -> pd.DataFrame:
             diagonalise(branch, settings.layer, "left", optimiser=branch_descent)
         else:
             columns = [generator(*name, "columns") for name in work.streams]
-            grow(branch, settings.layer, settings.neurons, columns=kind, optimiser=branch_descent, generator=columns)
+            grow(
+                branch,
+                settings.layer,
+                settings.neurons,
+                basis="singular",
+                columns=kind,
+                optimiser=branch_descent,
+                generator=columns,
+            )
             growing.first_steps(kind, branch, branch_descent, of_branch)
         growing.epochs(kind, branch, branch_descent, of_branch)
     return frame(observed.rows)

@@ -185,5 +185,11 @@ class _Network:
         else:
             columns = [generator(*name, "columns", number) for name in self.names]
             self.surgery.grow(
-                self.net, layer, neurons, columns=self.settings.columns, optimiser=self.descent, generator=columns
+                self.net,
+                layer,
+                neurons,
+                basis="singular",
+                columns=self.settings.columns,
+                optimiser=self.descent,
+                generator=columns,
             )

@@ -118,6 +118,7 @@ def run(work: Work[Settings, Start]) -> pd.DataFrame:
                 branch,
                 1,
                 target,
+                basis="singular",
                 columns=settings.columns,
                 optimiser=branch_descent,
                 generator=columns,

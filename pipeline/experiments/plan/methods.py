@@ -55,7 +55,7 @@ METHODS = {
         "isotropic",
         True,
         lambda net, layer, count, by: pipeline.grow(
-            net, layer, count, columns=by.columns, optimiser=by.optimiser, generator=by.draws
+            net, layer, count, basis="singular", columns=by.columns, optimiser=by.optimiser, generator=by.draws
         ),
     ),
     "Net2Wider": Method(

@@ -71,11 +71,13 @@ def test_the_step_count_is_kept(change: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "state"), MOMENTS)
-def test_growing_gives_the_moments_zeros(kind: str, state: str) -> None:
-    """And leaves the rest as diagonalising alone would."""
+@pytest.mark.parametrize("basis", [None, "singular"])
+def test_growing_gives_the_moments_zeros(kind: str, state: str, basis: str | None) -> None:
+    """And leaves the rest as it was, or with a basis as diagonalising alone would."""
     (net, optimiser), (turned, turned_optimiser) = begun(WIDTHS, kind), begun(WIDTHS, kind)
-    grow(net, 2, 2, optimiser=optimiser)
-    diagonalise(turned, 2, "left", optimiser=turned_optimiser)
+    grow(net, 2, 2, basis=basis, optimiser=optimiser)
+    if basis is not None:
+        diagonalise(turned, 2, "left", optimiser=turned_optimiser)
     after, expected = moments(net, optimiser, state), moments(turned, turned_optimiser, state)
     for name, t in parts(after, slice(6, None)).items():
         assert 2 in t.shape and t.count_nonzero() == 0, name

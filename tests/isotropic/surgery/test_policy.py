@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from isotropic import Ensemble, IsotropicMLP, adapt
+from isotropic import Change, Ensemble, IsotropicMLP, adapt
 
 
 def network(*values: list[float], seed: int = 0, **treatment) -> IsotropicMLP:
@@ -25,32 +25,36 @@ def values_of(net: IsotropicMLP, layer: int) -> list[float]:
     return [round(float(v), 6) for v in torch.linalg.svdvals(net.maps[layer - 1].weight.detach())]
 
 
+def differences(changes: list[Change]) -> list[int]:
+    return [change.difference for change in changes]
+
+
 X = torch.randn(20, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
 
 def test_grows_what_is_missing_and_keeps_the_function():
     net = network([3, 2, 1.5, 0.5], [4, 2, 1, 0.1])
     before = net(X)
-    assert adapt(net, threshold=0.95, scaffold=3) == [2, 2]
+    assert differences(adapt(net, threshold=0.95, scaffold=3)) == [2, 2]
     assert net.widths == [12, 6, 6, 3]
     assert torch.allclose(net(X), before, atol=1e-12)
 
 
 def test_prunes_what_is_too_much():
     net = network([3, 2, 0.9, 0.5, 0.3, 0.1], [4, 2, 1, 0.1])
-    assert adapt(net, threshold=0.95, scaffold=1) == [-3, 0]
+    assert differences(adapt(net, threshold=0.95, scaffold=1)) == [-3, 0]
     assert values_of(net, 1) == [3, 2, 0.9]
 
 
 def test_the_threshold_itself_counts_as_scaffold():
-    assert adapt(network([2, 1.0], [2, 1.0]), threshold=1.0 + 1e-12, scaffold=1) == [0, 0]
-    assert adapt(network([2, 1.0], [2, 1.0]), threshold=1.0 - 1e-9, scaffold=1) == [1, 1]
+    assert differences(adapt(network([2, 1.0], [2, 1.0]), threshold=1.0 + 1e-12, scaffold=1)) == [0, 0]
+    assert differences(adapt(network([2, 1.0], [2, 1.0]), threshold=1.0 - 1e-9, scaffold=1)) == [1, 1]
 
 
 def test_a_width_beyond_the_rank_counts_as_scaffold():
     net = IsotropicMLP([2, 6, 3], seed=0, dtype=torch.float64)  # rank 2: four neurons of singular value 0
-    assert adapt(net, threshold=0.5, scaffold=5) == [1]
-    assert adapt(net, threshold=0.5, scaffold=2) == [-3]
+    assert differences(adapt(net, threshold=0.5, scaffold=5)) == [1]
+    assert differences(adapt(net, threshold=0.5, scaffold=2)) == [-3]
     assert net.widths == [2, 4, 3]
 
 
@@ -64,8 +68,8 @@ def test_never_prunes_a_layer_away():
 def test_adapting_one_layer_twice_changes_nothing_more(scaffold):
     """Of one layer only: pruning a layer takes columns from the next map, whose singular values then shrink."""
     net = network([3, 2, 0.9, 0.5, 0.3, 0.1])
-    assert adapt(net, threshold=0.95, scaffold=scaffold) == [scaffold - 4]
-    assert adapt(net, threshold=0.95, scaffold=scaffold) == [0]
+    assert differences(adapt(net, threshold=0.95, scaffold=scaffold)) == [scaffold - 4]
+    assert differences(adapt(net, threshold=0.95, scaffold=scaffold)) == [0]
 
 
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
@@ -99,7 +103,7 @@ def test_gradient_importance_is_the_derivative_by_the_singular_value():
         derivative.append(abs(up - float(moved(X).detach().square().sum())) / (2 * step))
     ordered = sorted(range(4), key=lambda i: derivative[i])
     theta = (derivative[ordered[1]] + derivative[ordered[2]]) / 2  # two of four are unimportant
-    changes = adapt(net, threshold=theta, scaffold=1, importance="gradient")
+    changes = differences(adapt(net, threshold=theta, scaffold=1, importance="gradient"))
     assert changes[0] == -1
     expected = sorted((round(float(s[i]), 6) for i in range(4) if i != ordered[0]), reverse=True)
     assert values_of(net, 1) == expected

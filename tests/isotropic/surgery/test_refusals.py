@@ -48,6 +48,8 @@ def test_a_layer_that_this_side_cannot_have(side: str, layer: int, allowed: str)
 def test_a_count_that_is_no_number_of_neurons(operation: Callable[..., None], count: object) -> None:
     net, optimiser = begun()
     words = f"count: {count!r} neurons of layer 2, which has 6, is not an integer"
+    if operation is prune and count is None:
+        words = "nothing given; valid is exactly one of count, to, fraction, threshold, energy"
     assert_refused(net, optimiser, lambda n, o: operation(n, 2, count, optimiser=o), words)
 
 
@@ -61,7 +63,8 @@ def test_pruning_the_only_neuron() -> None:
     net = network([3, 1, 2])
     optimiser = OPTIMISERS["adamw"](net.parameters())
     train(net, optimiser, 1)
-    assert_refused(net, optimiser, lambda n, o: prune(n, 1, 1, optimiser=o), "which has 1")
+    words = "count: 1 neurons of layer 1, which has 1: nothing can be pruned"
+    assert_refused(net, optimiser, lambda n, o: prune(n, 1, 1, optimiser=o), words)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,128 @@
+"""A number that is not finite, wherever it is: all is refused before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from isotropic_testing import loss
+from refusals import assert_refused, begun
+from torch import Generator
+from torch.optim import Optimizer
+
+from isotropic import IsotropicMLP, adapt, diagonalise, grow, prune, prune_to, sparsify_jointly, triangularise
+from isotropic.surgery.joint import annealing
+
+Change = Callable[[IsotropicMLP, Optimizer], object]
+OF_ALL: dict[str, Change] = {
+    "adapt, growing": lambda net, own: adapt(net, threshold=1e-9, scaffold=2, optimiser=own),
+    "adapt, pruning": lambda net, own: adapt(net, threshold=99.0, scaffold=1, optimiser=own),
+    "adapt, by gradient": lambda net, own: adapt(net, scaffold=1, importance="gradient", optimiser=own),
+    "prune_to": lambda net, own: prune_to(net, 50, round_to=2, optimiser=own),
+    "sparsify_jointly": lambda net, own: sparsify_jointly(net, annealing(60), optimiser=own),
+}
+# What is done to hidden width 2, of maps 2 and 3.
+OF_ONE: dict[str, Change] = {
+    "prune": lambda net, own: prune(net, 2, 2, optimiser=own),
+    "prune by indices": lambda net, own: prune(net, 2, 1, choice=[0], optimiser=own),
+    "grow in a basis": lambda net, own: grow(net, 2, 2, basis="singular", optimiser=own),
+    "diagonalise": lambda net, own: diagonalise(net, 2, optimiser=own),
+    "triangularise": lambda net, own: triangularise(net, 2, optimiser=own),
+}
+NAMES = [name for name, _ in begun()[0].named_parameters()]
+STATES = ["value", "grad", "exp_avg", "exp_avg_sq"]
+
+
+def plant(net: IsotropicMLP, optimiser: Optimizer, name: str, state: str, bad: float) -> None:
+    """Put `bad` into a parameter, its gradient or its moment; all gradients are there and finite before."""
+    net.zero_grad()
+    loss(net).backward()
+    parameter = dict(net.named_parameters())[name]
+    where = {"value": parameter.data, "grad": parameter.grad}
+    where |= optimiser.state[parameter]
+    where[state].view(-1)[-1] = bad
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("change", OF_ALL)
+def test_all_layers_or_none(change: str, name: str, state: str) -> None:
+    net, optimiser = begun()
+    plant(net, optimiser, name, state, float("nan"))
+    assert_refused(net, optimiser, OF_ALL[change], "values that are not finite")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")], ids=str)
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name[: name.rfind(".")] in ("maps.1", "activations.1")])
+@pytest.mark.parametrize("change", OF_ONE)
+def test_one_layer(change: str, name: str, state: str, bad: float) -> None:
+    net, optimiser = begun()
+    plant(net, optimiser, name, state, bad)
+    assert_refused(net, optimiser, OF_ONE[change], f"{name}")
+
+
+@pytest.mark.parametrize("change", OF_ALL | OF_ONE)
+def test_the_control_is_not_refused(change: str) -> None:
+    net, optimiser = begun()
+    plant(net, optimiser, "maps.1.weight", "value", 0.5)
+    before = {name: t.clone() for name, t in net.tensors().items()}
+    (OF_ALL | OF_ONE)[change](net, optimiser)
+    after = net.tensors()
+    assert any(t.shape != after[name].shape or not torch.equal(t, after[name]) for name, t in before.items())
+
+
+def test_a_length_of_zero_is_finite() -> None:
+    """Its logarithm is not."""
+    net = IsotropicMLP([5, 4, 6, 3], intrinsic_length="none", seed=0, dtype=torch.float64)
+    assert adapt(net, threshold=99.0, scaffold=1)[0].after == 1
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("columns", ["normal", "zero"])
+def test_growing_without_a_basis_reads_nothing_and_spreads_nothing(columns: str, state: str) -> None:
+    net, optimiser = begun()
+    plant(net, optimiser, "maps.1.weight", state, float("nan"))
+    grow(net, 2, 3, columns=columns, optimiser=optimiser)
+    weight = net.maps[1].weight
+    t = weight.detach() if state == "value" else {"grad": weight.grad, **optimiser.state[weight]}[state]
+    assert t is not None and int(t.isnan().sum()) == 1 and t[6:].count_nonzero() == 0
+
+
+@pytest.mark.parametrize("columns", ["combination", "semi-orthogonal"])
+def test_columns_made_of_others_read_them(columns: str) -> None:
+    net, optimiser = begun()
+    plant(net, optimiser, "maps.2.weight", "value", float("nan"))
+    words = "maps.2.weight has values that are not finite"
+    assert_refused(net, optimiser, lambda n, o: grow(n, 2, 1, columns=columns, optimiser=o), words)
+
+
+def test_new_biases_read_the_length() -> None:
+    net, optimiser = begun()
+    plant(net, optimiser, "activations.1.log_o", "value", float("nan"))
+    words = "activations.1.log_o has values that are not finite"
+    assert_refused(net, optimiser, lambda n, o: grow(n, 3, 1, side="right", optimiser=o), words)
+
+
+@pytest.mark.parametrize("fault", ["inputs", "columns", "generators", "optimiser", "gradient"])
+def test_other_faults_of_adapting_change_nothing(fault: str) -> None:
+    """Those that a later layer alone would meet, too."""
+    net, optimiser = begun(compensation="expectation" if fault == "inputs" else "trainable+decay")
+    if fault == "optimiser":
+        optimiser.state[net.maps[0].weight]["curvature"] = torch.ones(4, 5)
+    net.zero_grad()
+    net.maps[1].weight.grad = torch.ones_like(net.maps[1].weight)  # the first to be adapted has one
+    x = torch.ones(3, 5, dtype=torch.float64)
+    arguments, words, kind = {
+        "inputs": (
+            {"threshold": 99.0, "scaffold": 1, "inputs": iter([x])},
+            "inputs: no samples",
+            ValueError,
+        ),  # once, not twice
+        "columns": ({"columns": "ones", "scaffold": 9}, "columns: 'ones'", ValueError),
+        "generators": ({"generator": [Generator()] * 2, "scaffold": 9}, "generator: 2 generators", ValueError),
+        "optimiser": ({}, "'curvature'", TypeError),
+        "gradient": ({"importance": "gradient"}, "needs maps.0.weight.grad", ValueError),
+    }[fault]
+    assert_refused(net, optimiser, lambda n, o: adapt(n, optimiser=o, **arguments), words, kind)  # type: ignore[arg-type]
