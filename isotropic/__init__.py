@@ -28,12 +28,18 @@ from isotropic.surgery.policy import adapt
 from isotropic.surgery.sparsify import sparsify, triangularise
 from isotropic.surgery.widths import grow, prune
 from isotropic.training.pruning_curve import pruning_curve
+from isotropic.views.attach import attach, convert
+from isotropic.views.find import Chain, find
+from isotropic.views.layers import CompensatedLinear
+from isotropic.views.view import View
 
 __version__ = "0.1.0"
 __all__ = [
     "BatchNorm",
     "BatchNormOfNorm",
+    "Chain",
     "Change",
+    "CompensatedLinear",
     "Ensemble",
     "FrobNorm",
     "GeneralisedLayerNorm",
@@ -41,13 +47,17 @@ __all__ = [
     "IsotropicMLP",
     "NormalisedMLP",
     "ParallelMLP",
+    "View",
     "Whitening",
     "adapt",
     "add_neurons",
+    "attach",
+    "convert",
     "count",
     "diagonalise",
     "embed",
     "explain",
+    "find",
     "grow",
     "hold_in_eigenbasis",
     "independent_components",

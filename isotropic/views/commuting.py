@@ -1,0 +1,62 @@
+"""Whether a function of a hidden width is isotropic, by numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Function = Callable[[Tensor], Tensor]
+SHAPES = ((4,), (2, 3), (2, 3, 2), ())  # that come before the last axis, those that people's code takes first
+OTHER_SHAPE = "changes the last axis"
+_SCALES = (0.1, 1.0, 10.0)  # elementwise functions are nearly linear near zero, and some nearly constant far from it
+_ALLOWED = 1e-4  # relative; what computes in float32 is within 1e-6, what is not isotropic beyond 1e-2 at some scale
+
+
+def fault(f: Function, n: int, before: tuple[int, ...], device: torch.device) -> str | None:
+    """What keeps f from being isotropic in every width, in words that follow the name of f; None if nothing does.
+
+        f(h Q) = f(h) Q for orthogonal Q      so that hidden widths can be turned
+        f((h, 0)) = (f(h), 0)                 so that they can grow and be pruned: a mean over the width fails
+
+    Args:
+        f: [*before, n] -> [..., n], in float64.
+        n: the width.
+        before: leading shape of what is tried.
+        device: of what is tried.
+    """
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64).to(device)
+
+    q = torch.linalg.qr(normal(n, n)).Q
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        return next(filter(None, (_fault(f, s * normal(*before, n), q) for s in _SCALES)), None)
+
+
+def _fault(f: Function, h: Tensor, q: Tensor) -> str | None:
+    a = f(h)
+    if not a.ndim or a.shape[-1] != h.shape[-1]:
+        return f"{OTHER_SHAPE}: {list(h.shape)} becomes {list(a.shape)}"
+    if not same(f(h), a):
+        return "is random in training, such as dropout"
+    if not same(f(h @ q), a.double() @ q):
+        return "does not commute with rotations"
+    try:
+        wider = f(torch.cat([h, torch.zeros_like(h[..., :1])], dim=-1))
+    except Exception:  # people's code
+        return f"works for the width {h.shape[-1]} alone, so that it could not grow or be pruned"
+    if not same(wider, torch.cat([a, torch.zeros_like(a[..., :1])], dim=-1)):
+        return "depends on the width itself, such as a mean over it, so that growing and pruning would not be exact"
+    return None
+
+
+def same(actual: Tensor, expected: Tensor, allowed: float = _ALLOWED) -> bool:
+    """Equal up to a share of the largest entry; False for NaN."""
+    if actual.shape != expected.shape:
+        return False
+    scale = expected.abs().max().item() if expected.numel() else 0.0
+    difference = (actual.double() - expected.double()).abs()
+    return bool((difference <= allowed * scale + 1e-30).all())

@@ -1,0 +1,211 @@
+"""A view: layers of somebody's model, under the names and with the methods that surgery knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isotropic.axes import Tensors, hidden_axes
+from isotropic.views.layers import CompensatedLinear, Layer, check_layer
+from isotropic.views.running import run
+from isotropic.views.skeleton import mode
+
+
+class ViewedMap:
+    """An affine map of a view, as surgery sees those of a network.
+
+    Args:
+        layer: the module in the model.
+        before: that of the map before, if it is in the view.
+    """
+
+    def __init__(self, layer: Layer, before: Layer | None) -> None:
+        self.layer, self.before = layer, before
+
+    @property
+    def weight(self) -> nn.Parameter:
+        """W_l, [n_l, n_{l-1}]."""
+        return self.layer.weight
+
+    @property
+    def bias(self) -> nn.Parameter | None:
+        """b_l, [n_l], or None."""
+        return self.layer.bias
+
+    @property
+    def psi(self) -> Tensor | None:
+        """psi_l = c v, [n_l], or None for a map that has none."""
+        v = getattr(self.layer, "per_constant", None)
+        return None if v is None else v * self._constant()
+
+    @psi.setter
+    def psi(self, psi: Tensor) -> None:
+        constant = self._constant()
+        assert isinstance(self.layer, CompensatedLinear)
+        self.layer.per_constant = torch.where(constant > 0, psi / constant.where(constant > 0, 1.0), 0.0)
+
+    def _constant(self) -> Tensor:
+        """c = sqrt(o) of the map before; 1 where that is not in the view, and does not change."""
+        log_o = getattr(self.before, "log_o", None)
+        return self.layer.weight.new_ones(()) if log_o is None else (log_o / 2).exp()
+
+
+class View:
+    """A chain of nn.Linear modules of a model, for everything that takes a network: made by `attach` or `convert`.
+
+        view = isotropic.attach(model, [model.fc1, model.fc2, model.fc3])
+        isotropic.grow(view, 1, 16, optimiser=optimiser)         # an optimiser of the whole model
+
+    The numbers stay in the modules of the model; a change puts new parameters there. Hidden width l of the view is
+    what its layer l gives and its layer l + 1 takes in. The widths n_0 and n_L never change.
+
+    Pruning keeps of a removed bias b*_i (METHOD section 4), with u_i the removed columns of the next layer:
+
+        after `convert`                 o += b*_i^2 and psi += b*_i u_i: exact where singular values vanish
+        after `attach`, with inputs     the next bias += mean(g) b*_i u_i, over inputs of the model, which are taken
+                                        in evaluation; an error where the next layer has no bias
+        after `attach`, without         nothing
+
+    Attributes:
+        model: whose layers these are.
+        names: of the layers in the model.
+        has_length, has_psi: whether pruning keeps a length and a compensatory vector: after `convert`.
+        expects: whether pruning uses inputs, where they are given: after `attach`.
+    """
+
+    isotropic = True
+    has_kernels = False
+    needs_inputs = False  # pruning takes them, and works without
+
+    def __init__(self, model: nn.Module, layers: Sequence[Layer], names: Sequence[str]) -> None:
+        self.model, self.names, self._layers = model, tuple(names), tuple(layers)
+        self.affine = [ViewedMap(layer, before) for layer, before in zip(layers, [None, *layers], strict=False)]
+        converted = torch.tensor(isinstance(layers[0], CompensatedLinear))
+        self.has_length, self.has_psi, self.expects = converted, converted, ~converted
+
+    def __repr__(self) -> str:
+        return f"View({self.widths}, layers {', '.join(self.names)} of {type(self.model).__name__})"
+
+    @property
+    def maps(self) -> list[ViewedMap]:
+        """The maps, as `affine`."""
+        return self.affine
+
+    @property
+    def depth(self) -> int:
+        """L, the number of layers."""
+        return len(self._layers)
+
+    @property
+    def widths(self) -> list[int]:
+        """n_0 .. n_L."""
+        return [self.affine[0].weight.shape[1], *(affine.weight.shape[0] for affine in self.affine)]
+
+    @property
+    def member_widths(self) -> list[list[int]]:
+        """The widths of the one network that this is."""
+        return [self.widths]
+
+    def axes(self, layer: int) -> tuple[tuple[str, int], ...]:
+        """The rows of the axis table: all that carries hidden width `layer`, 1 <= layer <= L - 1."""
+        return hidden_axes(layer)
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The parameters of the layers, under the names that surgery has for them."""
+        for i, layer in enumerate(self._layers):
+            yield from ((f"maps.{i}.{name}", p) for name, p in layer.named_parameters(recurse=False))
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters of the layers."""
+        yield from (p for _, p in self.named_parameters())
+
+    def tensors(self) -> Tensors:
+        """Name -> tensor of everything that a change of width or basis may touch.
+
+        Raises:
+            ValueError: the model has another module in place of a layer now, or surgery can no longer change it.
+        """
+        self._check()
+        found = {name: p.detach() for name, p in self.named_parameters()}
+        for i, (affine, layer) in enumerate(zip(self.affine, self._layers, strict=True)):
+            if affine.psi is not None:
+                found[f"maps.{i}.psi"] = affine.psi
+            if isinstance(layer, CompensatedLinear) and layer.log_o is not None:
+                found[f"activations.{i}.log_o"] = layer.log_o.clone()
+        return found
+
+    def assign(self, tensors: Tensors) -> None:
+        """Put tensors in place of those of the same names, whatever their shapes, as new parameters of the layers."""
+        psi = {f"maps.{i}.psi": affine.psi for i, affine in enumerate(self.affine) if affine.psi is not None}
+        psi |= {name: t for name, t in tensors.items() if name in psi}
+        for i, layer in enumerate(self._layers):
+            for leaf, old in list(layer.named_parameters(recurse=False)):
+                if (t := tensors.get(f"maps.{i}.{leaf}")) is not None:
+                    setattr(layer, leaf, nn.Parameter(t, old.requires_grad))
+            if f"activations.{i}.log_o" in tensors:
+                layer.log_o = tensors[f"activations.{i}.log_o"]
+            if isinstance(layer, nn.Linear):
+                layer.out_features, layer.in_features = layer.weight.shape
+        for i, affine in enumerate(self.affine):  # after the lengths: what is stored is psi / sqrt(o)
+            if (t := psi.get(f"maps.{i}.psi")) is not None:
+                affine.psi = t
+
+    def trace(self, x: Any) -> tuple[Any, list[Tensor | None]]:
+        """The model's output for x, its input or a tuple of arguments, and the gains g_l [N, 1] over N positions."""
+        with mode(self.model, training=False):
+            done = run(self.model, self._layers, x)
+        return done.result, [self._reached(done.calls, layer)[2] for layer in range(1, self.depth)]
+
+    def reached(self, layer: int, x: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """What hidden layer l is for x, input of the model or a tuple of arguments: h_l, a_l [N, n_l] and g_l [N, 1].
+
+        With g = <a, h> / <h, h>, over the N positions of all calls where h is not zero. In evaluation.
+        """
+        with mode(self.model, training=False):
+            done = run(self.model, self._layers, x)
+        return self._reached(done.calls, layer)
+
+    def _reached(self, calls: Sequence[tuple[int, Tensor, Tensor]], layer: int) -> tuple[Tensor, Tensor, Tensor]:
+        n = self.widths[layer]  # without the constant channel
+        h = torch.cat([h[..., :n].reshape(-1, n) for place, _, h in calls if place == layer - 1])
+        a = torch.cat([x[..., :n].reshape(-1, n) for place, x, _ in calls if place == layer])
+        squares = torch.linalg.vecdot(h, h)
+        seen = squares > 0
+        h, a, squares = h[seen], a[seen], squares[seen]
+        g = (torch.linalg.vecdot(a, h) / squares)[:, None]
+        if not torch.allclose(a, g * h, rtol=1e-3, atol=1e-6):
+            raise ValueError(
+                f"inputs: what {self.names[layer - 1]!r} gives is not scaled by one gain, whose mean can be taken"
+            )
+        return h, a, g
+
+    def fit(self, state: dict[str, Tensor]) -> None:
+        """Give the layers the shapes that a saved state of the model has, for `model.load_state_dict` to follow.
+
+        Their parameters are new ones, so make the optimiser after this.
+
+        Raises:
+            KeyError: a layer that the state does not have.
+        """
+        shapes = {}
+        for i, (name, layer) in enumerate(zip(self.names, self._layers, strict=True)):
+            for leaf, t in layer.state_dict().items():
+                if leaf != "log_o":
+                    shapes[f"maps.{i}.{leaf}"] = t.new_empty(state[f"{name}.{leaf}"].shape)
+        self.assign({name: t for name, t in shapes.items() if not name.endswith("per_constant")})
+        for i, layer in enumerate(self._layers):
+            if isinstance(layer, CompensatedLinear) and layer.per_constant is not None:
+                layer.per_constant = shapes[f"maps.{i}.per_constant"]
+
+    def _check(self) -> None:
+        for name, layer in zip(self.names, self._layers, strict=True):
+            try:
+                present = self.model.get_submodule(name)
+            except AttributeError:
+                present = None
+            if present is not layer:
+                raise ValueError(f"view: {name!r} of the model is another module now (it was replaced); attach again")
+            check_layer(layer, name)
