@@ -73,9 +73,7 @@ def test_what_is_named_is_there() -> None:
     assert NEEDS.keys() <= SECTIONS.keys()
 
 
-@pytest.mark.parametrize(
-    ("static", "dynamic", "compiled"), [(True, True, 8), (False, None, 2)]
-)
+@pytest.mark.parametrize(("static", "dynamic", "compiled"), [(True, True, 8), (False, None, 2)])
 def test_how_often_it_is_compiled(static: bool, dynamic: bool | None, compiled: int) -> None:
     """Of ten widths."""
     graphs = []

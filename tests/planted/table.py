@@ -813,6 +813,27 @@ AROUND = [
         ("examples/test_examples.py::test_growing_changes_nothing_and_the_new_task_is_learned",),
     ),
     Fault(
+        "the library imports a package that it does not need",
+        "isotropic/training/measures.py",
+        "from torch.nn import functional\n",
+        "from torch.nn import functional\nimport pandas\n",
+        ("isotropic/test_alone.py",),
+    ),
+    Fault(
+        "a section of the library's README forgets the average of weights",
+        "isotropic/README.md",
+        "grow(net, 2, 8, optimiser=optimiser, also=[average.module])\n",
+        "grow(net, 2, 8, optimiser=optimiser)\n",
+        ("isotropic/test_readme.py",),
+    ),
+    Fault(
+        "the example in plain torch forgets what pruned biases add to psi",
+        "examples/one_network.py",
+        "    psi_after += after[:, kept:] @ b[kept:]",
+        "    psi_after += 0 * after[:, kept:] @ b[kept:]",
+        ("examples/test_one_network.py",),
+    ),
+    Fault(
         "a setting of profile paper that is not the paper's",
         "profiles/paper.yaml",
         "  batch_size: 48\n",
