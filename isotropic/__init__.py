@@ -3,6 +3,7 @@
 from isotropic import IsotropicMLP, diagonalise, grow, prune
 """
 
+from isotropic.networks.activation import IsotropicActivation
 from isotropic.networks.convolutional import IsotropicConvNet
 from isotropic.networks.ensemble import Ensemble
 from isotropic.networks.nested import embed
@@ -43,6 +44,7 @@ __all__ = [
     "Ensemble",
     "FrobNorm",
     "GeneralisedLayerNorm",
+    "IsotropicActivation",
     "IsotropicConvNet",
     "IsotropicMLP",
     "NormalisedMLP",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from isotropic import axes
 from isotropic.networks.base import AffineMap
+from isotropic.networks.inputs import rows
 from isotropic.networks.network import IsotropicMLP
 from isotropic.normalise.normalisers import Normaliser, check_basis
 
@@ -38,7 +39,9 @@ class NormalisedMLP(nn.Module):
     def __init__(self, net: IsotropicMLP, normaliser: Callable[[int], Normaliser]) -> None:
         super().__init__()
         if not net.isotropic:
-            raise ValueError("activation 'tanh' does not commute with rotations; a network with 'isotropic-tanh'")
+            raise ValueError(
+                f"activation {net.activation!r} does not commute with rotations; a network with an isotropic one"
+            )
         if any(affine.psi is not None for affine in net.affine):
             raise ValueError(
                 f"compensation: {net.compensation!r} has vectors psi, which nothing multiplies behind a normaliser; "
@@ -46,6 +49,7 @@ class NormalisedMLP(nn.Module):
             )
         self.maps, self.activations = copy.deepcopy(net.maps), copy.deepcopy(net.activations)
         weight = net.affine[0].weight
+        self.flatten = net.flatten
         self.normalisers = nn.ModuleList(normaliser(n).to(weight) for n in net.widths[1:-1])
 
     @property
@@ -54,12 +58,12 @@ class NormalisedMLP(nn.Module):
         return cast("list[AffineMap]", list(self.maps))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [B, ...] with n_0 numbers a sample -> logits [B, n_L]."""
+        """x [B, n_0] -> logits [B, n_L]; flattened as the network's."""
         return self.after(len(self.normalisers), x)
 
     def after(self, layer: int, x: Tensor) -> Tensor:
         """h_{layer+1}, [B, n_{layer+1}]: what the map behind `layer` normalisers gives; 0 <= layer <= L - 1."""
-        h: Tensor = self.maps[0](x.flatten(1))
+        h: Tensor = self.maps[0](rows(x, self.affine[0].weight.shape[1], self.flatten))
         for index in range(layer):
             h = self.maps[index + 1](self.normalisers[index](self.activations[index](h)[0]))
         return h

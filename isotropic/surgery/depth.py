@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from isotropic.networks.activation import IsotropicTanh
 from isotropic.networks.base import AffineMap
-from isotropic.networks.network import INITIAL_LENGTH, IsotropicMLP
+from isotropic.networks.network import IsotropicMLP
 from isotropic.surgery.carried import families_of
 
 
@@ -44,10 +41,9 @@ def insert_layer(net: IsotropicMLP, layer: int, optimiser: Optimizer | None = No
     weight, n = net.affine[layer - 1].weight, net.widths[layer]
     zeros, one = weight.new_zeros(n), weight.new_ones(())
     psi = zeros.clone() if bool(net.has_psi) else None
-    log_o = one * (-math.inf if net.intrinsic_length == "none" else math.log(INITIAL_LENGTH))
     identity = torch.eye(n, dtype=weight.dtype, device=weight.device)
     net.maps.insert(layer, AffineMap(identity, zeros, psi, net.compensation != "constant"))
-    net.activations.insert(layer - 1, IsotropicTanh(log_o, net.intrinsic_length == "trainable", alpha=one))
+    net.activations.insert(layer - 1, net.treatment.hidden(weight, alpha=one))
     if optimiser is not None:
         for name, parameter in net.named_parameters():
             if name.startswith((f"maps.{layer}.", f"activations.{layer - 1}.")):
@@ -131,6 +127,8 @@ def _check(net: IsotropicMLP, layer: int, last: int) -> None:
             "`ensemble.member(k)` and stack them again"
         )
     if not net.isotropic:
-        raise ValueError("activation 'tanh' has no alpha that makes a layer linear; only isotropic activations have")
+        raise ValueError(
+            f"activation {net.activation!r} has no alpha that makes a layer linear; only isotropic activations have"
+        )
     if type(layer) is not int or not 1 <= layer <= last:
         raise ValueError(f"layer: {layer!r} is not one of 1 to {last}")

@@ -42,8 +42,8 @@ class Activity:
 def activity(net: MLP, layer: int, inputs: Inputs) -> Activity:
     """The activity of hidden layer `layer` over `inputs`, which are gone through once."""
     mean, second, gain, count = torch.zeros(()), torch.zeros(()), torch.zeros(()), 0
-    for x in _batches(inputs):
-        h = _hidden(net, layer, x.flatten(1))  # [*K, N, n_l]
+    for x in _batches(net, inputs):
+        h = _hidden(net, layer, x)  # [*K, N, n_l]
         _, g = net.activations[layer - 1](h)  # [*K, N, 1]
         h, g = h.double(), g.double()
         mean, second, gain = mean.to(h) + h.sum(-2), second.to(h) + h.mT @ h, gain.to(h) + g.sum(-2)
@@ -56,8 +56,8 @@ def activity(net: MLP, layer: int, inputs: Inputs) -> Activity:
 def mean_gain(net: MLP, layer: int, inputs: Inputs) -> Tensor:
     """The mean of g_layer over samples, [*K, 1]."""
     total, count = torch.zeros(()), 0
-    for x in _batches(inputs):
-        gain = net.trace(x.flatten(1))[1][layer - 1]  # [*K, N, 1]
+    for x in _batches(net, inputs):
+        gain = net.trace(x)[1][layer - 1]  # [*K, N, 1]
         assert gain is not None
         total, count = total.to(gain) + gain.sum(-2), count + gain.shape[-2]
     if count == 0:
@@ -68,8 +68,8 @@ def mean_gain(net: MLP, layer: int, inputs: Inputs) -> Tensor:
 def mean_activation(net: MLP, layer: int, inputs: Inputs) -> Tensor:
     """The mean of what hidden layer `layer` passes on, a_l, over samples, [*K, n_l], in float64."""
     total, count = torch.zeros(()), 0
-    for x in _batches(inputs):
-        a, _ = net.activations[layer - 1](_hidden(net, layer, x.flatten(1)))  # [*K, N, n_l]
+    for x in _batches(net, inputs):
+        a, _ = net.activations[layer - 1](_hidden(net, layer, x))  # [*K, N, n_l]
         total, count = total.to(a.device) + a.double().sum(-2), count + a.shape[-2]
     if count == 0:
         raise ValueError(_NO_SAMPLES)
@@ -84,8 +84,11 @@ def check_inputs(net: MLP, inputs: Inputs | None) -> None:
         raise ValueError("inputs: compensation 'expectation' needs data [N, n_0] to take the mean gain over")
 
 
-def _batches(inputs: Inputs) -> Iterator[Tensor]:
-    yield from [inputs] if isinstance(inputs, Tensor) else inputs
+def _batches(net: MLP, inputs: Inputs) -> Iterator[Tensor]:
+    """x [*K, N, n_0], or [N, n_0] for all: whatever else the axes before n_0 are, each entry is a sample."""
+    for x in [inputs] if isinstance(inputs, Tensor) else inputs:
+        taken = net.rows(x)
+        yield taken if net.members else taken.reshape(-1, taken.shape[-1])
 
 
 def _hidden(net: MLP, layer: int, x: Tensor) -> Tensor:

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from isotropic import IsotropicMLP
-from isotropic.networks import network as treatments
+from isotropic.networks import treatment as treatments
 from isotropic.networks.base import MLP
-from isotropic.networks.network import COMPENSATIONS
+from isotropic.networks.treatment import COMPENSATIONS
 from isotropic.surgery.carried import Carried
 
 # The largest error of an exact operation, relative to the largest entry expected.

@@ -42,23 +42,23 @@ MODEL = [
     ),
     Fault(
         "a sign in the slope of the gain in float32",
-        "isotropic/networks/activation.py",
+        "isotropic/activations.py",
         "addcmul_(g, g, value=-1)",
         "addcmul_(g, g, value=1)",
         ("isotropic/networks/test_activation.py", "isotropic/properties/test_backward.py"),
     ),
     Fault(
         "a coefficient of the series near zero",
-        "isotropic/networks/activation.py",
-        "series = 1 + s * (-1 / 3 + s * (2 / 15",
-        "series = 1 + s * (-1 / 3 + s * (2 / 5",
+        "isotropic/activations.py",
+        "(1, -1 / 3, 2 / 15, -17 / 315",
+        "(1, -1 / 3, 2 / 5, -17 / 315",
         ("isotropic/networks/test_activation.py",),
     ),
     Fault(
         "alpha mixes the wrong way round",
         "isotropic/networks/activation.py",
-        "g = alpha + (1 - alpha) * g",
-        "g = alpha * g + (1 - alpha)",
+        "g = share / scale + (1 - share) * g",
+        "g = share / scale * g + (1 - share)",
         ("isotropic/networks/test_activation.py", "isotropic/properties/test_depth.py"),
     ),
     Fault(
@@ -70,9 +70,9 @@ MODEL = [
     ),
     Fault(
         "psi does not decay",
-        "isotropic/networks/network.py",
-        'torch.tensor(psi_decay if compensation == "trainable+decay" else 0.0',
-        "torch.tensor(0.0",
+        "isotropic/networks/treatment.py",
+        'return self.psi_decay if self.compensation == "trainable+decay" else 0.0',
+        "return 0.0",
         ("isotropic/networks/test_network.py",),
     ),
     Fault(
