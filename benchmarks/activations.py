@@ -15,23 +15,23 @@ from benchmarks.interleaved import Timed, interleaved
 from benchmarks.plan import Widths
 from benchmarks.table import Table, name, spread
 from benchmarks.workers import seconds
-from isotropic import IsotropicMLP
+from isotropic import IsotropicActivation, IsotropicMLP
 
 BATCHES = (48, 512)
 _SHARE = 0.5  # of a turn elsewhere
 
 
-def linear_and_tanh(widths: Widths) -> nn.Module:
+def sequential(widths: Widths, activation: Callable[[], nn.Module]) -> nn.Module:
     """What users of torch write for an MLP."""
-    layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.Tanh())]
+    layers = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), activation())]
     return nn.Sequential(*layers[:-1])
 
 
 # What is compared with the first of them.
 FORMS: dict[str, Callable[[Widths], nn.Module]] = {
-    "Linear + Tanh": linear_and_tanh,
+    "Linear + Tanh": lambda widths: sequential(widths, nn.Tanh),
+    "Linear + IsotropicActivation": lambda widths: sequential(widths, IsotropicActivation),
     "IsotropicMLP": lambda widths: IsotropicMLP(widths, seed=0),
-    "without o and psi": lambda widths: IsotropicMLP(widths, intrinsic_length="none", compensation="none", seed=0),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -46,27 +46,32 @@ def _compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch._dynamo.reset()
 
 
-def run(source: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a file that a reader would write."""
-    monkeypatch.chdir(folder)
-    with torch.random.fork_rng():
-        exec(compile(source, "README.md", "exec"), {"__name__": "readme"})
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[[str], None]]:
+    """Run a source as a file that a reader would write; what it prints must be what its comments say."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(source: str) -> None:
+        with torch.random.fork_rng():
+            exec(compile(source, "README.md", "exec"), {"__name__": "readme"})
+        assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*\)\s+# (.*)", source)
+
+    yield run
 
 
-def test_thirty_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    source = code(part("## Thirty seconds"))
-    run(source, tmp_path, monkeypatch)
-    promised = re.findall(r"print\(.*\)\s+# (.*)", source)
-    assert promised and capsys.readouterr().out.splitlines() == promised
+def test_thirty_seconds(run: Callable[[str], None]) -> None:
+    run(code(part("## Thirty seconds")))
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_a_section(section: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_section(section: str, run: Callable[[str], None]) -> None:
     there, what = NEEDS.get(section, (True, ""))
     if not there:
         pytest.skip(f"needs {what}")
-    assert "isotropic" in START and SECTIONS[section]
-    run(code(START) + SECTIONS[section], tmp_path, monkeypatch)
+    assert SECTIONS[section], "there is no block"
+    run(code(START) + SECTIONS[section])
 
 
 def test_what_is_named_is_there() -> None:

@@ -79,7 +79,6 @@ def inserted(net: Any) -> None:
 # What a call gives is compared with the network before it, or the network itself, where it is changed in place.
 CALLS: dict[str, Callable[[Any, Tensor], Any]] = {
     "Ensemble": lambda net, x: Ensemble([net]),
-    "NormalisedMLP": lambda net, x: NormalisedMLP(net, BatchNormOfNorm),
     "ParallelMLP": lambda net, x: ParallelMLP(net),
     "adapt": lambda net, x: adapt(net, scaffold=2) and None,
     "count": lambda net, x: count(net) and None,
