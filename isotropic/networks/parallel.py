@@ -45,8 +45,8 @@ class ParallelMLP(nn.Module):
         activations: as in IsotropicMLP.
 
     Raises:
-        ValueError: elementwise activations, which have no scalar gain, kernels, which see one at every position, or an
-            ensemble.
+        ValueError: elementwise activations, which have no scalar gain, kernels, which see one at every position, or
+            an ensemble.
     """
 
     kind = "ParallelMLP"
