@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import venv
 from email.message import Message
 from email.parser import Parser
 from pathlib import Path
@@ -58,3 +59,24 @@ def test_its_extras(facts: Message) -> None:
 
 def test_its_page_is_the_librarys(facts: Message) -> None:
     assert facts.get_payload().startswith("# isotropic\n")
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_users_code_is_checked_against_its_types(wheel: ZipFile, tmp_path: Path, typed: bool) -> None:
+    """In an environment that has it alone; without its marker, the control, mypy knows nothing of it."""
+    venv.create(tmp_path / "venv", symlinks=True)
+    (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    wheel.extractall(site)
+    if not typed:
+        (site / "isotropic" / "py.typed").unlink()
+    code = 'from isotropic import IsotropicMLP\nreveal_type(IsotropicMLP([2, 3]).widths)\nIsotropicMLP(["wide"])\n'
+    (tmp_path / "user.py").write_text(code)
+    python = str(tmp_path / "venv" / "bin" / "python")
+    command = [sys.executable, "-m", "mypy", "--no-incremental", "--python-executable", python, "user.py"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    for words, expected in (
+        ('"list[int]"', typed),
+        ("List item 0 has incompatible type", typed),
+        ("marker", not typed),
+    ):
+        assert (words in said) == expected, said
