@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from isotropic.networks import state as states
 from isotropic.networks.inputs import integer, rows
-from isotropic.networks.network import IsotropicMLP
+from isotropic.networks.network import IsotropicMLP, check_dense
 
 
 class ParallelMLP(nn.Module):
@@ -47,6 +47,7 @@ class ParallelMLP(nn.Module):
     Raises:
         ValueError: elementwise activations, which have no scalar gain, kernels, which see one at every position, or
             an ensemble.
+        TypeError: a network that is no IsotropicMLP.
     """
 
     kind = "ParallelMLP"
@@ -64,6 +65,7 @@ class ParallelMLP(nn.Module):
             )
         if net.has_length.ndim > 0:
             raise ValueError("net: an ensemble's members have products of their own; use each `ensemble.member(k)`")
+        check_dense(net, "net")
         like = net.affine[0].weight
         weights, biases = contractions(net)
         self.activations = copy.deepcopy(net.activations)

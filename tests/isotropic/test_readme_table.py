@@ -106,7 +106,7 @@ def test_a_call_takes_the_networks_that_the_table_names(call: str, letter: str) 
     net, function, x = NETWORKS[letter]()
     before = function(x)
     if letter not in letters.split():
-        with pytest.raises((TypeError, ValueError, AttributeError)) as caught:
+        with pytest.raises((TypeError, ValueError)) as caught:
             CALLS[call](net, x)
         assert "\n" not in str(caught.value)
         return
