@@ -194,6 +194,6 @@ def _listed(values: object) -> object:
 
 
 def check_dense(net: object, name: str) -> None:
-    """Raise a TypeError unless `net` is an IsotropicMLP, for what copies its maps and activations and nothing else."""
+    """Raise a TypeError unless `net` is an IsotropicMLP, for what takes its maps and activations and no more."""
     if not isinstance(net, IsotropicMLP):
         raise TypeError(f"{name}: {type(net).__name__} is no IsotropicMLP, which is what this takes")
