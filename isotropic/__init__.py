@@ -18,6 +18,7 @@ from isotropic.normalise.ica import (
 from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.normalise.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
 from isotropic.normalise.whitening import BatchNorm, Whitening
+from isotropic.optimisers import register_optimiser
 from isotropic.reports import count, explain, singular_values
 from isotropic.surgery.amounts import Change
 from isotropic.surgery.budget import prune_to
@@ -71,6 +72,7 @@ __all__ = [
     "prune_by_magnitude",
     "prune_to",
     "pruning_curve",
+    "register_optimiser",
     "remove_layer",
     "represent_components",
     "singular_values",

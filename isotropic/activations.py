@@ -150,10 +150,10 @@ class Elementwise:
 
 def _polynomial(coefficients: Sequence[float], s: Tensor) -> Tensor:
     """c_0 + c_1 s + c_2 s^2 + ..., by Horner's rule."""
-    value: Tensor | float = coefficients[-1]
-    for c in coefficients[-2::-1]:
+    value = coefficients[-2] + s * coefficients[-1]
+    for c in coefficients[-3::-1]:
         value = c + s * value
-    return value if isinstance(value, Tensor) else torch.full_like(s, value)
+    return value
 
 
 def _root(s: Tensor) -> Tensor:
@@ -199,7 +199,9 @@ SIGMAS: dict[str, Sigma] = {
     "erf": Smooth(torch.erf, _erf_slope, [_ERF * (-1) ** k / (math.factorial(k) * (2 * k + 1)) for k in range(7)]),
     "arctan": Smooth(torch.arctan, lambda s, g: (1 / (1 + s) - g) / s, [(-1) ** k / (2 * k + 1) for k in range(7)]),
     "softsign": Closed(lambda s: 1 / (1 + _root(s)), _softsign_slope, bounded=True),  # r / (1 + r)
-    "algebraic": Closed(lambda s: (1 + s).rsqrt(), lambda s: -(1 + s).pow(-1.5), bounded=True),  # r / sqrt(1 + r^2)
+    "algebraic": Closed(
+        lambda s: 1 / (1 + s).sqrt(), lambda s: -(1 + s).pow(-1.5), bounded=True
+    ),  # r / sqrt(1 + r^2)
     "relu": Closed(lambda s: (1 - RELU_BIAS / _root(s)).relu(), _relu_slope, bounded=False),  # max(r - b, 0)
     "identity": Closed(torch.ones_like, torch.zeros_like, bounded=False),
 }

@@ -1,15 +1,17 @@
 """The axis table: where a hidden width lives, and the four things that can happen to it.
 
 A hidden width l is carried by the rows of W_l, b_l and psi_l and by the columns of W_{l+1}, and by nothing
-else (METHOD section 2). Rotating, growing and pruning are each one loop over this table. Axes are counted from
-the end, so the same code serves one network, K stacked networks and an optimiser's moments of either. It also serves
-kernels (METHOD section 9), of which a hidden width is the channels: their positions P are leading axes, W_l of shape
+else (METHOD section 2). `net.axes(layer)` is the table of each kind of network, with more rows where more carries the
+width, such as a normaliser's. Rotating, growing and pruning are each one loop over it. Axes are counted from the end,
+so the same code serves one network, K stacked networks and an optimiser's moments of either. It also serves kernels
+(METHOD section 9), of which a hidden width is the channels: their positions P are leading axes, W_l of shape
 [*K, *P, n_l, n_{l-1}] and psi_l of shape [*K, *P, n_l].
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,49 +19,75 @@ from torch import Tensor
 Tensors = dict[str, Tensor]
 
 
-def hidden_axes(layer: int) -> tuple[tuple[str, int], ...]:
-    """The (tensor, axis) pairs that carry hidden width `layer`, 1 <= layer <= L - 1."""
+class Axis(NamedTuple):
+    """A row of the table: an axis of a tensor that carries a hidden width.
+
+    Attributes:
+        tensor: its name.
+        axis: counted from the end.
+        power: 1, turned by Q; 2, by the elementwise squares of Q, which keep what is not negative so.
+    """
+
+    tensor: str
+    axis: int
+    power: int = 1
+
+
+Table = Sequence[Axis]
+
+
+def hidden_axes(layer: int) -> tuple[Axis, ...]:
+    """The rows that carry hidden width `layer` of a plain network, 1 <= layer <= L - 1."""
     here, after = f"maps.{layer - 1}", f"maps.{layer}"  # the paper counts maps from 1, Python from 0
     return (
-        (f"{here}.weight", -2),
-        (f"{here}.bias", -1),
-        (f"{here}.psi", -1),
-        (f"{after}.weight", -1),
+        Axis(f"{here}.weight", -2),
+        Axis(f"{here}.bias", -1),
+        Axis(f"{here}.psi", -1),
+        Axis(f"{after}.weight", -1),
     )
 
 
-def rotate(tensors: Tensors, layer: int, basis: Tensor) -> Tensors:
-    """Change the basis of hidden width `layer`: t <- Q^T t along each of its axes.
+def rotate(tensors: Tensors, table: Table, basis: Tensor, power: int = 1) -> Tensors:
+    """Change the basis of a hidden width: t <- Q^T t along each of its axes.
 
     Args:
         tensors: name -> tensor with leading shape [*K]; names that are absent are skipped.
-        layer: the hidden width.
+        table: the rows that carry the width.
         basis: Q, [*K, n, n]. The product is taken in Q's dtype and rounded once to the tensor's.
+        power: 2 for second moments of the tensors, all of which are turned by the squares of Q.
     """
-    return _each(tensors, layer, lambda t, axis: contract(t, axis, basis))
+    squares = basis.square() if power == 2 or any(row.power == 2 for row in table) else basis
+    return _each(tensors, table, lambda t, row: contract(t, row.axis, squares if 2 in (power, row.power) else basis))
 
 
-def append(tensors: Tensors, layer: int, count: int, blocks: Mapping[str, Tensor]) -> Tensors:
-    """Widen hidden width `layer` by `count`: with `blocks[name]` where given, with zeros elsewhere."""
+def append(tensors: Tensors, table: Table, count: int, blocks: Mapping[str, Tensor]) -> Tensors:
+    """Widen a hidden width by `count`: with `blocks[name]` where given, a scalar for all, with zeros elsewhere."""
 
-    def widen(name: str, t: Tensor, axis: int) -> Tensor:
+    def widen(t: Tensor, row: Axis) -> Tensor:
         shape = list(t.shape)
-        shape[axis] = count
-        block = blocks[name].to(t) if name in blocks else t.new_zeros(shape)
-        return torch.cat([t, block], dim=axis)
+        shape[row.axis] = count
+        block = blocks[row.tensor].to(t).expand(shape) if row.tensor in blocks else t.new_zeros(shape)
+        return torch.cat([t, block], dim=row.axis)
 
-    axes = [(name, axis) for name, axis in hidden_axes(layer) if name in tensors]
-    return tensors | {name: widen(name, tensors[name], axis) for name, axis in axes}
-
-
-def delete(tensors: Tensors, layer: int, count: int) -> Tensors:
-    """Narrow hidden width `layer` by its last `count` entries."""
-    return _each(tensors, layer, lambda t, axis: t.narrow(axis, 0, t.shape[axis] - count).clone())
+    return _each(tensors, table, widen)
 
 
-def select(tensors: Tensors, layer: int, index: Tensor) -> Tensors:
-    """The entries `index` [*K, m] of hidden width `layer`, of which some may be there twice and some not at all."""
-    return _each(tensors, layer, lambda t, axis: _entries(t, axis, index))
+def delete(tensors: Tensors, table: Table, count: int) -> Tensors:
+    """Narrow a hidden width by its last `count` entries."""
+    return _each(tensors, table, lambda t, row: t.narrow(row.axis, 0, t.shape[row.axis] - count).clone())
+
+
+def select(tensors: Tensors, table: Table, index: Tensor) -> Tensors:
+    """The entries `index` [*K, m] of a hidden width, of which some may be there twice and some not at all."""
+    return _each(tensors, table, lambda t, row: _entries(t, row.axis, index))
+
+
+def _each(tensors: Tensors, table: Table, change: Callable[[Tensor, Axis], Tensor]) -> Tensors:
+    changed = dict(tensors)
+    for row in table:  # one after the other: a tensor may carry the width along two axes
+        if row.tensor in changed:
+            changed[row.tensor] = change(changed[row.tensor], row)
+    return changed
 
 
 def _entries(t: Tensor, axis: int, index: Tensor) -> Tensor:
@@ -79,14 +107,9 @@ def stacked(weight: Tensor, members: int) -> Tensor:
     return weight.flatten(members, -2)
 
 
-def _each(tensors: Tensors, layer: int, change) -> Tensors:  # type: ignore[no-untyped-def]
-    axes = [(name, axis) for name, axis in hidden_axes(layer) if name in tensors]
-    return tensors | {name: change(tensors[name], axis) for name, axis in axes}
-
-
 def contract(t: Tensor, axis: int, basis: Tensor) -> Tensor:
     """Sum over i of Q[i, j] t[..., i, ...]: Q^T along one axis, whatever the other axes are."""
-    moved = t.movedim(axis, -1)
+    moved, basis = t.movedim(axis, -1), basis.to(t.device)
     batch = moved.shape[: basis.ndim - 2]  # the leading [*K]
     flat = moved.reshape(*batch, -1, moved.shape[-1]).to(basis.dtype)  # [*K, everything else, n]
     return (flat @ basis).reshape(moved.shape).movedim(-1, axis).to(t.dtype).contiguous()

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from isotropic.axes import hidden_axes, unfolded
+from isotropic.axes import unfolded
+from isotropic.integers import index
 from isotropic.networks.base import MLP
 from isotropic.networks.convolutional import IsotropicConvNet
 from isotropic.networks.kernels import Convolution, side_after
 from isotropic.networks.parallel import ParallelMLP
 from isotropic.surgery.carried import families_of
-from isotropic.surgery.policy import hidden_layers
+from isotropic.surgery.holders import Holders
+from isotropic.surgery.modules import bare
 
 
 class Count(NamedTuple):
@@ -74,7 +75,7 @@ class Explanation:
 
 
 @torch.no_grad()
-def singular_values(net: nn.Module) -> list[Tensor]:
+def singular_values(net: Any) -> list[Tensor]:
     """The singular values of every map W_1 .. W_L, descending, [*K, min(n_l, n_{l-1})] each, in float64.
 
     Kernels are unfolded to [n_l, P n_{l-1}], as `prune` does. Nothing is changed.
@@ -82,11 +83,13 @@ def singular_values(net: nn.Module) -> list[Tensor]:
     Raises:
         TypeError: a network without maps of its own, such as ParallelMLP.
     """
-    return [_values(affine) for affine in _maps(net)]
+    net = bare(net)
+    members = net.has_length.ndim if hasattr(net, "has_length") else 0
+    return [_values(affine.weight.detach().double(), members) for affine in _maps(net)]
 
 
 @torch.no_grad()
-def count(net: nn.Module) -> Count:
+def count(net: Any) -> Count:
     """How many parameters a network has, and how many multiply-adds it does for one input.
 
     Of an ensemble all members together, with their padding; of a view its own maps, each at one position.
@@ -94,6 +97,7 @@ def count(net: nn.Module) -> Count:
     Raises:
         TypeError: a module that is none of this library's networks or views.
     """
+    net = bare(net)
     parameters = sum(t.numel() for t in counted(net).values())
     if isinstance(net, ParallelMLP):
         weights = [net.weight, *net.later]
@@ -102,7 +106,7 @@ def count(net: nn.Module) -> Count:
     return Count(parameters, sum(n * times for n, times in zip(products, _positions(net), strict=True)))
 
 
-def counted(net: nn.Module) -> dict[str, Tensor]:
+def counted(net: Any) -> dict[str, Tensor]:
     """Name -> what `count` counts: parameters, and psi and o where they are buffers and not absent."""
     found: dict[str, Tensor] = dict(net.named_parameters())
     buffers = net.named_buffers() if isinstance(net, nn.Module) else net.tensors().items()
@@ -113,7 +117,7 @@ def counted(net: nn.Module) -> dict[str, Tensor]:
     return found
 
 
-def explain(net: MLP, layer: int, *, optimiser: Optimizer | None = None) -> Explanation:
+def explain(net: MLP, layer: int, *, optimiser: object = None) -> Explanation:
     """The tensors that a change of hidden width `layer` touches, with their axes and what an optimiser keeps of them.
 
         print(explain(net, 2, optimiser=optimiser))
@@ -122,35 +126,34 @@ def explain(net: MLP, layer: int, *, optimiser: Optimizer | None = None) -> Expl
     b_{l+1}, whose shapes stay.
 
     Raises:
-        ValueError: the layer is out of range, or the optimiser does not hold the network.
+        ValueError: the layer is out of range, or the optimisers do not hold the network.
         TypeError: an optimiser whose state has no known transform.
     """
-    (layer,) = hidden_layers(net, [layer])
-    tensors, families = net.tensors(), families_of(net, optimiser)
+    net = bare(net)
+    layer = index(layer, "layer", "is not a hidden layer of this network", 1, net.depth - 1)
+    tensors, families = net.tensors(), families_of(net, Holders(net, optimiser))
     rows = []
-    for name, axis in hidden_axes(layer):
+    for name, axis, _ in net.axes(layer):
         if name in tensors:
             moments = tuple(f.state for f in families if name in f.tensors and f.state is not None)
             rows.append(Touched(name, tuple(tensors[name].shape), axis, moments))
     return Explanation(layer, net.widths[layer], tuple(rows))
 
 
-def _maps(net: nn.Module) -> Sequence[nn.Module]:
+def _maps(net: Any) -> Sequence[Any]:
     maps = getattr(net, "affine", getattr(net, "maps", None))
     if maps is None:
         raise TypeError(f"net: {type(net).__name__} has no maps; one of this library's networks or views")
     return list(maps)
 
 
-def _values(affine: nn.Module) -> Tensor:
-    weight = affine.weight.detach().double()
+def _values(weight: Tensor, members: int) -> Tensor:
     if weight.ndim == 1:  # a diagonal, of a SparseMLP
         return weight.abs().sort(descending=True).values
-    bias = affine.bias
-    return torch.linalg.svdvals(unfolded(weight, 0 if bias is None else bias.ndim - 1))
+    return torch.linalg.svdvals(unfolded(weight, members))
 
 
-def _positions(net: nn.Module) -> list[int]:
+def _positions(net: Any) -> list[int]:
     """How often each map is applied to one input: at every position of the grid that a convolution gives."""
     if not isinstance(net, IsotropicConvNet):
         return [1] * len(_maps(net))

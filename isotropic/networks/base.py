@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from isotropic.axes import Tensors
+from isotropic.axes import Axis, Tensors, hidden_axes
 from isotropic.networks import state as states
 from isotropic.networks.activation import Elementwise, Isotropic
 from isotropic.networks.treatment import Flag, Treatment, flags
@@ -140,6 +140,27 @@ class MLP(nn.Module):
         """The widths of each stacked network, without padding; here of the one."""
         return [self.widths]
 
+    def axes(self, layer: int) -> tuple[Axis, ...]:
+        """The rows of the axis table: all that carries hidden width `layer`, 1 <= layer <= L - 1."""
+        return hidden_axes(layer)
+
+    def passed(self, layer: int, h: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What hidden layer `layer` makes of h_l [*K, B, n_l] for the next map, and its gain [*K, B, 1]."""
+        passed: tuple[Tensor, Tensor | None] = self.activations[layer - 1](h)
+        return passed
+
+    def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """Two groups for an optimiser: the weights of the maps with `weight_decay`, and all else without.
+
+        Decay would pull the logarithm of the intrinsic length towards 0, the length itself towards 1.
+
+            AdamW(net.parameter_groups(weight_decay=0.01), lr=1e-3)
+        """
+        weights = {id(affine.weight) for affine in self.affine}
+        own = [p for p in self.parameters() if id(p) in weights]
+        rest = [p for p in self.parameters() if id(p) not in weights]
+        return [{"params": own, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
+
     def trace(self, x: Tensor, block: slice | None = None) -> tuple[Tensor, list[Tensor | None]]:
         """The way of x [*K, B, n_0] through the network: logits [*K, B, n_L] and the gains g_1 .. g_{L-1}.
 
@@ -147,8 +168,8 @@ class MLP(nn.Module):
         """
         h = self.affine[0](x, block=block)
         gains: list[Tensor | None] = []
-        for affine, activation in zip(self.affine[1:], self.activations, strict=True):
-            a, g = activation(h)
+        for layer, affine in enumerate(self.affine[1:], start=1):
+            a, g = self.passed(layer, h)
             h = affine(a, g)
             gains.append(g)
         return h, gains
@@ -165,7 +186,7 @@ class MLP(nn.Module):
     def tensors(self) -> Tensors:
         """Name -> tensor of everything that a change of width or basis may touch."""
         named = [*self.named_parameters(), *self.named_buffers()]
-        return {name: t.detach() for name, t in named if name.startswith(("maps.", "activations."))}
+        return {name: t.detach() for name, t in named if name.startswith(("maps.", "activations.", "normalisers."))}
 
     def assign(self, tensors: Tensors) -> None:
         """Put `tensors` in place of those of the same names, whatever their shapes.

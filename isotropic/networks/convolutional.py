@@ -94,6 +94,7 @@ class IsotropicConvNet(Treated):
                 f"not, nor beyond the border; one of none, {', '.join(WITH_PSI)}"
             )
         draw = Draw(seed, dtype, device)
+        treatment = treatment.rounded(draw.dtype)
 
         def drawn(positions: tuple[int, int], rows: int, columns: int) -> Tensor:
             unfolded = draw.orthogonal(rows, math.prod(positions) * columns)
@@ -170,9 +171,9 @@ class IsotropicConvNet(Treated):
     def from_state_dict(cls, state: Mapping[str, Tensor], **arguments: Any) -> Self:
         """As `IsotropicMLP.from_state_dict`."""
         own = states.unwrapped(state)
-        known = states.arguments(states.known_of(own, arguments, cls.kind))
+        known = states.arguments(states.known_of(own, arguments, cls.kind), own)
         _, *channels, classes = states.widths_of(own)
-        return states.filled(cls(channels=channels, classes=classes, device="meta", **known), own)
+        return states.filled(cls(channels=channels, classes=classes, **known), own)
 
 
 def _checked_sizes(image: Sequence[int], channels: Sequence[int]) -> tuple[list[int], list[int]]:

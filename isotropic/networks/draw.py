@@ -19,16 +19,16 @@ class Draw:
         wanted = torch.get_default_device() if device is None else torch.device(device)
         self.device = wanted
         self._device = "meta" if wanted.type == "meta" else "cpu"
-        self._dtype = dtype or torch.get_default_dtype()
+        self.dtype = dtype or torch.get_default_dtype()
         self._generator = None if seed is None else torch.Generator("cpu").manual_seed(seed)
 
     def zeros(self, *shape: int) -> Tensor:
         """Zeros."""
-        return torch.zeros(shape, dtype=self._dtype, device=self._device)
+        return torch.zeros(shape, dtype=self.dtype, device=self._device)
 
     def orthogonal(self, rows: int, columns: int) -> Tensor:
         """[rows, columns] with all singular values 1."""
         if self._device == "meta":
             return self.zeros(rows, columns)
         drawn = torch.empty(rows, columns, dtype=torch.float64, device=self._device)
-        return nn.init.orthogonal_(drawn, generator=self._generator).to(self._dtype)
+        return nn.init.orthogonal_(drawn, generator=self._generator).to(self.dtype)

@@ -63,7 +63,7 @@ class Ensemble(MLP):
             here = f"activations.{index}"
             linear = any(f"{here}.alpha" in state for state in states)  # a member without one has alpha = 0
             alpha = stack(f"{here}.alpha") if linear else None
-            return Isotropic(stack(f"{here}.log_o"), any(trains_length), alpha, first.activations[index].sigma)
+            return Isotropic(stack(f"{here}.log_o"), any(trains_length), alpha, first.treatment.named)
 
         super().__init__([affine(i) for i in range(first.depth)], [hidden(i) for i in range(first.depth - 1)])
         self._masks: dict[str, Tensor] = {}

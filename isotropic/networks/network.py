@@ -119,6 +119,7 @@ class IsotropicMLP(Treated):
             raise ValueError(f"widths: {_listed(widths)} is not a list of two or more integers >= 1")
         treatment = Treatment.of(activation, intrinsic_length, compensation, psi_decay)
         draw = Draw(seed, dtype, device)
+        treatment = treatment.rounded(draw.dtype)
 
         def affine(layer: int, rows: int, columns: int) -> AffineMap:
             zeros = draw.zeros(rows)
@@ -135,7 +136,7 @@ class IsotropicMLP(Treated):
 
     def rows(self, x: Tensor) -> Tensor:
         """x [..., n_0] as it is; with `flatten` x [B, ...] as [B, n_0]."""
-        return rows(x, self.maps[0].weight.shape[-1], self.flatten)
+        return rows(x, self.affine[0].weight.shape[-1], self.flatten)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [..., n_0] -> logits [..., n_L]; with `flatten` x [B, ...] with n_0 numbers a sample -> [B, n_L].
@@ -177,7 +178,7 @@ class IsotropicMLP(Treated):
         """
         own = states.unwrapped(state)
         known = states.known_of(own, arguments, cls.kind)
-        return states.filled(cls(states.widths_of(own), device="meta", **states.arguments(known)), own)
+        return states.filled(cls(states.widths_of(own), **states.arguments(known, own)), own)
 
     def extra_repr(self) -> str:
         """The widths and treatments, for print(net)."""

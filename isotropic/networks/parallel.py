@@ -149,7 +149,7 @@ class ParallelMLP(nn.Module):
     def from_state_dict(cls, state: Mapping[str, Tensor], **arguments: Any) -> Self:
         """As `IsotropicMLP.from_state_dict`."""
         own = states.unwrapped(state)
-        net = IsotropicMLP(device="meta", **states.arguments(states.known_of(own, arguments, cls.kind)))
+        net = IsotropicMLP(**states.arguments(states.known_of(own, arguments, cls.kind), own))
         states.fit_alphas(net.activations, own)
         return states.filled(cls(net), own)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -102,14 +102,14 @@ class SparseMLP(nn.Module):
     @property
     def widths(self) -> list[int]:
         """n_0 .. n_L."""
-        return [self.inputs, *(affine.bias.shape[0] for affine in self.maps)]
+        return [self.inputs, *(cast("Tensor", affine.bias).shape[0] for affine in self.maps)]
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Tensor], **arguments: Any) -> Self:
         """As `IsotropicMLP.from_state_dict`."""
         own = states.unwrapped(state)
         known = states.known_of(own, arguments, cls.kind)
-        net = IsotropicMLP(device="meta", **states.arguments(known))
+        net = IsotropicMLP(**states.arguments(known, own))
         states.fit_alphas(net.activations, own)
         diagonal = [layer for layer in range(1, net.depth + 1) if own[f"maps.{layer - 1}.weight"].ndim == 1]
         return states.filled(cls(net, diagonal), own)

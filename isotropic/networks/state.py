@@ -136,7 +136,7 @@ def fit_alphas(activations: nn.ModuleList, state: Mapping[str, Tensor]) -> None:
 
 
 def _weights(state: Mapping[str, Tensor]) -> list[Tensor]:
-    found = []
+    found: list[Tensor] = []
     while (name := f"maps.{len(found)}.weight") in state:
         found.append(state[name])
     return found
@@ -148,14 +148,15 @@ def filled(net: Network, state: Mapping[str, Tensor]) -> Network:
     return net
 
 
-def arguments(known: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """The arguments of a network's constructor in what a state says of it: those of these names, or all but the kind.
+def arguments(known: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The arguments of a network's constructor in what a state says of it: shapes alone, in the state's dtype.
 
     Raises:
         ValueError: the activation is somebody's own, and was not given.
     """
-    found = {name: value for name, value in known.items() if (name in names if names else name != "kind")}
-    activation = found.get("activation")
+    activation = known.get("activation")
     if isinstance(activation, str) and activation not in ACTIVATIONS:
         raise ValueError(f"state: its activation {activation!r} is none of the library's; give activation=")
-    return found
+    floating = next(t.dtype for t in state.values() if t.is_floating_point())
+    given = {name: value for name, value in known.items() if name != "kind"}
+    return {"dtype": floating, "device": "meta"} | given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -56,7 +56,11 @@ class Treatment:
             return cls(activation, intrinsic_length, compensation, float(psi_decay))
         sigma_of(activation)
         name = getattr(activation, "__name__", type(activation).__name__)
-        return cls(f"{ISOTROPIC}{name}", intrinsic_length, compensation, float(psi_decay), activation)
+        return cls(f"isotropic: {name}", intrinsic_length, compensation, float(psi_decay), activation)
+
+    def rounded(self, dtype: torch.dtype) -> Treatment:
+        """With lambda_psi as a network of this dtype holds it."""
+        return replace(self, psi_decay=torch.tensor(self.psi_decay, dtype=dtype, device="cpu").item())
 
     @property
     def isotropic(self) -> bool:

@@ -20,6 +20,7 @@ from torch import Tensor
 from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.normalise.normalisers import check_basis
 from isotropic.normalise.whitening import BatchNorm, Whitening
+from isotropic.surgery.holders import Holders
 
 VARIANTS = ("exact", "diagonal")
 
@@ -44,10 +45,11 @@ def measure_whitening(net: NormalisedMLP, layer: int, x: Tensor) -> None:
 
 
 @torch.no_grad()
-def hold_in_eigenbasis(net: NormalisedMLP, layer: int) -> Tensor:
+def hold_in_eigenbasis(net: NormalisedMLP, layer: int, *, optimiser: object = None) -> Tensor:
     """Turn hidden width `layer` to the eigenbasis of its Whitening's covariance, and put BatchNorm in its place.
 
-    While evaluating the function is the same: there the covariance is diagonal, C = diag(v).
+    While evaluating the function is the same: there the covariance is diagonal, C = diag(v). The optimiser is carried
+    along as in `diagonalise`.
 
     Returns:
         v, [n], the variances along the eigenvectors, descending, in float64.
@@ -56,7 +58,7 @@ def hold_in_eigenbasis(net: NormalisedMLP, layer: int) -> Tensor:
         ValueError: the layer is out of range or its normaliser is not a Whitening.
     """
     whole, (values, basis) = _whole(net, layer), eigenbasis(net, layer)
-    net.rotate(layer, basis)
+    net.rotate(layer, basis, optimiser=optimiser)
     norm = BatchNorm(whole.width, whole.eps, whole.momentum).to(whole.mean)
     norm.mean.copy_(whole.mean)  # turned with the layer
     norm.variance.copy_(values.clamp_min(0))  # rounding makes those of rank-deficient activations negative
@@ -113,7 +115,9 @@ def independent_components(net: NormalisedMLP, layer: int, x: Tensor, seed: int 
 
 
 @torch.no_grad()
-def represent_components(net: NormalisedMLP, layer: int, rotation: Tensor, variant: str = "exact") -> None:
+def represent_components(
+    net: NormalisedMLP, layer: int, rotation: Tensor, variant: str = "exact", *, optimiser: object = None
+) -> None:
     """Absorb R into hidden width `layer`, so that the normalised activations z become R z (Eqns. 48 to 52).
 
         both       W_l <- R W_l    b_l <- R b_l    W_{l+1} <- W_{l+1} R^T    mu <- R mu
@@ -128,6 +132,7 @@ def represent_components(net: NormalisedMLP, layer: int, rotation: Tensor, varia
         layer: l, 1 <= l <= L - 1, with a BatchNorm.
         rotation: R, [n, n], orthogonal.
         variant: "exact" or "diagonal".
+        optimiser: as in `diagonalise`.
 
     Raises:
         ValueError: unknown variant, the layer is out of range, its normaliser is not BatchNorm, or R is not of that
@@ -137,9 +142,10 @@ def represent_components(net: NormalisedMLP, layer: int, rotation: Tensor, varia
         raise ValueError(f"variant: {variant!r} is not one of {', '.join(VARIANTS)}")
     norm = _held(net, layer)
     check_basis(rotation, norm.width)
+    Holders(net, optimiser)  # refuses before anything is changed
     if variant == "exact":
         net.normalisers[layer - 1] = Whitening.of(norm)
-    net.rotate(layer, rotation.mT)
+    net.rotate(layer, rotation.mT, optimiser=optimiser)
 
 
 def _held(net: NormalisedMLP, layer: int) -> BatchNorm:

@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Mapping
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
-from isotropic import axes
-from isotropic.networks.base import AffineMap
+from isotropic.axes import Axis, Tensors
+from isotropic.integers import index
+from isotropic.networks import state as states
 from isotropic.networks.inputs import rows
-from isotropic.networks.network import IsotropicMLP
-from isotropic.normalise.normalisers import Normaliser, check_basis
+from isotropic.networks.network import IsotropicMLP, Treated
+from isotropic.normalise.normalisers import (
+    BatchNormOfNorm,
+    FrobNorm,
+    GeneralisedLayerNorm,
+    Normaliser,
+    check_basis,
+)
+from isotropic.normalise.whitening import BatchNorm, Whitening
+from isotropic.surgery.carried import Carried
 
 
-class NormalisedMLP(nn.Module):
+class NormalisedMLP(Treated):
     """h_1 = W_1 x + b_1,  h_{l+1} = W_{l+1} N_l(g_l h_l) + b_{l+1},  logits = h_L (METHOD sections 1 and 8).
 
         net = NormalisedMLP(IsotropicMLP([64, 32, 10], compensation="none"), BatchNormOfNorm)
-        net.rotate(1, basis)      # another basis of hidden width 1; with an equivariant normaliser no output changes
+        diagonalise(net, 1)       # another basis of hidden width 1; with an equivariant normaliser no output changes
 
-    A module to be trained by autograd. It has no psi: what a pruned bias adds is no longer proportional to g.
+    A module to be trained by autograd. It is diagonalised, grown, pruned and adapted as an `IsotropicMLP`, with the
+    rows of its normalisers in the axis table (derived here):
+
+    - Growing is exact with every normaliser, as far as its change of basis is: new neurons are zero, and so are their
+      running statistics.
+    - It has no psi: what a pruned bias adds, N_l(g h)_i, is no longer proportional to g. o keeps b*_i^2, which the
+      gain sees before the normaliser; and with compensation "expectation" b_{l+1} gains the sum of u_i E[N_l(g h)_i]
+      over the inputs given. The normaliser of what is left no longer sees the removed neurons, so the function is
+      unchanged exactly only if their rows and biases are zero.
+    - BatchNorm is not equivariant: turning its basis changes the function, unless by a permutation.
 
     Args:
         net: an isotropic network, whose values are copied.
@@ -36,8 +54,9 @@ class NormalisedMLP(nn.Module):
         ValueError: elementwise activations, or compensatory vectors.
     """
 
+    kind = "NormalisedMLP"
+
     def __init__(self, net: IsotropicMLP, normaliser: Callable[[int], Normaliser]) -> None:
-        super().__init__()
         if not net.isotropic:
             raise ValueError(
                 f"activation {net.activation!r} does not commute with rotations; a network with an isotropic one"
@@ -47,15 +66,31 @@ class NormalisedMLP(nn.Module):
                 f"compensation: {net.compensation!r} has vectors psi, which nothing multiplies behind a normaliser; "
                 "one of none, expectation"
             )
-        self.maps, self.activations = copy.deepcopy(net.maps), copy.deepcopy(net.activations)
+        own = copy.deepcopy(net)
+        super().__init__(own.affine, list(own.activations))  # type: ignore[arg-type]
         weight = net.affine[0].weight
-        self.flatten = net.flatten
+        self.treatment, self.flatten = net.treatment, net.flatten
         self.normalisers = nn.ModuleList(normaliser(n).to(weight) for n in net.widths[1:-1])
 
-    @property
-    def affine(self) -> list[AffineMap]:
-        """The maps, typed."""
-        return cast("list[AffineMap]", list(self.maps))
+    def axes(self, layer: int) -> tuple[Axis, ...]:
+        """The rows of hidden width `layer`, with those of its normaliser."""
+        here, rows = f"normalisers.{layer - 1}", self.norm(layer).rows
+        return (*super().axes(layer), *(Axis(f"{here}.{name}", axis, power) for name, axis, power in rows))
+
+    def assign(self, tensors: Tensors) -> None:
+        """As of any network; the widths of the normalisers follow."""
+        super().assign(tensors)
+        for norm, affine in zip(self.normalisers, self.affine, strict=False):
+            cast("Normaliser", norm).width = affine.weight.shape[-2]
+
+    def passed(self, layer: int, h: Tensor) -> tuple[Tensor, Tensor | None]:
+        """N_l(g_l h_l) [B, n_l] and g_l [B, 1] of h_l [B, n_l]."""
+        a, g = super().passed(layer, h)
+        return self.normalisers[layer - 1](a), g
+
+    def rows(self, x: Tensor) -> Tensor:
+        """x [B, n_0]; with `flatten` x [B, ...] as [B, n_0]."""
+        return rows(x, self.affine[0].weight.shape[-1], self.flatten)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, n_0] -> logits [B, n_L]; flattened as the network's."""
@@ -63,9 +98,9 @@ class NormalisedMLP(nn.Module):
 
     def after(self, layer: int, x: Tensor) -> Tensor:
         """h_{layer+1}, [B, n_{layer+1}]: what the map behind `layer` normalisers gives; 0 <= layer <= L - 1."""
-        h: Tensor = self.maps[0](rows(x, self.affine[0].weight.shape[1], self.flatten))
-        for index in range(layer):
-            h = self.maps[index + 1](self.normalisers[index](self.activations[index](h)[0]))
+        h: Tensor = self.maps[0](self.rows(x))
+        for number in range(1, layer + 1):
+            h = self.maps[number](self.passed(number, h)[0])
         return h
 
     def activated(self, layer: int, x: Tensor) -> Tensor:
@@ -74,31 +109,69 @@ class NormalisedMLP(nn.Module):
         return a
 
     @torch.no_grad()
-    def rotate(self, layer: int, basis: Tensor) -> None:
+    def rotate(self, layer: int, basis: Tensor, *, optimiser: object = None) -> None:
         """Change the basis of hidden width `layer`: W_l <- Q^T W_l, b_l <- Q^T b_l, W_{l+1} <- W_{l+1} Q, N_l too.
-
-        Optimisers are not carried along: make a new one.
 
         Args:
             layer: l, 1 <= l <= L - 1.
             basis: Q, [n_l, n_l], orthogonal.
+            optimiser: as in `diagonalise`.
 
         Raises:
             ValueError: the layer is out of range, or Q is not of that shape or not orthogonal; nothing is changed.
         """
-        norm = self.norm(layer)
-        wide = check_basis(basis, norm.width)
-        own = {name: t.detach() for name, t in self.named_parameters()}
-        turned = axes.rotate(own, layer, wide)
-        for name, _ in axes.hidden_axes(layer):
-            if name in own:
-                own[name].copy_(turned[name])
-        norm.rotate(wide)
+        wide = check_basis(basis, self.norm(layer).width)
+        carried = Carried(self, layer, optimiser)
+        carried.rotate(wide)
+        carried.commit()
 
     def norm(self, layer: int) -> Normaliser:
         """N_l behind hidden layer l = `layer`; ValueError where there is none."""
-        if type(layer) is not int or not 1 <= layer <= len(self.normalisers):
-            raise ValueError(
-                f"layer: {layer!r} is not a hidden layer of this network; one of 1 to {len(self.normalisers)}"
-            )
+        layer = index(layer, "layer", "is not a hidden layer of this network", 1, len(self.normalisers))
         return cast("Normaliser", self.normalisers[layer - 1])
+
+    def described(self) -> dict[str, Any]:
+        """As in `MLP`, with the kind and the settings of each normaliser."""
+        norms = [_described(cast("Normaliser", norm)) for norm in self.normalisers]
+        return super().described() | {"flatten": self.flatten, "normalisers": norms}
+
+    def check_same(self, known: dict[str, Any]) -> None:
+        """As in `MLP`."""
+        super().check_same(known)
+        for own, norm in zip(known["normalisers"], self.normalisers, strict=False):
+            if own["kind"] != type(norm).__name__:
+                raise ValueError(
+                    f"state: its normalisers are {own['kind']}, and this network's {type(norm).__name__}"
+                )
+
+    @classmethod
+    def from_state_dict(
+        cls, state: Mapping[str, Tensor], *, normaliser: Callable[[int], Normaliser] | None = None, **arguments: Any
+    ) -> Self:
+        """As `IsotropicMLP.from_state_dict`; a normaliser that is not the library's has to be given."""
+        own = states.unwrapped(state)
+        known = states.known_of(own, arguments, cls.kind)
+        each = iter(known.pop("normalisers", []))
+        net = IsotropicMLP(states.widths_of(own), **states.arguments(known, own))
+        states.fit_alphas(net.activations, own)
+        return states.filled(cls(net, normaliser or (lambda n: _made(next(each), n))), own)
+
+
+_KNOWN = {kind.__name__: kind for kind in (BatchNorm, BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm, Whitening)}
+
+
+def _described(norm: Normaliser) -> dict[str, Any]:
+    trained = {"trained": True} if any(True for _ in norm.parameters()) else {}
+    return {"kind": type(norm).__name__, "eps": norm.eps, "momentum": norm.momentum} | trained
+
+
+def _made(known: dict[str, Any], width: int) -> Normaliser:
+    """A normaliser of the library as a state describes it."""
+    settings = dict(known)
+    kind = settings.pop("kind")
+    if kind not in _KNOWN:
+        raise ValueError(f"state: its normaliser {kind} is none of the library's; give normaliser=")
+    eps, momentum = settings.pop("eps"), settings.pop("momentum")
+    norm: Normaliser = _KNOWN[kind](width, eps, **settings)
+    norm.momentum = momentum
+    return norm

@@ -7,7 +7,7 @@ None scales or shifts afterwards: the affine map that follows does that.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -96,8 +96,32 @@ class BatchNormOfNorm(Normaliser):
         return x / (size + self.eps)
 
 
-class FrobNorm(Normaliser):
-    """X -> sqrt(B n) X / ||X||_F, with X the batch [B, n] (Eqn. 36).
+class _MeanSquare(Normaliser):
+    """One that divides by the root of a mean square over neurons: over as many as there were when it was made.
+
+    A mean over n neurons would change with every neuron that is added, and with it the function, though it is zero.
+
+    Attributes:
+        entries: n when it was made, an integer scalar; part of a saved state.
+    """
+
+    entries: Tensor
+
+    def __init__(self, width: int, eps: float = EPS, momentum: float = MOMENTUM) -> None:
+        super().__init__(width, eps, momentum)
+        self.register_buffer("entries", torch.tensor(width))
+
+    def share(self) -> Tensor:
+        """What a mean over the neurons that there are is multiplied by: width / entries, 1 before growing."""
+        return self.width / self.entries
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        state_dict.setdefault(f"{prefix}entries", self.entries)  # states saved before it was kept
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class FrobNorm(_MeanSquare):
+    """X -> sqrt(B n) X / ||X||_F, with X the batch [B, n] (Eqn. 36); n stays as it was when this was made.
 
     Scaled so that every entry has a mean square of 1 over the batch: with B = 1 it is RMSNorm. eps is added to the
     mean square, as RMSNorm does. While evaluating, the running mean square of training is used (derived here:
@@ -118,19 +142,19 @@ class FrobNorm(Normaliser):
         self.check(x)
         square = self.mean_square
         if self.training:
-            square = x.square().mean()
+            square = x.square().mean() * self.share()
             self.follow("mean_square", square)
         return x * torch.rsqrt(square + self.eps)
 
 
-class GeneralisedLayerNorm(Normaliser):
+class GeneralisedLayerNorm(_MeanSquare):
     """x -> sqrt(n) P x / sqrt(||P x||^2 + n eps) with P = I - m m^T, ||m|| = 1 (Eqn. 37).
 
     The mean is taken along m; with m = (1, ..., 1)/sqrt(n) this is LayerNorm without scale and shift. It commutes
     with the rotations that leave m fixed, and with all of them if m turns too: m <- Q^T m (Eqn. 38).
 
     Its outputs all have the norm sqrt(n), so beside an isotropic activation it makes the activation void, as
-    RMSNorm does: use it between blocks, not inside a layer.
+    RMSNorm does: use it between blocks, not inside a layer. n stays as it was when this was made.
 
     Args:
         width: n, at least 2.
@@ -161,7 +185,7 @@ class GeneralisedLayerNorm(Normaliser):
         self.check(x)
         m = functional.normalize(self.direction, dim=0)
         beside = x - (x @ m)[:, None] * m  # P x, [B, n]
-        return beside * torch.rsqrt(beside.square().mean(-1, keepdim=True) + self.eps)
+        return beside * torch.rsqrt(beside.square().mean(-1, keepdim=True) * self.share() + self.eps)
 
     def extra_repr(self) -> str:
         """The settings, for print(net)."""

@@ -44,25 +44,32 @@ def append_from_the_right(
     carried: Carried, count: int, rows: str, generator: Generator | Sequence[Generator] | None
 ) -> None:
     """Widen the carried width l by neurons that W_{l+1} does not see, as `grow` says; not yet committed."""
-    net, here = carried.net, f"maps.{carried.layer - 1}"
+    here = f"maps.{carried.layer - 1}"
     if rows == "bias":
         length = f"activations.{carried.layer - 1}.log_o"
-        log_o = carried.own.tensors[length]
-        carried.own.tensors[length] = log_o - math.log(2)
-        each = (log_o.exp() / (2 * count)).sqrt()  # k b*^2 = o / 2
-        blocks = {f"{here}.bias": each[..., None].expand(*each.shape, count)}
+        blocks = []
+        for family in carried.networks:
+            log_o = family.tensors[length]
+            family.tensors[length] = log_o - math.log(2)
+            each = (log_o.exp() / (2 * count)).sqrt()  # k b*^2 = o / 2
+            blocks.append({f"{here}.bias": each[..., None].expand(*each.shape, count)})
+        carried.append(count, *blocks)
     elif rows == "normal":
-        arriving = [widths[carried.layer - 1] for widths in net.member_widths]
-        blocks = {f"{here}.weight": draw_columns("normal", carried.weight.mT, count, generator, arriving).mT}
+        arriving = [widths[carried.layer - 1] for widths in carried.net.member_widths]
+        drawn = draw_columns("normal", carried.weight.mT, count, generator, arriving)
+        carried.append(count, {f"{here}.weight": drawn.mT})
     else:
-        blocks = {}
-    carried.append(count, blocks)
+        carried.append(count, {})
 
 
 def check_rows(carried: Carried, rows: str) -> None:
     """Raise a ValueError for an unknown kind of rows, or for biases without a length to spend on them."""
     if rows not in ROWS:
         raise ValueError(f"rows: {rows!r} is not one of {', '.join(ROWS)}")
+    if rows == "bias" and hasattr(carried.net, "normalisers"):
+        raise ValueError("rows: 'bias' would change what the normaliser behind the layer sees; 'normal' or 'zero'")
+    if rows == "bias" and f"maps.{carried.layer - 1}.bias" not in carried.own.tensors:
+        raise ValueError(f"rows: 'bias' of maps.{carried.layer - 1}, which has none; 'normal' or 'zero'")
     if rows == "bias" and not bool(carried.net.has_length.all()):
         raise ValueError(
             "rows: 'bias' takes the new biases out of the intrinsic length, and there is none (intrinsic_length "

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from isotropic.axes import hidden_axes
 from isotropic.networks.base import MLP
 from isotropic.reports import counted
 from isotropic.surgery.amounts import Change, at_least_one
 from isotropic.surgery.carried import Carried
 from isotropic.surgery.choice import ranked
+from isotropic.surgery.modules import bare
 from isotropic.surgery.over_data import Inputs, check_inputs
 from isotropic.surgery.removal import remove_last
 from isotropic.surgery.widths import recorded
@@ -26,7 +25,9 @@ def prune_to(
     parameters: int,
     *,
     round_to: int = 8,
-    optimiser: Optimizer | None = None,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
     inputs: Inputs | None = None,
 ) -> list[Change]:
     """Prune all hidden layers together until `net` has at most so many parameters, as `count` counts them.
@@ -41,7 +42,7 @@ def prune_to(
         parameters: the most that are left.
         round_to: what the widths that are pruned are multiples of. No layer becomes narrower than this, and one that
             is as narrow or narrower stays as it is.
-        optimiser: whose moments are carried along.
+        optimiser, also, unknown: as in `diagonalise`.
         inputs: as in `prune`, needed for compensation "expectation".
 
     Returns:
@@ -52,6 +53,7 @@ def prune_to(
             `prune`.
         TypeError: an optimiser whose state has no known transform. On any error network and optimiser are unchanged.
     """
+    net = bare(net)
     if net.has_length.ndim > 0:
         raise ValueError("net: an ensemble's members need widths of their own; prune each `ensemble.member(k)`")
     most, step = at_least_one("parameters", parameters), at_least_one("round_to", round_to)
@@ -60,7 +62,7 @@ def prune_to(
     _check_possible(sizes, most, step)
     if net.depth == 1 or sizes.parameters(net.widths) <= most:
         return [Change(layer, n, n, torch.empty(0, dtype=torch.float64)) for layer, n in _hidden(net.widths)]
-    carried = Carried(net, net.depth - 1, optimiser)
+    carried = Carried(net, net.depth - 1, optimiser, also=also, unknown=unknown)
     spectra = {layer: ranked(carried.at(layer), "left", "singular-value") for layer, _ in _hidden(net.widths)}
     target = narrowed(sizes, {layer: values for layer, (_, values) in spectra.items()}, most, step)
     changes = []
@@ -81,15 +83,15 @@ class Sizes:
     def __init__(self, net: MLP) -> None:
         self.widths = net.widths
         self._shapes = {name: list(t.shape) for name, t in counted(net).items()}
-        self._axes = {layer: hidden_axes(layer) for layer, _ in _hidden(net.widths)}
+        self._axes = {layer: net.axes(layer) for layer, _ in _hidden(net.widths)}
 
     def parameters(self, widths: Sequence[int]) -> int:
         """As `count` would count them at these n_0 .. n_L."""
         shapes = {name: list(shape) for name, shape in self._shapes.items()}
         for layer, rows in self._axes.items():
-            for name, axis in rows:
-                if name in shapes:
-                    shapes[name][axis] = widths[layer]
+            for row in rows:
+                if row.tensor in shapes:
+                    shapes[row.tensor][row.axis] = widths[layer]
         return sum(math.prod(shape) for shape in shapes.values())
 
 

@@ -56,7 +56,7 @@ def ranked(carried: Carried, side: str, choice: str) -> tuple[Tensor, Tensor]:
     weight, gradient = carried.own.tensors[f"maps.{index}.weight"], carried.net.affine[index].weight.grad
     if gradient is None or gradient.shape != weight.shape:
         raise ValueError(f"importance 'gradient' needs maps.{index}.weight.grad; call backward before")
-    members = carried.bias.ndim - 1
+    members = len(carried.lead)
     weight, gradient = unfolded(weight, members), unfolded(gradient, members)
     transposed = (weight.mT, gradient.mT) if side == "right" else (weight, gradient)
     importances, order = by_gradient(basis, *transposed).sort(descending=True, stable=True)
@@ -77,14 +77,14 @@ def _chosen(carried: Carried, side: str, choice: Sequence[int] | Tensor, amount:
         )
     count = amount.neurons(carried.layer, carried.width)
     basis = _to_the_end(carried, choice, count)
-    weight = carried.weight if side == "left" else stacked(carried.next_weight, carried.bias.ndim - 1).mT
+    weight = carried.weight if side == "left" else stacked(carried.next_weight, len(carried.lead)).mT
     lengths = (basis[..., carried.width - count :].mT @ weight.double()).norm(dim=-1)
     return basis, lengths.sort(descending=True).values
 
 
 def _to_the_end(carried: Carried, choice: Sequence[int] | Tensor, count: int) -> Tensor:
     """The permutation that puts the chosen neurons last, the others keeping their order."""
-    n, members = carried.width, carried.bias.shape[:-1]
+    n, members = carried.width, carried.lead
     chosen = _indices(choice).cpu()  # from where it mostly comes: to check it there, no device is asked
     choice = choice.tolist() if isinstance(choice, Tensor) else choice  # to be shown on one line
     if chosen.shape not in {(count,), (*members, count)}:
@@ -92,7 +92,7 @@ def _to_the_end(carried: Carried, choice: Sequence[int] | Tensor, count: int) ->
     chosen = chosen.expand(*members, count)
     if bool(((chosen < 0) | (chosen >= n)).any()) or bool((chosen.sort(-1).values.diff(dim=-1) == 0).any()):
         raise ValueError(f"choice: {choice!r} is not {count} different neurons from 0 to {n - 1}")
-    chosen = chosen.to(carried.bias.device)
+    chosen = chosen.to(carried.weight.device)
     kept = torch.ones(*members, n, device=chosen.device).scatter(-1, chosen, 0.0)
     order = kept.sort(dim=-1, descending=True, stable=True).indices  # [*K, n]
     return F.one_hot(order, n).mT.double()

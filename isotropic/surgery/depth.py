@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import torch
-from torch.nn import Parameter
-from torch.optim import Optimizer
+from typing import cast
 
+import torch
+from torch import Tensor
+
+from isotropic.integers import index
 from isotropic.networks.base import AffineMap
 from isotropic.networks.network import IsotropicMLP
 from isotropic.surgery.carried import families_of
+from isotropic.surgery.holders import Holders
+from isotropic.surgery.modules import averages_of, bare, check_modules
+from isotropic.surgery.successors import succeed
 
 
 @torch.no_grad()
-def insert_layer(net: IsotropicMLP, layer: int, optimiser: Optimizer | None = None) -> None:
+def insert_layer(
+    net: IsotropicMLP, layer: int, optimiser: object = None, *, also: object = (), unknown: str = "error"
+) -> None:
     """Insert a hidden layer after map `layer`, as wide as its output, without changing the function.
 
     By parameterised isotropy, f_alpha(x) = alpha x + (1 - alpha) f(x) (METHOD section 1). What was h_l -> f(h_l) is
@@ -26,32 +33,52 @@ def insert_layer(net: IsotropicMLP, layer: int, optimiser: Optimizer | None = No
     Args:
         net: an isotropic network; changed in place. For an ensemble, see `restack`.
         layer: l, 1 <= l <= L; after the last map, the new one becomes the last.
-        optimiser: which is given the new parameters, each in the group of others of its kind, without moments yet
-            (fused SGD: with a momentum of zero).
+        optimiser: as in `diagonalise`, which is given the new parameters without moments yet (fused SGD: with a
+            momentum of zero; Adagrad: with its initial sum): the weight beside that of map l, in its group; the bias
+            and psi beside map l's bias; log_o beside those of other layers. Names in groups follow.
+        also, unknown: as in `diagonalise`.
 
     Raises:
         ValueError: an ensemble, elementwise activations, layer out of range, or an optimiser of other parameters.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    _check(net, layer, net.depth)
-    families_of(net, optimiser)
-    # A parameter of each kind, map l's where it has one: the new ones join its group.
-    kinds = {name.rpartition(".")[2]: p for name, p in net.named_parameters()}
-    kinds |= dict(net.affine[layer - 1].named_parameters())
+    net = bare(net)
+    layer = _check(net, layer, "is not a map of this network", net.depth)
+    averages = cast("list[IsotropicMLP]", averages_of(also, net, range(1, net.depth)))
+    holders = Holders(net, optimiser, unknown)
+    families_of(net, holders)
+    before = {id(p): name for name, p in net.named_parameters()}
+    for each in (net, *averages):
+        _insert(each, layer)
+    added = {name: p for name, p in net.named_parameters() if id(p) not in before}
+    holders.rename({before[id(p)]: name for name, p in net.named_parameters() if id(p) in before})
+    named = dict(net.named_parameters())
+    for name, parameter in added.items():
+        holders.add(name, parameter, [each for each in _beside(name, layer, net) if each in named], list(named))
+
+
+def _insert(net: IsotropicMLP, layer: int) -> None:
     weight, n = net.affine[layer - 1].weight, net.widths[layer]
     zeros, one = weight.new_zeros(n), weight.new_ones(())
     psi = zeros.clone() if bool(net.has_psi) else None
     identity = torch.eye(n, dtype=weight.dtype, device=weight.device)
     net.maps.insert(layer, AffineMap(identity, zeros, psi, net.compensation != "constant"))
     net.activations.insert(layer - 1, net.treatment.hidden(weight, alpha=one))
-    if optimiser is not None:
-        for name, parameter in net.named_parameters():
-            if name.startswith((f"maps.{layer}.", f"activations.{layer - 1}.")):
-                _add(optimiser, net, parameter, beside=kinds.get(name.rpartition(".")[2], weight))
+
+
+def _beside(name: str, layer: int, net: IsotropicMLP) -> list[str]:
+    """Parameters whose group a new one joins, the first that is held: its own kind of map l, then of other layers."""
+    leaf, here = name.rpartition(".")[2], f"maps.{layer - 1}"
+    if leaf == "log_o":
+        others = sorted(range(net.depth - 1), key=lambda number: abs(number - layer))
+        return [f"activations.{number}.log_o" for number in others] + [f"{here}.bias", f"{here}.weight"]
+    return [f"{here}.weight"] if leaf == "weight" else [f"{here}.bias", f"{here}.weight"]
 
 
 @torch.no_grad()
-def remove_layer(net: IsotropicMLP, layer: int, optimiser: Optimizer | None = None) -> None:
+def remove_layer(
+    net: IsotropicMLP, layer: int, *, optimiser: object = None, also: object = (), unknown: str = "error"
+) -> None:
     """Remove hidden layer `layer`, which must be linear (alpha = 1), without changing the function.
 
     With g_l = 1 its two maps are one (derived from METHOD section 1):
@@ -61,66 +88,55 @@ def remove_layer(net: IsotropicMLP, layer: int, optimiser: Optimizer | None = No
     Args:
         net: an isotropic network; changed in place.
         layer: l, 1 <= l <= L - 1.
-        optimiser: which goes on with the merged map. Its moments begin anew, since the gradient of a product does not
-            follow from those of its factors. Moments of all else are kept.
+        optimiser: as in `diagonalise`, which goes on with the merged map. Its moments begin anew, and it has no
+            gradient, since those of a product do not follow from those of its factors. Moments of all else are kept.
+        also, unknown: as in `diagonalise`.
 
     Raises:
         ValueError: an ensemble, elementwise activations, layer out of range or not linear, or an optimiser of other
             parameters.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    _check(net, layer, net.depth - 1)
-    alpha = getattr(net.activations[layer - 1], "alpha", None)
-    if alpha is None or not bool(alpha == 1):
-        value = 0 if alpha is None else alpha.item()
-        raise ValueError(f"layer: {layer} is not linear (alpha is {value}, not 1), and cannot be removed exactly")
-    families_of(net, optimiser)
+    net = bare(net)
+    layer = _check(net, layer, "is not a hidden layer of this network", net.depth - 1)
+    averages = cast("list[IsotropicMLP]", averages_of(also, net, range(1, net.depth)))
+    for each in (net, *averages):
+        alpha = getattr(each.activations[layer - 1], "alpha", None)
+        if alpha is None or not bool(alpha == 1):
+            value = 0 if alpha is None else alpha.item()
+            raise ValueError(f"layer: {layer} is not linear (alpha is {value}, not 1), and cannot be removed exactly")
+    holders = Holders(net, optimiser, unknown)
+    families_of(net, holders)
+    for each in averages:
+        _merge(each, layer)
     before = dict(net.named_parameters())
+    _merge(net, layer)
+    after = {id(p): name for name, p in net.named_parameters()}
+    here, gone = f"maps.{layer - 1}.", (f"maps.{layer}.", f"activations.{layer - 1}.")
+    merged = {name: (before[name], p) for name, p in net.named_parameters() if name.startswith(here)}
+    holders.replace(merged, {}, anew=True)
+    holders.drop([name for name in before if name.startswith(gone)])
+    holders.rename({name: after[id(p)] for name, p in holders.named.items()})
+
+
+def _merge(net: IsotropicMLP, layer: int) -> None:
     first, second = net.affine[layer - 1], net.affine[layer]
     bias = second.weight @ first.bias + second.bias
-    merged = {"weight": second.weight @ first.weight, "bias": bias if second.psi is None else bias + second.psi}
+    merged: dict[str, Tensor] = {
+        "weight": second.weight @ first.weight,
+        "bias": bias if second.psi is None else bias + second.psi,
+    }
     if first.psi is not None:
         merged["psi"] = second.weight @ first.psi
+    before = dict(net.named_parameters())
     net.assign({f"maps.{layer - 1}.{name}": t.detach() for name, t in merged.items()})
+    for name, parameter in net.named_parameters():
+        if parameter is not before[name]:
+            succeed(before[name], parameter, None)
     del net.maps[layer], net.activations[layer - 1]
-    if optimiser is not None:
-        _replace(optimiser, net, before, layer)
 
 
-def _add(optimiser: Optimizer, net: IsotropicMLP, parameter: Parameter, beside: Parameter) -> None:
-    """Put a parameter into the group of another, in the order that the network has."""
-    _begin(optimiser, parameter)
-    order = {id(p): i for i, p in enumerate(net.parameters())}
-    for group in optimiser.param_groups:
-        held = group["params"]
-        if any(p is beside for p in held):
-            later = (i for i, p in enumerate(held) if order.get(id(p), -1) > order[id(parameter)])
-            held.insert(next(later, len(held)), parameter)
-
-
-def _replace(optimiser: Optimizer, net: IsotropicMLP, before: dict[str, Parameter], layer: int) -> None:
-    """Hold the parameters of the merged map in place of those of the map before the removed layer."""
-    here = f"maps.{layer - 1}."
-    after = {id(before[name]): p for name, p in net.named_parameters() if name.startswith(here)}
-    kept = {id(p) for p in net.parameters()}
-    gone = {id(p) for p in before.values()} - kept - after.keys()
-    for group in optimiser.param_groups:
-        group["params"] = [after.get(id(p), p) for p in group["params"] if id(p) not in gone]
-    for p in after.values():
-        _begin(optimiser, p)
-    for p in before.values():
-        if id(p) not in kept:
-            optimiser.state.pop(p, None)
-
-
-def _begin(optimiser: Optimizer, parameter: Parameter) -> None:
-    """Give a parameter a momentum of zero if SGD is fused and others have one: its kernel takes all or none."""
-    others = any(state.get("momentum_buffer") is not None for state in optimiser.state.values())
-    if others and any(group.get("fused") for group in optimiser.param_groups):
-        optimiser.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-
-
-def _check(net: IsotropicMLP, layer: int, last: int) -> None:
+def _check(net: IsotropicMLP, layer: int, what: str, last: int) -> int:
     if not isinstance(net, IsotropicMLP):
         raise ValueError(
             f"net: {type(net).__name__} is no IsotropicMLP; of an ensemble, change the depth of each "
@@ -130,5 +146,6 @@ def _check(net: IsotropicMLP, layer: int, last: int) -> None:
         raise ValueError(
             f"activation {net.activation!r} has no alpha that makes a layer linear; only isotropic activations have"
         )
-    if type(layer) is not int or not 1 <= layer <= last:
-        raise ValueError(f"layer: {layer!r} is not one of 1 to {last}")
+    layer = index(layer, "layer", what, 1, last)
+    check_modules(net, range(net.depth))
+    return layer

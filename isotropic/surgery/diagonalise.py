@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from isotropic.axes import stacked
+from isotropic.integers import index
 from isotropic.networks.base import MLP
 from isotropic.surgery.carried import Carried
+from isotropic.surgery.modules import bare
 
 SIDES = ("left", "right", "full")
 
 
 @torch.no_grad()
-def diagonalise(net: MLP, layer: int, side: str = "left", *, optimiser: Optimizer | None = None) -> Tensor:
+def diagonalise(
+    net: MLP,
+    layer: int,
+    side: str = "left",
+    *,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
+) -> Tensor:
     """Rotate hidden widths so that map `layer` becomes diagonal; no output changes (METHOD section 2).
 
     With W_l = U S V^T:
@@ -31,23 +40,30 @@ def diagonalise(net: MLP, layer: int, side: str = "left", *, optimiser: Optimize
         net: an isotropic network or an ensemble of them; changed in place.
         layer: l, the affine map, counted from 1.
         side: "left", "right" or "full".
-        optimiser: whose moments are carried along: first moments exactly, Adam's second moments with the
-            squared rotation (Eqn. 27), an approximation.
+        optimiser: one, several in a list, or None: whose moments are carried along: first moments exactly, second
+            moments with the squared rotation (Eqn. 27), an approximation. Every parameter that is trained
+            (requires_grad) must be held by one of them. Gradients turn too, as first moments do.
+        also: networks to be turned alongside, such as averages of the weights (AveragedModel, or its `module`).
+        unknown: what is done with the state of an optimiser whose kind is not known: "error", or "reset", to begin it
+            anew (`register_optimiser` makes a kind known).
 
     Returns:
         The singular values of W_l before the call, descending, [*K, min(n_l, n_{l-1})], in float64.
 
     Raises:
         ValueError: unknown side, or "full" of kernels, layer out of range for it, elementwise activations, weights
-            not finite.
+            not finite, sharded or parametrised parameters, optimisers that do not hold the network, or networks in
+            `also` of other widths.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    carried = Carried(net, hidden_width(net, layer, side, SIDES, of_kernels=SIDES[:2]), optimiser)
-    weight = net.affine[layer - 1].weight.detach()
+    width = hidden_width(net, layer, side, SIDES, of_kernels=SIDES[:2])
+    carried = Carried(net, width, optimiser, also=also, unknown=unknown)
+    layer = width + (side == "right")
+    weight = carried.own.tensors[f"maps.{layer - 1}.weight"]
     if side == "left":
         values = rotate_left(carried)
     elif side == "right":
-        basis, values = left_vectors(stacked(weight, net.has_length.ndim).mT)
+        basis, values = left_vectors(stacked(weight, len(carried.lead)).mT)
         carried.rotate(basis)
     else:
         u, values, vh = torch.linalg.svd(weight.double(), full_matrices=True)
@@ -69,13 +85,13 @@ def hidden_width(
         ValueError: a side that is not one of `sides`, or, of a network with kernels, of `of_kernels`, or a layer that
             has no hidden width on this side.
     """
+    net = bare(net)
     if side not in sides:
         raise ValueError(f"side: {side!r} is not one of {', '.join(sides)}")
     if net.has_kernels and side not in of_kernels:
         raise ValueError(f"side: {side!r} is not possible with kernels; one of {', '.join(of_kernels)}")
     first, last = (1 if side == "left" else 2), (net.depth if side == "right" else net.depth - 1)
-    if type(layer) is not int or not first <= layer <= last:
-        raise ValueError(f"layer: {layer!r} cannot be diagonalised on side {side!r}; one of {first} to {last}")
+    layer = index(layer, "layer", f"cannot be diagonalised on side {side!r}", first, last)
     return layer - 1 if side == "right" else layer
 
 

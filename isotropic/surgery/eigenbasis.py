@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from isotropic import axes
-from isotropic.normalise.ica import eigenbasis, hold_in_eigenbasis, measure_whitening
+from isotropic.normalise.ica import hold_in_eigenbasis, measure_whitening
 from isotropic.normalise.normalised import NormalisedMLP
-from isotropic.surgery.carried import families_of
+from isotropic.surgery.holders import Holders
 
 
 @torch.no_grad()
-def turn_to_eigenbasis(net: NormalisedMLP, layer: int, x: Tensor, *, optimiser: Optimizer | None = None) -> Tensor:
+def turn_to_eigenbasis(net: NormalisedMLP, layer: int, x: Tensor, *, optimiser: object = None) -> Tensor:
     """Turn hidden width `layer` to the eigenbasis of the covariance of its activations of x, to train on there.
 
     `measure_whitening` and `hold_in_eigenbasis` in one, with the optimiser's moments (METHOD section 2): momentum and
@@ -30,7 +28,7 @@ def turn_to_eigenbasis(net: NormalisedMLP, layer: int, x: Tensor, *, optimiser: 
         net: changed in place; in training as well, where activations of x are still those of evaluation.
         layer: l, 1 <= l <= L - 1.
         x: inputs, [B, ...], at least two, in the network's dtype.
-        optimiser: SGD, Adam or AdamW on all parameters of `net`, or None.
+        optimiser: as in `diagonalise`.
 
     Returns:
         v, [n], the variances along the eigenvectors, descending, in float64.
@@ -39,16 +37,11 @@ def turn_to_eigenbasis(net: NormalisedMLP, layer: int, x: Tensor, *, optimiser: 
         ValueError: the layer is out of range, fewer than two samples, or the optimiser does not hold the network.
         TypeError: an optimiser whose state has no known transform. Nothing is changed on any error.
     """
-    families, training = families_of(net, optimiser), net.training
+    Holders(net, optimiser)  # refuses before anything is changed
+    training = net.training
     net.eval()
     try:
         measure_whitening(net, layer, x)
-        _, basis = eigenbasis(net, layer)
-        values = hold_in_eigenbasis(net, layer)
+        return hold_in_eigenbasis(net, layer, optimiser=optimiser)
     finally:
         net.train(training)
-    for family in families:
-        turned = axes.rotate(family.tensors, layer, basis if family.power == 1 else basis.square())
-        for name, moment in family.tensors.items():
-            moment.copy_(turned[name])
-    return values

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor
-from torch.optim import Optimizer
 
 from isotropic.networks.base import MLP
 from isotropic.surgery.carried import Carried, Family
@@ -28,7 +27,9 @@ def net2wider(
     count: int,
     *,
     noise: float = 0.0,
-    optimiser: Optimizer | None = None,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
     generator: Draws = None,
 ) -> None:
     """Add `count` copies of neurons of hidden width `layer` (Net2WiderNet: Chen et al., arXiv:1511.05641).
@@ -45,19 +46,20 @@ def net2wider(
         layer: l, 1 <= l <= L - 1.
         count: neurons to add, >= 1.
         noise: the deviation of the noise, relative to the root mean square of the copied row; 0 for none.
-        optimiser: whose moments are carried along. Those of w'_j and b'_j are divided as c'_j is, through which their
-            gradient comes (second moments by the square).
+        optimiser, also, unknown: as in `diagonalise`. Gradients and moments of w'_j and b'_j are divided as c'_j is,
+            through which their gradient comes (second moments by the square).
         generator: of the random numbers; one per member for an ensemble. None is torch's global one.
 
     Raises:
         ValueError: layer, count or noise out of range, isotropic activations, kernels, or not one generator a member.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    carried = Carried(net, layer, optimiser, elementwise=True)
+    carried = Carried(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
+    net, layer = carried.net, carried.layer
     count = check_count(count, None, carried)
     if not 0 <= noise < float("inf"):
         raise ValueError(f"noise: {noise!r} is not a number >= 0")
-    n, lead = carried.width, carried.bias.shape[:-1]
+    n, lead = carried.width, carried.lead
     draws = one_each(generator, len(net.member_widths))
     drawn = torch.stack([torch.randint(n, (count,), generator=each) for each in draws]).reshape(*lead, count)
     there = torch.arange(n).expand(*lead, n)
@@ -73,33 +75,50 @@ def net2wider(
         rows = carried.weight[..., n:, :]  # padding is zero, and is not counted in the mean square
         sizes = torch.tensor([widths[layer - 1] for widths in net.member_widths]).to(rows).reshape(*lead, 1, 1)
         scale = noise * (rows.square().sum(-1, keepdim=True) / sizes).sqrt()
-        rows.add_(scale * _normal_rows(net, layer, count, draws, rows))
+        added = scale * _normal_rows(net, layer, count, draws, rows)
+        for family in carried.networks:  # selected, and so copies
+            family.tensors[f"maps.{layer - 1}.weight"][..., n:, :] += added
     carried.commit()
 
 
 @torch.no_grad()
 def add_neurons(
-    net: MLP, layer: int, count: int, *, optimiser: Optimizer | None = None, generator: Draws = None
+    net: MLP,
+    layer: int,
+    count: int,
+    *,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
+    generator: Draws = None,
 ) -> None:
     """Add `count` neurons with random incoming and zero outgoing weights: the simplest growth, and exact.
 
         w_j ~ N(0, 1/n_{l-1}), of about the length 1 that rows start with     b_j = 0     c_j = 0
 
-    Args and errors as `net2wider`; all moments gain zeros.
+    Args and errors as `net2wider`; all gradients and moments gain zeros.
     """
-    carried = Carried(net, layer, optimiser, elementwise=True)
+    carried = Carried(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
+    net, layer = carried.net, carried.layer
     count = check_count(count, None, carried)
     draws = one_each(generator, len(net.member_widths))
     sizes = torch.tensor([widths[layer - 1] for widths in net.member_widths], dtype=torch.float64)
     drawn = _normal_rows(net, layer, count, draws, carried.weight.double())
-    rows = drawn / sizes.to(drawn).sqrt().reshape(*carried.bias.shape[:-1], 1, 1)
+    rows = drawn / sizes.to(drawn).sqrt().reshape(*carried.lead, 1, 1)
     carried.append(count, {f"maps.{layer - 1}.weight": rows})
     carried.commit()
 
 
 @torch.no_grad()
 def prune_by_magnitude(
-    net: MLP, layer: int, count: int, *, optimiser: Optimizer | None = None, inputs: Inputs | None = None
+    net: MLP,
+    layer: int,
+    count: int,
+    *,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
+    inputs: Inputs | None = None,
 ) -> None:
     """Remove the `count` neurons of least ||w_i|| ||c_i||, without or with their mean kept.
 
@@ -113,28 +132,32 @@ def prune_by_magnitude(
         net: a network of elementwise tanh or an ensemble of them; changed in place.
         layer: l, 1 <= l <= L - 1.
         count: neurons to remove, at least 1, and fewer than there are.
-        optimiser: whose moments are carried along.
+        optimiser, also, unknown: as in `diagonalise`.
         inputs: x [N, ...] with n_0 numbers a sample, or several such batches; None: nothing is kept.
 
     Raises:
         ValueError: layer or count out of range, isotropic activations, kernels, or `inputs` empty.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    carried = Carried(net, layer, optimiser, elementwise=True)
+    carried = Carried(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
+    net, layer = carried.net, carried.layer
     count = check_count(count, carried.width - 1, carried)
     magnitude = carried.weight.double().norm(dim=-1) * carried.next_weight.double().norm(dim=-2)  # [*K, n]
     gone = torch.zeros_like(magnitude, dtype=torch.bool)
     gone.scatter_(-1, magnitude.sort(dim=-1, stable=True).indices[..., :count], True)
     if inputs is not None:
-        mean = torch.where(gone, mean_activation(net, layer, inputs), 0.0).to(carried.bias)
-        name = f"maps.{layer}.bias"
-        carried.own.tensors[name] = carried.own.tensors[name] + (carried.next_weight @ mean[..., None]).squeeze(-1)
+        for family in carried.networks:
+            mean = torch.where(gone, mean_activation(family.net, layer, inputs), 0.0).to(carried.bias)
+            own, after = family.tensors, f"maps.{layer}"
+            own[f"{after}.bias"] = own[f"{after}.bias"] + (own[f"{after}.weight"] @ mean[..., None]).squeeze(-1)
     carried.select(_others(gone, count))
     carried.commit()
 
 
 @torch.no_grad()
-def merge_neurons(net: MLP, layer: int, count: int, *, optimiser: Optimizer | None = None) -> None:
+def merge_neurons(
+    net: MLP, layer: int, count: int, *, optimiser: object = None, also: object = (), unknown: str = "error"
+) -> None:
     """Merge neurons into the most similar ones, `count` times (Srinivas and Babu, arXiv:1507.06149).
 
     The pair of the least saliency s_ij = mean(c_j^2) ||(w_i, b_i) - (w_j, b_j)||^2 is made one, without data:
@@ -142,13 +165,14 @@ def merge_neurons(net: MLP, layer: int, count: int, *, optimiser: Optimizer | No
 
     Args:
         net, layer, count: as for `prune_by_magnitude`.
-        optimiser: whose moments are carried along. Those of w_i and b_i become m_i + m_j, and (sqrt v_i + sqrt v_j)^2
-            for second moments: at least the mean square of the sum of both gradients.
+        optimiser, also, unknown: as in `diagonalise`. Gradients and moments of w_i and b_i become m_i + m_j, and
+            (sqrt v_i + sqrt v_j)^2 for second moments: at least the mean square of the sum of both gradients.
 
     Raises:
         ValueError, TypeError: as `prune_by_magnitude`. The network is unchanged on any error.
     """
-    carried = Carried(net, layer, optimiser, elementwise=True)
+    carried = Carried(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
+    net, layer = carried.net, carried.layer
     count = check_count(count, carried.width - 1, carried)
     rows = torch.cat([carried.weight, carried.bias[..., None]], dim=-1).double()
     apart = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").square()  # 0 exactly for equal ones
@@ -167,11 +191,10 @@ def merge_neurons(net: MLP, layer: int, count: int, *, optimiser: Optimizer | No
 
 
 def _through(carried: Carried) -> Iterator[tuple[Family, str, int]]:
-    """The outgoing weights c_i, and the moments of w_i and b_i, whose gradients come through them."""
+    """The outgoing weights c_i, and the gradients and moments of w_i and b_i, which come through them."""
     here, after = f"maps.{carried.layer - 1}", f"maps.{carried.layer}"
     for family in carried.families:
-        own = family is carried.own
-        axes = [(f"{after}.weight", -1)] if own else [(f"{here}.weight", -2), (f"{here}.bias", -1)]
+        axes = [(f"{after}.weight", -1)] if family.state is None else [(f"{here}.weight", -2), (f"{here}.bias", -1)]
         yield from ((family, name, axis) for name, axis in axes if name in family.tensors)
 
 

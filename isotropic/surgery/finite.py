@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from isotropic.axes import Tensors
+from isotropic.axes import Table, Tensors
 
 
 class _Family(Protocol):
@@ -17,15 +17,22 @@ class _Family(Protocol):
     tensors: Tensors
 
 
-def check_finite(families: Iterable[_Family], layer: int) -> None:
-    """Raise a ValueError if anything of the maps and the activation beside hidden width `layer` is not finite.
+def check_finite(families: Iterable[_Family], layer: int, table: Table) -> None:
+    """Raise a ValueError if anything that a change of hidden width `layer` may touch is not finite.
 
-    Parameters, buffers and moments; a length o = 0 is log o = -inf. All are read from the device at once.
+    Parameters and buffers of the maps and the activation beside it, and gradients and moments along its axes; those
+    of a length may be what they are, since no surgery reads them. A length o = 0 is log o = -inf. All are read from
+    the device at once.
     """
+    turned = {row.tensor for row in table}
     beside = (f"maps.{layer - 1}.", f"maps.{layer}.", f"activations.{layer - 1}.")
-    named = [(f, name, t) for f in families for name, t in f.tensors.items() if name.startswith(beside)]
-    named = [each for each in named if each[2].numel() > 0]
-    flags = torch.stack([_finite(t, zero_length=f.state is None and name.endswith(".log_o")) for f, name, t in named])
+    named = [
+        (family, name, t)
+        for family in families
+        for name, t in family.tensors.items()
+        if t.numel() > 0 and (name in turned or (family.state is None and name.startswith(beside)))
+    ]
+    flags = torch.stack([_finite(t, zero_length=name.endswith(".log_o")) for _, name, t in named])
     if not bool(flags.all()):
         family, name, _ = next(each for each, finite in zip(named, flags.tolist(), strict=True) if not finite)
         whose = f"{name} has" if family.state is None else f"{name}: its {family.state} has"

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 
 from isotropic.networks.base import MLP
 from isotropic.surgery.carried import Carried, refuse_kernels
+from isotropic.surgery.modules import bare
 
 _SMOOTHINGS = (0.3, 1e-6)  # epsilon of the first stage and of the last: from the size of a weight to none
 _LARGEST_RATE = 0.1
@@ -52,7 +53,13 @@ THOROUGH = annealing(3000)
 
 @torch.no_grad()
 def sparsify_jointly(
-    net: MLP, stages: Sequence[Stage] = THOROUGH, *, power: float = 0.5, optimiser: Optimizer | None = None
+    net: MLP,
+    stages: Sequence[Stage] = THOROUGH,
+    *,
+    power: float = 0.5,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
 ) -> Tensor:
     """Turn all hidden widths so that many parameters become small, in place; no output changes.
 
@@ -78,7 +85,7 @@ def sparsify_jointly(
         net: an isotropic network, or an ensemble of networks of the same widths: padding would not stay zero.
         stages: as `annealing` makes them. One stage after the other in calls of their own does the same.
         power: p, 0 < p <= 1.
-        optimiser: whose moments are carried along, as in `diagonalise`, once at the end.
+        optimiser, also, unknown: as in `diagonalise`; carried along once, at the end.
 
     Returns:
         The L1 norm of all W_l, b_l and psi_l before the first stage and after each, [stages + 1, *K], in float64.
@@ -90,9 +97,10 @@ def sparsify_jointly(
     """
     if not 0 < power <= 1:
         raise ValueError(f"power: {power!r} is not above 0 and at most 1, where the proxy favours zeros")
+    net = bare(net)
     refuse_kernels(net)
     # Refuses what cannot be turned before anything is computed.
-    carried = [Carried(net, layer, optimiser) for layer in range(1, net.depth)]
+    carried = [Carried(net, layer, optimiser, also=also, unknown=unknown) for layer in range(1, net.depth)]
     blocks = _blocks(net)
     bases = _Bases([block[..., 0] for block in blocks[:-1]])
     norms = [_entries(blocks, bases()).abs().sum(-1)]
@@ -155,7 +163,7 @@ def _blocks(net: MLP) -> list[Tensor]:
     """[W_l | b_l | psi_l] of each map, [*K, n_l, n_{l-1} + 1 or 2], in float64: what the basis of width l turns."""
     blocks = []
     for number, affine in enumerate(net.affine):
-        vectors = [affine.bias] if affine.psi is None else [affine.bias, affine.psi]
+        vectors = [vector for vector in (affine.bias, affine.psi) if vector is not None]
         block = torch.cat([affine.weight, *(vector[..., None] for vector in vectors)], dim=-1).detach().double()
         if not bool(block.isfinite().all()):
             raise ValueError(f"maps.{number} has values that are not finite; no basis makes them small")

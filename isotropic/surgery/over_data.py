@@ -44,7 +44,8 @@ def activity(net: MLP, layer: int, inputs: Inputs) -> Activity:
     mean, second, gain, count = torch.zeros(()), torch.zeros(()), torch.zeros(()), 0
     for x in _batches(net, inputs):
         h = _hidden(net, layer, x)  # [*K, N, n_l]
-        _, g = net.activations[layer - 1](h)  # [*K, N, 1]
+        _, g = net.passed(layer, h)  # [*K, N, 1]
+        assert g is not None
         h, g = h.double(), g.double()
         mean, second, gain = mean.to(h) + h.sum(-2), second.to(h) + h.mT @ h, gain.to(h) + g.sum(-2)
         count += h.shape[-2]
@@ -69,7 +70,7 @@ def mean_activation(net: MLP, layer: int, inputs: Inputs) -> Tensor:
     """The mean of what hidden layer `layer` passes on, a_l, over samples, [*K, n_l], in float64."""
     total, count = torch.zeros(()), 0
     for x in _batches(net, inputs):
-        a, _ = net.activations[layer - 1](_hidden(net, layer, x))  # [*K, N, n_l]
+        a, _ = net.passed(layer, _hidden(net, layer, x))  # [*K, N, n_l]
         total, count = total.to(a.device) + a.double().sum(-2), count + a.shape[-2]
     if count == 0:
         raise ValueError(_NO_SAMPLES)
@@ -94,7 +95,7 @@ def _batches(net: MLP, inputs: Inputs) -> Iterator[Tensor]:
 def _hidden(net: MLP, layer: int, x: Tensor) -> Tensor:
     """h_layer [*K, N, n_layer] of inputs x [N, n_0] or [*K, N, n_0]."""
     h = net.affine[0](x)
-    for affine, activation in zip(net.affine[1:layer], net.activations, strict=False):
-        a, g = activation(h)
+    for number, affine in enumerate(net.affine[1:layer], start=1):
+        a, g = net.passed(number, h)
         h = affine(a, g)
     return h

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Generator
-from torch.optim import Optimizer
 
 from isotropic.networks.base import MLP
 from isotropic.surgery.amounts import Change, at_least_one, whole
 from isotropic.surgery.carried import Carried
 from isotropic.surgery.choice import IMPORTANCES, ranked
+from isotropic.surgery.modules import bare
 from isotropic.surgery.over_data import Inputs, check_inputs
 from isotropic.surgery.removal import remove_last
 from isotropic.surgery.widths import new_columns, recorded
@@ -28,7 +28,9 @@ def adapt(
     layers: Sequence[int] | None = None,
     most: int | None = None,
     only: str | None = None,
-    optimiser: Optimizer | None = None,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
     importance: str = "singular-value",
     columns: str = "normal",
     generator: Generator | None = None,
@@ -48,7 +50,7 @@ def adapt(
         layers: those hidden layers alone, each from 1 to L - 1; None: all.
         most: the width beyond which no layer is grown; None: any. One that is wider already is pruned as others are.
         only: "prune", nothing is grown, or "grow", nothing is pruned; None: both.
-        optimiser: whose moments are carried along.
+        optimiser, also, unknown: as in `diagonalise`.
         importance: "singular-value", sigma_i of W_l, 0 beyond its rank; or "gradient", |dL/d sigma_i| =
             |<u_i, (dL/dW_l) v_i>| from the gradients that are in `.grad`.
         columns, generator: of new neurons, as in `grow`.
@@ -63,6 +65,7 @@ def adapt(
         TypeError: an optimiser whose state has no known transform. On any error network and optimiser are unchanged:
             every layer is checked before the first is changed, and the changes are put in place together.
     """
+    net = bare(net)
     if net.has_length.ndim > 0:
         raise ValueError("net: an ensemble's members need changes of their own; adapt each `ensemble.member(k)`")
     if not threshold > 0:
@@ -75,7 +78,9 @@ def adapt(
     check_inputs(net, inputs)
     carried, changes = None, []
     for layer in reversed(hidden_layers(net, layers)):  # all are checked
-        carried = Carried(net, layer, optimiser) if carried is None else carried.at(layer)
+        if carried is None:
+            carried = Carried(net, layer, optimiser, also=also, unknown=unknown)
+        carried.at(layer)
     for layer in reversed(hidden_layers(net, layers)):
         assert carried is not None
         basis, importances = ranked(carried.at(layer), "left", importance)

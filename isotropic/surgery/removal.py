@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor
 
-from isotropic.surgery.carried import Carried
-from isotropic.surgery.over_data import Activity, Inputs, mean_gain
+from isotropic.surgery.carried import Carried, Family
+from isotropic.surgery.over_data import Activity, Inputs, activity, mean_activation, mean_gain
 
 
 def remove_last(
@@ -21,34 +23,76 @@ def remove_last(
     The removed h_i are replaced by constants: by their biases b*_i, so that o gains b*_i^2, or, where their activity
     was measured (in the basis in which they are deleted), by E[h_i], and o gains E[h_i^2]. For a neuron without
     incoming weights and psi both are the same. With `predicted`, P [*K, count, n - count], P h_kept stands for them
-    in the linear term, and the constant is that of h_i - P h_kept.
+    in the linear term, and the constant is that of h_i - P h_kept. Networks that change alongside keep what their
+    own neurons did. What has no o, psi or bias to keep something in does not keep it.
+
+    Raises:
+        ValueError: compensation "expectation" without a bias to correct, or a prediction through a normaliser.
     """
-    net, layer = carried.net, carried.layer
-    constants, squares = _constants(carried, count, measured)
+    for family in carried.networks:
+        own = measured
+        if own is not None and family is not carried.own and inputs is not None:
+            own = activity(family.net, carried.layer, inputs)
+            own = own if carried.basis is None else own.turned(carried.basis)
+        _compensate(carried, family, count, inputs, own, predicted)
+    carried.delete(count)
+
+
+def _compensate(
+    carried: Carried,
+    family: Family,
+    count: int,
+    inputs: Inputs | None,
+    measured: Activity | None,
+    predicted: Tensor | None,
+) -> None:
+    """Let o, psi and the next bias of one of the networks keep what its last `count` neurons did."""
+    net, own, layer, after = family.net, family.tensors, carried.layer, f"maps.{carried.layer}"
+    weight = own[f"{after}.weight"]
+    constants, squares = _constants(carried.bias_of(family), count, measured)
     removed = constants[..., -count:]
     if predicted is not None:
         p = predicted.to(removed)
         removed = removed - (p @ constants[..., :-count, None]).squeeze(-1)
-    residue = (carried.next_weight[..., -count:] @ removed[..., None]).squeeze(-1)  # sum b*_i u_i, [*K, n_{l+1}]
-    own, after = carried.own.tensors, f"maps.{layer}"
-    length = f"activations.{layer - 1}.log_o"
-    grown = torch.logaddexp(own[length], squares.log())
-    own[length] = torch.where(net.has_length, grown, own[length])
+    residue = (weight[..., -count:] @ removed[..., None]).squeeze(-1)  # sum b*_i u_i, [*K, n_{l+1}]
     if f"{after}.psi" in own:
         own[f"{after}.psi"] = own[f"{after}.psi"] + net.has_psi[..., None] * residue
     if inputs is not None and bool(net.expects.any()):
-        gain = mean_gain(net, layer, inputs) if measured is None else measured.gain.to(residue)
-        share = net.expects[..., None] * gain  # [*K, 1], of the network as it still is
+        if f"{after}.bias" not in own:
+            raise ValueError(f"compensation: 'expectation' corrects maps.{layer}.bias, which this network has not")
+        if hasattr(net, "normalisers"):
+            residue = _normalised_residue(family, layer, count, inputs)
+            share = net.expects[..., None].to(residue)
+        else:
+            gain = mean_gain(net, layer, inputs) if measured is None else measured.gain.to(residue)
+            share = net.expects[..., None] * gain  # [*K, 1], of the network as it still is
         own[f"{after}.bias"] = own[f"{after}.bias"] + share * residue
+    length = f"activations.{layer - 1}.log_o"
+    if length in own:
+        grown = torch.logaddexp(own[length], squares.log())
+        own[length] = torch.where(net.has_length, grown, own[length])
     if predicted is not None:  # the moments of the kept columns stay: their gradient is d h_kept^T, before and after
-        kept, gone = carried.next_weight.split([carried.width - count, count], dim=-1)
+        if hasattr(net, "normalisers"):
+            raise ValueError("correction: 'linear' is not known behind a normaliser; 'none' or 'isometric'")
+        kept, gone = weight.split([weight.shape[-1] - count, count], dim=-1)
         own[f"{after}.weight"] = torch.cat([kept + gone @ p, gone], dim=-1)
-    carried.delete(count)
 
 
-def _constants(carried: Carried, count: int, measured: Activity | None) -> tuple[Tensor, Tensor]:
+def _normalised_residue(family: Family, layer: int, count: int, inputs: Inputs) -> Tensor:
+    """sum of E[N_l(g h)_i] u_i over the last `count` neurons, [n_{l+1}], in the basis in which they are deleted.
+
+    Behind a normaliser a constant b*_i is no longer passed on as g b*_i (derived here), but its mean can be taken.
+    """
+    turned = copy.deepcopy(family.net).eval()
+    turned.assign(family.tensors)
+    mean = mean_activation(turned, layer, inputs)[..., -count:]
+    gone = family.tensors[f"maps.{layer}.weight"][..., -count:]
+    return (gone @ mean[..., None].to(gone)).squeeze(-1)
+
+
+def _constants(bias: Tensor, count: int, measured: Activity | None) -> tuple[Tensor, Tensor]:
     """The constant part of each neuron, [*K, n], and the squares of those to be removed, summed, [*K]."""
     if measured is None:
-        return carried.bias, carried.bias[..., -count:].square().sum(-1)
+        return bias, bias[..., -count:].square().sum(-1)
     squares = measured.second.diagonal(dim1=-2, dim2=-1)[..., -count:].sum(-1)
-    return measured.mean.to(carried.bias), squares.to(carried.bias)
+    return measured.mean.to(bias), squares.to(bias)

@@ -15,9 +15,15 @@ from torch.optim import Optimizer
 from isotropic.networks.base import MLP
 from isotropic.networks.ensemble import Ensemble
 from isotropic.networks.network import IsotropicMLP
+from isotropic.optimisers import kind_of
 
 Make = Callable[[MLP], Optimizer]
-_COMMON = "step"  # a state that all members of an ensemble share: they are trained in lockstep
+
+
+def _common(key: str, optimiser: Optimizer) -> bool:
+    """Whether a state is one that all members of an ensemble share, as they are trained in lockstep: of power 0."""
+    kind = kind_of(optimiser)
+    return kind is not None and kind.powers.get(key) == 0
 
 
 def unstack(ensemble: Ensemble, optimiser: Optimizer, make: Make) -> list[tuple[IsotropicMLP, Optimizer]]:
@@ -36,7 +42,9 @@ def unstack(ensemble: Ensemble, optimiser: Optimizer, make: Make) -> list[tuple[
         for name, parameter in net.named_parameters():
             state = optimiser.state.get(stacked[name], {})
             if state:
-                own.state[parameter] = {key: _slice(key, t, k, parameter) for key, t in state.items()}
+                own.state[parameter] = {
+                    key: _slice(t, k, parameter, _common(key, optimiser)) for key, t in state.items()
+                }
         parts.append((net, own))
     return parts
 
@@ -60,27 +68,35 @@ def restack(parts: Sequence[tuple[IsotropicMLP, Optimizer]], make: Make) -> tupl
             each.state.get(params[name], {}) if name in params else {}
             for params, (_, each) in zip(own, parts, strict=True)
         ]
-        if keys := {key for state in states for key, t in state.items() if t is not None}:
-            optimiser.state[parameter] = {key: _join(key, [s.get(key) for s in states], parameter) for key in keys}
+        for key in {key: None for state in states for key, t in state.items() if t is not None}:
+            parted = [state.get(key) for state in states]
+            optimiser.state[parameter][key] = (
+                _shared(key, parted) if _common(key, optimiser) else _join(parted, parameter)
+            )
     return ensemble, optimiser
 
 
-def _slice(key: str, t: Tensor | None, k: int, parameter: Tensor) -> Tensor | None:
+def _slice(t: Tensor | None, k: int, parameter: Tensor, common: bool) -> Tensor | None:
     """Member k's part of a state, of the shape of its parameter."""
-    if t is None or key == _COMMON:
+    if t is None or common:
         return t if t is None else t.clone()
     return t[k][tuple(slice(n) for n in parameter.shape)].clone()
 
 
-def _join(key: str, states: Sequence[Tensor | None], parameter: Tensor) -> Tensor:
+def _shared(key: str, states: Sequence[Tensor | None]) -> Tensor:
+    """The one value that all members have."""
+    known = [t for t in states if t is not None]
+    values = {float(t) for t in known}
+    if len(values) > 1:
+        taken = ", ".join(f"{n:g}" for n in sorted(values))
+        raise ValueError(f"parts: members that took {taken} steps" if key == "step" else f"parts: {key} is {taken}")
+    return known[0].clone()
+
+
+def _join(states: Sequence[Tensor | None], parameter: Tensor) -> Tensor:
     """The members' parts of a state, in a tensor of the shape of the stacked parameter."""
-    known = [(k, t) for k, t in enumerate(states) if t is not None]
-    if key == _COMMON:
-        steps = {float(t) for _, t in known}
-        if len(steps) > 1:
-            raise ValueError(f"parts: members that took {', '.join(f'{n:g}' for n in sorted(steps))} steps")
-        return known[0][1].clone()
     joined = torch.zeros_like(parameter)
-    for k, t in known:
-        joined[k][tuple(slice(n) for n in t.shape)] = t
+    for k, t in enumerate(states):
+        if t is not None:
+            joined[k][tuple(slice(n) for n in t.shape)] = t
     return joined.detach()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from torch.optim import Optimizer
 
 from isotropic.networks.base import MLP
 from isotropic.networks.network import IsotropicMLP
@@ -32,7 +31,9 @@ def diagonalise_alternate(net: MLP) -> None:
 
 
 @torch.no_grad()
-def triangularise(net: MLP, layer: int, *, optimiser: Optimizer | None = None) -> None:
+def triangularise(
+    net: MLP, layer: int, *, optimiser: object = None, also: object = (), unknown: str = "error"
+) -> None:
     """Turn hidden width `layer` so that W_l becomes upper triangular, in place; no output changes (derived here).
 
         W_l = Q R (QR decomposition)     W_l <- R     b_l <- Q^T b_l     psi_l <- Q^T psi_l     W_{l+1} <- W_{l+1} Q
@@ -44,17 +45,17 @@ def triangularise(net: MLP, layer: int, *, optimiser: Optimizer | None = None) -
     Args:
         net: an isotropic network or an ensemble of them.
         layer: l, 1 <= l <= L - 1.
-        optimiser: whose moments are carried along, as in `diagonalise`.
+        optimiser, also, unknown: as in `diagonalise`.
 
     Raises:
         ValueError, TypeError: as `diagonalise`, and kernels. The network is unchanged on any error.
     """
-    carried = Carried(net, layer, optimiser)
-    refuse_kernels(net)
+    carried = Carried(net, layer, optimiser, also=also, unknown=unknown)
+    refuse_kernels(carried.net)
     weight = carried.weight
     basis, triangle = torch.linalg.qr(weight.double(), mode="complete")
     carried.rotate(basis)
-    carried.own.tensors[f"maps.{layer - 1}.weight"] = triangle.triu().to(weight.dtype)
+    carried.own.tensors[f"maps.{carried.layer - 1}.weight"] = triangle.triu().to(weight.dtype)
     carried.commit()
 
 

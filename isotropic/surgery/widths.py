@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor
-from torch.optim import Optimizer
 
 from isotropic.axes import stacked
 from isotropic.networks.base import MLP
@@ -32,7 +31,9 @@ def grow(
     *,
     basis: str | None = None,
     columns: str = "normal",
-    optimiser: Optimizer | None = None,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
     generator: Generator | Sequence[Generator] | None = None,
     side: str = "left",
     rows: str = "bias",
@@ -62,7 +63,8 @@ def grow(
         columns: the new columns, for side "left": "normal" (entries N(0, 0.01^2), the paper's), "semi-orthogonal"
             (unit, orthogonal to the existing columns and to each other where the shape allows), "combination"
             (random linear combinations of the existing columns) or "zero" (never trains: METHOD, A.3).
-        optimiser: whose moments are carried along and gain zeros.
+        optimiser: one, several in a list, or None: whose moments are carried along and gain zeros.
+        also, unknown: as in `diagonalise`; the new columns are the same in all.
         generator: of the random numbers; one per member for an ensemble. None is torch's global one.
         side: "left", forward adaptation, or "right", backward adaptation.
         rows: for side "right": "bias", which needs an intrinsic length, "normal" or "zero".
@@ -77,7 +79,8 @@ def grow(
     """
     if basis not in (None, "singular"):
         raise ValueError(f"basis: {basis!r} is not None or 'singular'")
-    carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser, mixes=basis is not None)
+    changed, mixes = hidden_width(net, layer, side, ENDS), basis is not None
+    carried = Carried(net, changed, optimiser, also=also, unknown=unknown, mixes=mixes)
     before, count = carried.width, check_count(count, None, carried)
     if side == "right":
         check_rows(carried, rows)
@@ -107,7 +110,7 @@ def new_columns(
     after, name = carried.next_weight, f"maps.{carried.layer}.weight"
     if kind in OF_OTHERS:
         require_finite(name, after)
-    together = stacked(after, carried.bias.ndim - 1)
+    together = stacked(after, len(carried.lead))
     positions = together.shape[-2] // after.shape[-2]
     # Without the padding of members; the next width may have changed already, and its padding has not.
     padding = [carried.net.widths[carried.layer + 1] - own[carried.layer + 1] for own in carried.net.member_widths]
@@ -126,7 +129,9 @@ def prune(
     fraction: float | None = None,
     threshold: float | None = None,
     energy: float | None = None,
-    optimiser: Optimizer | None = None,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
     inputs: Inputs | None = None,
     side: str = "left",
     choice: Choice = "singular-value",
@@ -174,7 +179,7 @@ def prune(
         threshold: >= 0; all neurons go whose singular value, or importance by `choice`, is at most this.
         energy: as many go as can while the squares of the singular values, or importances, that are kept sum to at
             least this part of all, 0 < energy <= 1. At 1 those go that are zero up to rounding.
-        optimiser: whose moments are carried along.
+        optimiser, also, unknown: as in `diagonalise`. What changes alongside keeps what its own biases did.
         inputs: x [N, ...] with n_0 numbers a sample, or several such batches, over which compensation
             "expectation" takes the mean of g; needed only there, and used for side "right" and by a correction.
         side: "left", forward adaptation, or "right", backward adaptation.
@@ -194,7 +199,7 @@ def prune(
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     amount = Amount.one_of(count=count, to=to, fraction=fraction, threshold=threshold, energy=energy)
-    carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser)
+    carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser, also=also, unknown=unknown)
     check_inputs(net, inputs)
     if correction not in CORRECTIONS:
         raise ValueError(f"correction: {correction!r} is not one of {', '.join(CORRECTIONS)}")
@@ -220,8 +225,7 @@ def prune(
 def recorded(carried: Carried, before: int, removed: Tensor | None = None) -> Change:
     """The record of the carried width, which had `before` neurons, and of the importances of what it lost."""
     if removed is None:
-        members = carried.net.has_length.shape
-        removed = carried.next_weight.new_empty((*members, 0), dtype=torch.float64)
+        removed = carried.next_weight.new_empty((*carried.lead, 0), dtype=torch.float64)
     return Change(carried.layer, before, carried.width, removed)
 
 
@@ -232,7 +236,9 @@ def resize(
     *,
     basis: str | None = None,
     columns: str = "normal",
-    optimiser: Optimizer | None = None,
+    optimiser: object = None,
+    also: object = (),
+    unknown: str = "error",
     generator: Generator | Sequence[Generator] | None = None,
     inputs: Inputs | None = None,
 ) -> None:
@@ -242,9 +248,19 @@ def resize(
     """
     change = width - net.widths[layer]
     if change > 0:
-        grow(net, layer, change, basis=basis, columns=columns, optimiser=optimiser, generator=generator)
+        grow(
+            net,
+            layer,
+            change,
+            basis=basis,
+            columns=columns,
+            optimiser=optimiser,
+            also=also,
+            unknown=unknown,
+            generator=generator,
+        )
     elif change < 0:
-        prune(net, layer, -change, optimiser=optimiser, inputs=inputs)
+        prune(net, layer, -change, optimiser=optimiser, also=also, unknown=unknown, inputs=inputs)
 
 
 def check_count(count: int, most: int | None, carried: Carried) -> int:

@@ -128,9 +128,10 @@ class Backward:
         for affine, activation, output, (a, g, slope) in reversed(list(ways)):
             dt = affine.back(d)  # [K, B, n_l]
             affine.gradient(output, d)  # which may change the weight
-            if not isinstance(activation, _Gain) or g is None:
+            if not isinstance(activation, _Gain):
                 d = activation.back(dt, a, output)
                 continue
+            assert g is not None and slope is not None
             c = (dt * a).sum(-1, keepdim=True)  # [K, B, 1]
             if affine.column is not None:
                 c.baddbmm_(d, affine.column)
@@ -258,7 +259,7 @@ class _TracedGain(_Gain):
     def _of(self, s: Tensor) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
             self._traced = self._sigma.gain(s.requires_grad_())
-        (slope,) = torch.autograd.grad(self._traced.sum(), s, retain_graph=True)
+        (slope,) = torch.autograd.grad(self._traced, s, torch.ones_like(s), retain_graph=True)
         return self._traced.detach(), 2 * slope
 
     def gradient_of_sigma(self, c: Tensor) -> None:

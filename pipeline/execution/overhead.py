@@ -80,7 +80,7 @@ def measure(execution: Execution) -> Overhead:
 
 def _prepare(folder: Path, execution: Execution) -> None:
     """The code, a pipeline, and a profile with one experiment at the scale of the tests; a repository of its own."""
-    for code in ("pipeline", "stages"):
+    for code in ("isotropic", "pipeline", "stages"):
         shutil.copytree(ROOT / code, folder / code, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("dvc.yaml", ".dvc/config", ".dvcignore"):
         (folder / file).parent.mkdir(exist_ok=True)

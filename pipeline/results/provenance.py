@@ -17,7 +17,7 @@ from pipeline.errors import InputError
 from pipeline.results.words import counted
 
 _PACKAGES = ("torch", "numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "mlflow", "dvc")
-_CODE = ("pipeline", "stages", "profiles", "pyproject.toml")
+_CODE = ("isotropic", "pipeline", "stages", "profiles", "pyproject.toml")
 
 
 def data_sets(record: Mapping[str, Any]) -> dict[str, DataSet]:

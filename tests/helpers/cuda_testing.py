@@ -23,7 +23,7 @@ from torch._subclasses import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-PACKAGE = Path(__file__).parents[2] / "pipeline"
+PACKAGES = [Path(__file__).parents[2] / name for name in ("isotropic", "pipeline")]
 ATEN = torch.ops.aten
 # An operation whose result has a number or a size that only the device knows.
 READS = {ATEN._local_scalar_dense.default, ATEN.equal.default, ATEN.allclose.default, ATEN.nonzero.default}
@@ -121,8 +121,9 @@ def _place() -> str:
     frame = sys._getframe(1)
     while frame is not None:
         file = Path(frame.f_code.co_filename)
-        if PACKAGE in file.parents:
-            return f"{file.relative_to(PACKAGE)}: {frame.f_code.co_qualname.partition('.<locals>')[0]}"
+        for package in PACKAGES:
+            if package in file.parents:
+                return f"{file.relative_to(package)}: {frame.f_code.co_qualname.partition('.<locals>')[0]}"
         frame = frame.f_back
     return "a test"
 

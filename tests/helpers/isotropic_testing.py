@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
 
 from isotropic import IsotropicMLP
 from isotropic.networks import treatment as treatments
@@ -27,8 +27,10 @@ TREATMENTS = list(product(LENGTHS, COMPENSATIONS))
 # The library without its extra, as `tests/unit/test_library.py` tests it, does all but this.
 needs_ica = pytest.mark.skipif(not all(map(find_spec, ("sklearn", "scipy"))), reason="needs the extra ica")
 
-# Every kind of state that an optimiser may carry.
-OPTIMISERS: dict[str, Callable[[Iterable[nn.Parameter]], Optimizer]] = {
+Make = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+# Those that the pipeline trains with.
+OPTIMISERS: dict[str, Make] = {
     "sgd": lambda parameters: SGD(parameters, lr=0.1),
     "momentum": lambda parameters: SGD(parameters, lr=0.05, momentum=0.9),
     "nesterov+decay": lambda parameters: SGD(parameters, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
@@ -36,6 +38,28 @@ OPTIMISERS: dict[str, Callable[[Iterable[nn.Parameter]], Optimizer]] = {
     "adam-amsgrad": lambda parameters: Adam(parameters, lr=0.01, amsgrad=True),
     "adamw": lambda parameters: AdamW(parameters, lr=0.01, weight_decay=0.1),
     "adamw-fused": lambda parameters: AdamW(parameters, lr=0.01, weight_decay=0.1, fused=True),
+}
+
+
+class Schooled(AdamW):
+    """A subclass, of which nothing is known but what it inherits."""
+
+
+# Every kind and every state that an optimiser may carry.
+KINDS: dict[str, Make] = OPTIMISERS | {
+    "sgd-dampened": lambda parameters: SGD(parameters, lr=0.05, momentum=0.9, dampening=0.3, weight_decay=0.01),
+    "sgd-fused": lambda parameters: SGD(parameters, lr=0.05, momentum=0.9, fused=True),
+    "sgd-foreach": lambda parameters: SGD(parameters, lr=0.05, momentum=0.9, foreach=True),
+    "adam-foreach": lambda parameters: Adam(parameters, lr=0.01, foreach=True),
+    "subclass": lambda parameters: Schooled(parameters, lr=0.01),
+    "nadam": lambda parameters: NAdam(parameters, lr=0.01),
+    "radam": lambda parameters: RAdam(parameters, lr=0.05),
+    "adamax": lambda parameters: Adamax(parameters, lr=0.01),
+    "rmsprop": lambda parameters: RMSprop(parameters, lr=0.01),
+    "rmsprop-centred": lambda parameters: RMSprop(parameters, lr=0.002, centered=True, momentum=0.5),
+    "adagrad": lambda parameters: Adagrad(parameters, lr=0.05, initial_accumulator_value=0.1),
+    "adagrad-fused": lambda parameters: Adagrad(parameters, lr=0.05, fused=True),
+    "adadelta": lambda parameters: Adadelta(parameters, lr=1.0, eps=1e-3),
 }
 
 
@@ -117,7 +141,7 @@ def train(net: MLP, optimiser: Optimizer, steps: int, first: int = 0) -> None:
 def begun(widths: list[int], kind: str) -> tuple[IsotropicMLP, Optimizer]:
     """A network after two steps, so that its optimiser has moments to carry."""
     net = network(widths)
-    optimiser = OPTIMISERS[kind](net.parameters())
+    optimiser = KINDS[kind](net.parameters())
     train(net, optimiser, 2)
     return net, optimiser
 

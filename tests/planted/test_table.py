@@ -28,8 +28,13 @@ def test_a_fault_can_be_planted(fault: Any) -> None:
 
 
 def test_every_package_has_some() -> None:
-    packages = {path.name for path in (ROOT / "pipeline").iterdir() if path.is_dir() and path.name[0] != "_"}
-    known = Counter(fault.file.split("/")[1] for fault in FAULTS if fault.file.startswith("pipeline/"))
+    packages = {
+        f"{top}/{path.name}"
+        for top in ("isotropic", "pipeline")
+        for path in (ROOT / top).iterdir()
+        if path.is_dir() and path.name[0] != "_"
+    }
+    known = Counter("/".join(fault.file.split("/")[:2]) for fault in FAULTS)
     assert len(FAULTS) >= 45 and all(known[package] >= 5 for package in packages), known
     assert {"stages", "dvc.yaml", "examples", "profiles"} <= {fault.file.split("/")[0] for fault in FAULTS}
     assert len({fault.what for fault in FAULTS}) == len(FAULTS)

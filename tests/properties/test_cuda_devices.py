@@ -72,14 +72,14 @@ WANTED: dict[str, tuple[object, str]] = {
     "surgery/restack.py: _join": (3.0, "networks that took unequally many steps are an error"),
     "surgery/columns.py: _wide": (None, "columns that depend on those there are, drawn on the CPU"),
     "surgery/columns.py: _semi_orthogonal": (None, "how many directions are left, on the CPU already"),
-    "model/sparse.py: _check": (0, "an entry beside the diagonal is an error"),
-    "model/normalisers.py: check_basis": (0.0, "a basis that is not orthogonal is an error"),
-    "model/nested.py: embed": (1.0, "the gain that the new map divides away"),
-    "model/whitening.py: _InverseRoot.forward": (True, "a singular covariance is an error"),
+    "networks/sparse.py: _check": (0, "an entry beside the diagonal is an error"),
+    "normalise/normalisers.py: check_basis": (0.0, "a basis that is not orthogonal is an error"),
+    "networks/nested.py: embed": (1.0, "the gain that the new map divides away"),
+    "normalise/whitening.py: _InverseRoot.forward": (True, "a singular covariance is an error"),
     "training/divergence.py: stop_diverged": (False, "once an epoch: whether a network is to be stopped"),
     "training/autograd.py: _finite": (False, "the same, of one network"),
     "surgery/choice.py: _to_the_end": (False, "neurons that there are not, or twice, are an error; on the CPU"),
-    "model/ica.py: measure_whitening": (False, "torch's `cov` checks that there are samples enough"),
+    "normalise/ica.py: measure_whitening": (False, "torch's `cov` checks that there are samples enough"),
 }
 ANSWERS: Answers = {place: answer for place, (answer, _) in WANTED.items()}  # type: ignore[misc]
 
@@ -197,7 +197,7 @@ def test_whitening_reads_once_a_batch(watch: Cuda) -> None:
     net = normal(Whitening)
     forget(watch)
     net(inputs()).sum().backward()
-    assert watch.reads == {"model/whitening.py: _InverseRoot.forward": 2} and not watch.uploads, "of two layers"
+    assert watch.reads == {"normalise/whitening.py: _InverseRoot.forward": 2} and not watch.uploads, "of two layers"
 
 
 @pytest.mark.parametrize("matmul", ["float32", "tf32", "bf16"])
@@ -467,7 +467,7 @@ ONE: dict[str, tuple[Change, set[str]]] = {
 DEPTH: dict[str, tuple[Change, set[str]]] = {
     "insert a layer": (lambda net, own: insert_layer(net, 2, own), {"surgery/depth.py: insert_layer"}),
     "remove a layer": (
-        lambda net, own: [insert_layer(net, 2, own), remove_layer(net, 2, own)],
+        lambda net, own: [insert_layer(net, 2, own), remove_layer(net, 2, optimiser=own)],
         {"surgery/depth.py: insert_layer", "surgery/depth.py: remove_layer"},
     ),
 }
@@ -551,9 +551,9 @@ def test_bases_of_normalised_networks(watch: Cuda) -> None:
     represent_components(net, 1, torch.eye(5, dtype=torch.float64, device="cuda"), "exact")
     turn_to_eigenbasis(net, 2, x, optimiser=own)
     assert set(watch.reads) == {
-        "model/ica.py: measure_whitening",
-        "model/normalisers.py: check_basis",
-        "model/whitening.py: _InverseRoot.forward",
+        "normalise/ica.py: measure_whitening",
+        "normalise/normalisers.py: check_basis",
+        "normalise/whitening.py: _InverseRoot.forward",
     }
     step(net.train(), own)
     assert_on_cuda(net)

@@ -35,7 +35,13 @@ SHORTER = {"joint_sparsity": {"joint_steps": 30, "powers": [0.5]}, "pruning_orde
 class Answers(dict[str, Any]):
     """Any number for any read, by its kind: none diverges, nothing is refused, some are taken."""
 
-    refusals = ("surgery/over_data.py", "surgery/choice.py", "training/", "model/ica.py", "model/normalisers.py")
+    refusals = (
+        "surgery/over_data.py",
+        "surgery/choice.py",
+        "training/",
+        "normalise/ica.py",
+        "normalise/normalisers.py",
+    )
 
     def __contains__(self, place: object) -> bool:
         return True

@@ -9,7 +9,7 @@ import torch
 from convolutional_testing import convnet, images, train
 from isotropic_testing import OPTIMISERS, assert_close
 from refusals import Call, assert_refused
-from torch.optim import Optimizer, RMSprop
+from torch.optim import Optimizer, Rprop
 
 from isotropic import (
     Ensemble,
@@ -148,8 +148,8 @@ def test_what_is_refused_changes_nothing(call: Call, said: str) -> None:
 
 
 def test_an_optimiser_of_unknown_kind_and_kernels_that_are_not_finite() -> None:
-    net, optimiser = begun(RMSprop)
-    assert_refused(net, optimiser, lambda n, o: grow(n, 1, 1, optimiser=o), "the state of RMSprop", TypeError)
+    net, optimiser = begun(Rprop)
+    assert_refused(net, optimiser, lambda n, o: grow(n, 1, 1, optimiser=o), "the state of Rprop", TypeError)
     net, optimiser = begun()
     net.affine[1].weight.data[0, 1, 2, 3] = float("nan")
     assert_refused(

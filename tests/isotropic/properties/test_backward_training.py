@@ -44,7 +44,7 @@ def test_moments_are_carried_and_training_goes_on(operation: str, kind: str) -> 
     train(turned, turned_optimiser, 2)
     diagonalise(turned, 4, "right", optimiser=turned_optimiser)
     if operation == "grow":
-        grow(net, 4, 2, side="right", optimiser=optimiser)
+        grow(net, 4, 2, basis="singular", side="right", optimiser=optimiser)
     else:
         prune(net, 4, 2, side="right", optimiser=optimiser)
     for state in [name for name, t in optimiser.state[net.maps[2].bias].items() if name != "step" and t is not None]:

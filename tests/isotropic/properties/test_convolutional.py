@@ -84,7 +84,7 @@ def test_the_network_does_not_see_the_basis_of_the_channels(layer: int) -> None:
     assert_differs(net(images(net)), before, "logits", by=0.05)
 
 
-@pytest.mark.parametrize("forgotten", [name for name, _ in hidden_axes(2)])
+@pytest.mark.parametrize("forgotten", [name for name, *_ in hidden_axes(2)])
 def test_each_row_of_the_axis_table_is_needed(forgotten: str) -> None:
     net = convnet()
     before, kept = net(images(net)), net.tensors()[forgotten]

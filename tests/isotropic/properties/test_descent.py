@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from isotropic_testing import (
-    OPTIMISERS,
+    KINDS,
     assert_close,
     assert_differs,
     begun,
@@ -19,8 +19,8 @@ from isotropic_testing import (
 from isotropic import IsotropicMLP, diagonalise
 from isotropic.axes import hidden_axes
 
-COMMUTE = ["sgd", "momentum", "nesterov+decay"]
-DO_NOT = [kind for kind in OPTIMISERS if kind not in COMMUTE]
+COMMUTE = [kind for kind in KINDS if kind.startswith(("sgd", "momentum", "nesterov"))]
+DO_NOT = [kind for kind in KINDS if kind not in COMMUTE]
 WIDTHS, LAYER = [5, 6, 4, 3], 2
 TRAINING = 1e2  # slack: 1e-10 in float64, since steps amplify the rounding of the rotation
 
@@ -44,10 +44,10 @@ def test_rotate_then_train_is_train_then_rotate(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", DO_NOT)
-def test_adam_depends_on_the_basis(kind: str) -> None:
-    """By 3e-2 of the logits after six steps, where the others agree to 1e-15."""
+def test_adaptive_methods_depend_on_the_basis(kind: str) -> None:
+    """By 1e-3 to 1e-1 of the logits after six steps, where the others agree to 1e-15."""
     first, last = both_orders(kind)
-    assert_differs(first(inputs(first)), last(inputs(last)), "logits", by=1e-2)
+    assert_differs(first(inputs(first)), last(inputs(last)), "logits", by=1e-4)
 
 
 def test_momentum_must_be_carried_along() -> None:
@@ -96,7 +96,7 @@ def test_how_each_moment_turns(kind: str, state: str, power: int) -> None:
         "maps.1.psi": q.T @ before["maps.1.psi"],
         "maps.2.weight": before["maps.2.weight"] @ q,
     }
-    assert set(turned) == {name for name, _ in hidden_axes(LAYER)}
+    assert set(turned) == {name for name, *_ in hidden_axes(LAYER)}
     for name, t in (before | turned).items():
         assert_close(after[name], t, f"{state} of {name}")
         assert power == 1 or (after[name] >= 0).all()

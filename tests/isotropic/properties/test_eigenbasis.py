@@ -8,7 +8,7 @@ import pytest
 import torch
 from isotropic_testing import assert_close, assert_differs, network, normal
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, Optimizer, RMSprop
+from torch.optim import SGD, Adam, Optimizer, Rprop
 
 from isotropic import BatchNorm, NormalisedMLP, Whitening, hold_in_eigenbasis, measure_whitening
 from isotropic.surgery.eigenbasis import turn_to_eigenbasis
@@ -84,6 +84,7 @@ def test_second_moments_turn_by_squares() -> None:
     weight, bias = net.affine[0].weight, net.affine[0].bias
     before, first, second = weight.detach().clone(), *(optimiser.state[bias][k].clone() for k in _MOMENTS)
     turn_to_eigenbasis(net, 1, X, optimiser=optimiser)
+    weight, bias = net.affine[0].weight, net.affine[0].bias
     turn = weight.detach() @ torch.linalg.pinv(before)  # W' = Q^T W, of full row rank
     assert_close(optimiser.state[bias]["exp_avg"], turn @ first, "first moment", slack=100)
     assert_close(optimiser.state[bias]["exp_avg_sq"], turn.square() @ second, "second moment", slack=100)
@@ -95,14 +96,14 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 def test_refusals_change_nothing() -> None:
     net, optimiser = trained(BatchNorm, Adam)
     other = copy.deepcopy(net)
-    strange = RMSprop(net.parameters())
+    strange = Rprop(net.parameters())
     before = {name: t.clone() for name, t in net.state_dict().items()}
     moments = {id(p): copy.deepcopy(state) for p, state in optimiser.state.items()}
     for layer, x, given, kind, words in (
         (0, X, optimiser, ValueError, "layer: 0 is not a hidden layer of this network; one of 1 to 2"),
         (1, X[:1], optimiser, ValueError, "1 samples"),
         (1, X, Adam(other.parameters()), ValueError, "does not hold maps.0.weight"),
-        (1, X, strange, TypeError, "RMSprop"),
+        (1, X, strange, TypeError, "Rprop"),
     ):
         with pytest.raises(kind) as caught:
             turn_to_eigenbasis(net, layer, x, optimiser=given)

@@ -64,7 +64,7 @@ def test_other_input_that_is_refused() -> None:
     assert_refused(
         net, descent, lambda n, o: prune_by_magnitude(n, 2, 1, optimiser=o, inputs=[]), "inputs: no samples"
     )
-    foreign = torch.optim.RMSprop(net.parameters())
+    foreign = torch.optim.Rprop(net.parameters())
     foreign.step()
-    with pytest.raises(TypeError, match="RMSprop has no known transform"):
+    with pytest.raises(TypeError, match="Rprop has no known transform"):
         merge_neurons(net, 2, 1, optimiser=foreign)

@@ -64,7 +64,7 @@ def test_with_a_basis_that_is_not_orthogonal_it_would_not_be() -> None:
     net = network(WIDTHS)
     x, before = inputs(net), net(inputs(net))
     nearly = torch.eye(6, dtype=torch.float64) + 1e-3 * normal(6, 6)
-    net.assign(axes.rotate(net.tensors(), 1, nearly))
+    net.assign(axes.rotate(net.tensors(), net.axes(1), nearly))
     assert_differs(net(x), before, "logits in a basis that is nearly orthogonal", by=1e-5)
 
 
@@ -220,7 +220,7 @@ def test_moments_are_carried_as_by_the_same_rotation(kind: str) -> None:
         (lambda net: sparsify_jointly(net, FEW, power=0.0), "power: 0.0 is not above 0 and at most 1"),
         (lambda net: sparsify_jointly(net, FEW, power=1.5), "power: 1.5"),
         (lambda net: sparsify_jointly(net, annealing(1)), "steps: 1 steps in 30 stages"),
-        (lambda net: sparsify_jointly(net, FEW, optimiser=torch.optim.RMSprop(net.parameters())), "RMSprop"),
+        (lambda net: sparsify_jointly(net, FEW, optimiser=torch.optim.Rprop(net.parameters())), "Rprop"),
         (lambda net: triangularise(net, 4), "layer: 4 is not a hidden layer"),
     ],
 )

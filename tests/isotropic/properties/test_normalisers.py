@@ -87,7 +87,7 @@ def test_one_rotation_after_another_is_their_product(make: type[Normaliser], n: 
     twice.rotate(q)
     once.rotate(p @ q)
     for name, t in twice.state_dict().items():
-        if name != "variance":
+        if name not in ("variance", "entries"):
             assert_close(t, once.state_dict()[name], name)
 
 

@@ -43,10 +43,11 @@ def test_diagonalising_and_growing_change_no_output(stacked: bool, dtype: torch.
         diagonalise(net, 2, side)
         assert_close(net(x), before, f"logits after {side}")
     for columns in ("normal", "semi-orthogonal", "combination", "zero"):
-        net = copy.deepcopy(original)
-        grow(net, 1, 3, columns=columns)
-        assert net.widths == [6, 11, 7, 4]
-        assert_close(net(x), before, f"logits after growing with {columns} columns")
+        for basis in (None, "singular"):
+            net = copy.deepcopy(original)
+            grow(net, 1, 3, basis=basis, columns=columns)
+            assert net.widths == [6, 11, 7, 4]
+            assert_close(net(x), before, f"logits after growing with {columns} columns in basis {basis}")
     prune(net, 1, 3)  # what was grown does nothing yet
     assert_close(net(x), before, "logits after pruning what was grown", slack=10 if dtype == torch.float64 else 200)
     prune(net, 1, 3, inputs=x)

@@ -50,7 +50,7 @@ def test_a_network_does_not_see_the_basis_of_a_hidden_width(layer: int) -> None:
     assert_differs(net.maps[layer - 1].weight, weight, "the map itself", by=0.1)
 
 
-@pytest.mark.parametrize("forgotten", [name for name, _ in hidden_axes(2)])
+@pytest.mark.parametrize("forgotten", [name for name, *_ in hidden_axes(2)])
 def test_each_row_of_the_axis_table_is_needed(forgotten: str) -> None:
     net = network([6, 5, 7, 3])
     before, kept = net(inputs(net)), net.tensors()[forgotten]

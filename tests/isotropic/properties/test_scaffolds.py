@@ -30,7 +30,7 @@ def grown(kind: str, optimiser: str, *treatment: str, dtype: torch.dtype) -> tup
 
 def new_parts(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """What carries the new neurons: rows of W_2, b_2, psi_2, columns of W_3."""
-    axes = [(name, axis) for name, axis in hidden_axes(LAYER) if name in tensors]
+    axes = [(name, axis) for name, axis, _ in hidden_axes(LAYER) if name in tensors]
     return {name: tensors[name].movedim(axis, 0)[-COUNT:] for name, axis in axes}
 
 

@@ -1,0 +1,79 @@
+"""What people wrap networks and parameters in: taken off, or refused with what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils.parametrize import is_parametrized
+from torch.optim.swa_utils import AveragedModel
+
+from isotropic.networks.base import MLP
+
+_SHARDED = {"DTensor", "FlatParameter"}  # by name: to import them takes longer than all else here
+
+
+def bare(net: Any) -> Any:
+    """The network itself, without torch.compile around it.
+
+    Raises:
+        ValueError: it is in DistributedDataParallel, which holds the parameters that are to be replaced.
+    """
+    if isinstance(net, DistributedDataParallel):
+        raise ValueError(
+            "net: DistributedDataParallel holds the old parameters; change `ddp.module` on every process, with a "
+            "generator of the same seed, and wrap it again"
+        )
+    return getattr(net, "_orig_mod", net)
+
+
+def averages_of(also: Any, net: MLP, layers: Sequence[int]) -> list[MLP]:
+    """The networks to be changed alongside, without what averages them.
+
+    Raises:
+        ValueError: one is `net` itself, or has another table, width or shape than `net` at one of the hidden layers.
+    """
+    several = [also] if isinstance(also, nn.Module) or not isinstance(also, Iterable) else also
+    averages = [bare(each.module if isinstance(each, AveragedModel) else each) for each in several]
+    for each in averages:
+        if each is net:
+            raise ValueError("also: the network itself is among them; give averages of it, such as `ema.module`")
+        if not all(hasattr(each, name) for name in ("axes", "tensors", "assign")):
+            raise ValueError(f"also: {type(each).__name__} is not a network or view of one, as `net` is")
+        if each.depth != net.depth:
+            raise ValueError(f"also: it has {each.depth} maps and `net` {net.depth}; give averages of `net`")
+        for layer in layers:
+            check_modules(each, (layer - 1, layer))
+            if (theirs := _shapes(each, layer)) != (own := _shapes(net, layer)):
+                name = next(name for name in {**own, **theirs} if own.get(name) != theirs.get(name))
+                raise ValueError(
+                    f"also: {name} is {theirs.get(name)} beside {own.get(name)} of `net`; it must be changed "
+                    "alongside every time, or be made anew from `net`"
+                )
+    return averages
+
+
+def check_modules(net: MLP, maps: Sequence[int]) -> None:
+    """Raise a ValueError for maps (counted from 0) whose parameters cannot be replaced by others of another shape."""
+    present = net.tensors()
+    for number in maps:
+        affine = net.affine[number]
+        if is_parametrized(affine) or f"maps.{number}.weight" not in present:
+            raise ValueError(
+                f"maps.{number}: its weight is computed from other parameters (a parametrisation, weight_norm or a "
+                "pruning mask); make it a parameter before, torch.nn.utils.parametrize.remove_parametrizations(map, "
+                "'weight')"
+            )
+        for name in ("weight", "bias", "psi"):
+            if any(kind.__name__ in _SHARDED for kind in type(getattr(affine, name, None)).__mro__):
+                raise ValueError(
+                    f"maps.{number}.{name} is sharded over processes; change the network before it is sharded (FSDP, "
+                    "distribute_tensor), or gather it first"
+                )
+
+
+def _shapes(net: MLP, layer: int) -> dict[str, tuple[int, ...]]:
+    present = net.tensors()
+    return {row.tensor: tuple(present[row.tensor].shape) for row in net.axes(layer) if row.tensor in present}
