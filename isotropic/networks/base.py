@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import torch
@@ -173,6 +173,24 @@ class MLP(nn.Module):
             h = affine(a, g)
             gains.append(g)
         return h, gains
+
+    @property
+    def needs_inputs(self) -> bool:
+        """Whether pruning needs data to take means over."""
+        return bool(self.expects.any())
+
+    def batches(self, inputs: Tensor | Iterable[Tensor]) -> Iterator[Tensor]:
+        """x, or several such batches, one after another, [*K, N, n_0] or [N, n_0]: what is before n_0 are samples."""
+        for x in [inputs] if isinstance(inputs, Tensor) else inputs:
+            taken = self.rows(x)
+            yield taken if self.members else taken.reshape(-1, taken.shape[-1])
+
+    def reached(self, layer: int, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Hidden layer l over x of `batches`: h_l and what is passed on, both [*K, N, n_l], and the gain [*K, N, 1]."""
+        h = self.affine[0](x)
+        for number, affine in enumerate(self.affine[1:layer], start=1):
+            h = affine(*self.passed(number, h))
+        return h, *self.passed(layer, h)
 
     def penalty(self) -> Tensor:
         """lambda_psi * sum over l of ||psi_l||^2, [*K]: to be added to the loss where psi decays."""

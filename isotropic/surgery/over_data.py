@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -42,9 +42,8 @@ class Activity:
 def activity(net: MLP, layer: int, inputs: Inputs) -> Activity:
     """The activity of hidden layer `layer` over `inputs`, which are gone through once."""
     mean, second, gain, count = torch.zeros(()), torch.zeros(()), torch.zeros(()), 0
-    for x in _batches(net, inputs):
-        h = _hidden(net, layer, x)  # [*K, N, n_l]
-        _, g = net.passed(layer, h)  # [*K, N, 1]
+    for x in net.batches(inputs):
+        h, _, g = net.reached(layer, x)  # [*K, N, n_l], [*K, N, 1]
         assert g is not None
         h, g = h.double(), g.double()
         mean, second, gain = mean.to(h) + h.sum(-2), second.to(h) + h.mT @ h, gain.to(h) + g.sum(-2)
@@ -57,8 +56,8 @@ def activity(net: MLP, layer: int, inputs: Inputs) -> Activity:
 def mean_gain(net: MLP, layer: int, inputs: Inputs) -> Tensor:
     """The mean of g_layer over samples, [*K, 1]."""
     total, count = torch.zeros(()), 0
-    for x in _batches(net, inputs):
-        gain = net.trace(x)[1][layer - 1]  # [*K, N, 1]
+    for x in net.batches(inputs):
+        gain = net.reached(layer, x)[2]  # [*K, N, 1]
         assert gain is not None
         total, count = total.to(gain) + gain.sum(-2), count + gain.shape[-2]
     if count == 0:
@@ -69,8 +68,8 @@ def mean_gain(net: MLP, layer: int, inputs: Inputs) -> Tensor:
 def mean_activation(net: MLP, layer: int, inputs: Inputs) -> Tensor:
     """The mean of what hidden layer `layer` passes on, a_l, over samples, [*K, n_l], in float64."""
     total, count = torch.zeros(()), 0
-    for x in _batches(net, inputs):
-        a, _ = net.passed(layer, _hidden(net, layer, x))  # [*K, N, n_l]
+    for x in net.batches(inputs):
+        a = net.reached(layer, x)[1]  # [*K, N, n_l]
         total, count = total.to(a.device) + a.double().sum(-2), count + a.shape[-2]
     if count == 0:
         raise ValueError(_NO_SAMPLES)
@@ -81,21 +80,5 @@ def check_inputs(net: MLP, inputs: Inputs | None) -> None:
     """Raise a ValueError if pruning `net` needs inputs and there are none, or if it cannot use them."""
     if inputs is not None and net.has_kernels:
         raise ValueError("inputs: means over them are not known of kernels; valid is None")
-    if inputs is None and bool(net.expects.any()):
+    if inputs is None and net.needs_inputs:
         raise ValueError("inputs: compensation 'expectation' needs data [N, n_0] to take the mean gain over")
-
-
-def _batches(net: MLP, inputs: Inputs) -> Iterator[Tensor]:
-    """x [*K, N, n_0], or [N, n_0] for all: whatever else the axes before n_0 are, each entry is a sample."""
-    for x in [inputs] if isinstance(inputs, Tensor) else inputs:
-        taken = net.rows(x)
-        yield taken if net.members else taken.reshape(-1, taken.shape[-1])
-
-
-def _hidden(net: MLP, layer: int, x: Tensor) -> Tensor:
-    """h_layer [*K, N, n_layer] of inputs x [N, n_0] or [*K, N, n_0]."""
-    h = net.affine[0](x)
-    for number, affine in enumerate(net.affine[1:layer], start=1):
-        a, g = net.passed(number, h)
-        h = affine(a, g)
-    return h

@@ -78,8 +78,13 @@ def sparsify(net: IsotropicMLP) -> SparseMLP:
         A module with the same logits up to rounding, which stores and multiplies only what is left.
 
     Raises:
-        ValueError: as `diagonalise`.
+        ValueError: as `diagonalise`, or a view, which is not a network that could be rebuilt.
     """
+    if not isinstance(net, MLP):
+        raise ValueError(
+            f"net: {type(net).__name__} is no network of this library, whose maps could become others; "
+            "diagonalise(view, layer, 'full') makes a map of it diagonal in place"
+        )
     changed = copy.deepcopy(net)
     diagonalise_alternate(changed)
     return SparseMLP(changed, alternate_maps(net.depth))

@@ -166,7 +166,7 @@ def checked(model: nn.Module, layers: Sequence[nn.Module]) -> tuple[list[Layer],
     """The layers and their names in the model, each of a kind that can be changed, of widths that fit."""
     if isinstance(layers, nn.Module) and not isinstance(layers, nn.ModuleList | nn.Sequential):
         raise ValueError(f"layers: one {type(layers).__name__}; give a list of two nn.Linear or more")
-    chain = list(layers)
+    chain: list[Any] = list(layers)
     if len(chain) < 2:
         raise ValueError(f"layers: {len(chain)} given; the hidden widths lie between two or more")
     known = {id(module): name for name, module in model.named_modules()}

@@ -137,7 +137,8 @@ class Between:
 
     def _shape(self, modules: dict[str, Any], n: int, device: torch.device) -> tuple[int, ...]:
         """What comes before the last axis of h in this code: the first that it takes and that keeps the last axis."""
-        taken, reasons = [], []
+        taken: list[tuple[bool, int, tuple[int, ...]]] = []
+        reasons = []
         for shape in SHAPES:
             try:
                 a = self._run(modules, torch.ones(*shape, n, dtype=torch.float64, device=device), self.argument)
@@ -224,9 +225,11 @@ def _harmless(node: fx.Node) -> bool:
     if node.op == "call_function" and node.target is getattr:
         if node.args[1] in ("dtype", "device"):
             return True
-        return node.args[1] == "shape" and all(_first_of(user) for user in node.users)
-    return node.op == "call_method" and node.target == "size" and node.args[1:] == (0,)
+        return bool(node.args[1] == "shape") and all(_first_of(user) for user in node.users)
+    return node.op == "call_method" and node.target == "size" and bool(node.args[1:] == (0,))
 
 
 def _first_of(node: fx.Node) -> bool:
-    return node.op == "call_function" and getattr(node.target, "__name__", "") == "getitem" and node.args[1] == 0
+    return (
+        node.op == "call_function" and getattr(node.target, "__name__", "") == "getitem" and bool(node.args[1] == 0)
+    )

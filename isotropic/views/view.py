@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from isotropic.axes import Tensors, hidden_axes
+from isotropic.axes import Axis, Tensors, hidden_axes
 from isotropic.views.layers import CompensatedLinear, Layer, check_layer
 from isotropic.views.running import run
 from isotropic.views.skeleton import mode
@@ -26,12 +26,12 @@ class ViewedMap:
         self.layer, self.before = layer, before
 
     @property
-    def weight(self) -> nn.Parameter:
+    def weight(self) -> Tensor:
         """W_l, [n_l, n_{l-1}]."""
         return self.layer.weight
 
     @property
-    def bias(self) -> nn.Parameter | None:
+    def bias(self) -> Tensor | None:
         """b_l, [n_l], or None."""
         return self.layer.bias
 
@@ -72,8 +72,6 @@ class View:
     Attributes:
         model: whose layers these are.
         names: of the layers in the model.
-        has_length, has_psi: whether pruning keeps a length and a compensatory vector: after `convert`.
-        expects: whether pruning uses inputs, where they are given: after `attach`.
     """
 
     isotropic = True
@@ -83,8 +81,6 @@ class View:
     def __init__(self, model: nn.Module, layers: Sequence[Layer], names: Sequence[str]) -> None:
         self.model, self.names, self._layers = model, tuple(names), tuple(layers)
         self.affine = [ViewedMap(layer, before) for layer, before in zip(layers, [None, *layers], strict=False)]
-        converted = torch.tensor(isinstance(layers[0], CompensatedLinear))
-        self.has_length, self.has_psi, self.expects = converted, converted, ~converted
 
     def __repr__(self) -> str:
         return f"View({self.widths}, layers {', '.join(self.names)} of {type(self.model).__name__})"
@@ -105,11 +101,26 @@ class View:
         return [self.affine[0].weight.shape[1], *(affine.weight.shape[0] for affine in self.affine)]
 
     @property
+    def has_length(self) -> Tensor:
+        """Whether pruning keeps an intrinsic length: after `convert`."""
+        return torch.tensor(isinstance(self._layers[0], CompensatedLinear), device=self._layers[0].weight.device)
+
+    @property
+    def has_psi(self) -> Tensor:
+        """Whether pruning keeps a compensatory vector: after `convert`."""
+        return self.has_length
+
+    @property
+    def expects(self) -> Tensor:
+        """Whether pruning uses inputs where they are given: before `convert`."""
+        return ~self.has_length
+
+    @property
     def member_widths(self) -> list[list[int]]:
         """The widths of the one network that this is."""
         return [self.widths]
 
-    def axes(self, layer: int) -> tuple[tuple[str, int], ...]:
+    def axes(self, layer: int) -> tuple[Axis, ...]:
         """The rows of the axis table: all that carries hidden width `layer`, 1 <= layer <= L - 1."""
         return hidden_axes(layer)
 
@@ -158,6 +169,10 @@ class View:
         with mode(self.model, training=False):
             done = run(self.model, self._layers, x)
         return done.result, [self._reached(done.calls, layer)[2] for layer in range(1, self.depth)]
+
+    def batches(self, inputs: Any) -> Iterable[Any]:
+        """x or a tuple of arguments of the model, or an iterable of several such batches: one after another."""
+        return [inputs] if isinstance(inputs, Tensor | tuple | Mapping) else inputs
 
     def reached(self, layer: int, x: Any) -> tuple[Tensor, Tensor, Tensor]:
         """What hidden layer l is for x, input of the model or a tuple of arguments: h_l, a_l [N, n_l] and g_l [N, 1].

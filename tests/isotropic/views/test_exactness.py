@@ -21,7 +21,7 @@ EXACT: dict[str, Callable[[View], object]] = {
     "grow": lambda v: grow(v, 1, 3),
     "grow semi-orthogonal": lambda v: grow(v, v.depth - 1, 2, columns="semi-orthogonal"),
     "grow right": lambda v: grow(v, 2, 2, side="right", rows="zero"),
-    "adapt": lambda v: adapt(v, threshold=1e-9, scaffold=2),
+    "adapt": lambda v: adapt(v, threshold=1e-9, scaffold=6),
     "sparsify jointly": lambda v: sparsify_jointly(v, annealing(20, 2)),
 }
 
