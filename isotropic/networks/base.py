@@ -186,7 +186,7 @@ class MLP(nn.Module):
             yield taken if self.members else taken.reshape(-1, taken.shape[-1])
 
     def reached(self, layer: int, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Hidden layer l over x of `batches`: h_l and what is passed on, both [*K, N, n_l], and the gain [*K, N, 1]."""
+        """Hidden layer l over x of `batches`: h_l and what it passes on, [*K, N, n_l], and the gain [*K, N, 1]."""
         h = self.affine[0](x)
         for number, affine in enumerate(self.affine[1:layer], start=1):
             h = affine(*self.passed(number, h))
