@@ -194,3 +194,9 @@ class IsotropicMLP(Treated):
 
 def _listed(values: object) -> object:
     return list(values) if isinstance(values, Sequence) and not isinstance(values, str) else values
+
+
+def check_dense(net: object, name: str) -> None:
+    """Raise a TypeError unless `net` is an IsotropicMLP, for what takes its maps and activations and no more."""
+    if not isinstance(net, IsotropicMLP):
+        raise TypeError(f"{name}: {type(net).__name__} is no IsotropicMLP, which is what this takes")

@@ -14,9 +14,13 @@ from isotropic.integers import index
 from isotropic.networks import state as states
 from isotropic.networks.network import IsotropicMLP, Treated
 from isotropic.normalise.normalisers import (
+    BatchNormOfNorm,
+    FrobNorm,
+    GeneralisedLayerNorm,
     Normaliser,
     check_basis,
 )
+from isotropic.normalise.whitening import BatchNorm, Whitening
 from isotropic.surgery.carried import Carried
 
 
@@ -83,9 +87,15 @@ class NormalisedMLP(Treated):
         a, g = super().passed(layer, h)
         return self.normalisers[layer - 1](a), g
 
-    def rows(self, x: Tensor) -> Tensor:
-        """x [B, n_0]; with `flatten` x [B, ...] as [B, n_0]."""
-        return rows(x, self.affine[0].weight.shape[-1], self.flatten)
+    def reached(self, layer: int, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As of any network, with the running statistics, which stay as they are."""
+        modes = [norm.training for norm in self.normalisers]
+        self.normalisers.eval()
+        try:
+            return super().reached(layer, x)
+        finally:
+            for norm, mode in zip(self.normalisers, modes, strict=True):
+                norm.train(mode)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, n_0] -> logits [B, n_L]; flattened as the network's."""
@@ -126,26 +136,47 @@ class NormalisedMLP(Treated):
         return cast("Normaliser", self.normalisers[layer - 1])
 
     def described(self) -> dict[str, Any]:
-        """As in `MLP`, with the kind and the settings of the normalisers."""
-        how = cast("Normaliser", self.normalisers[0]).described() if len(self.normalisers) else {}
-        return super().described() | {"flatten": self.flatten, "normaliser": how}
+        """As in `MLP`, with the kind and the settings of each normaliser."""
+        norms = [_described(cast("Normaliser", norm)) for norm in self.normalisers]
+        return super().described() | {"flatten": self.flatten, "normalisers": norms}
+
+    def check_same(self, known: dict[str, Any]) -> None:
+        """As in `MLP`."""
+        super().check_same(known)
+        for own, norm in zip(known["normalisers"], self.normalisers, strict=False):
+            if own["kind"] != type(norm).__name__:
+                raise ValueError(
+                    f"state: its normalisers are {own['kind']}, and this network's {type(norm).__name__}"
+                )
 
     @classmethod
     def from_state_dict(
-        cls, state: Mapping[str, Tensor], normaliser: Callable[[int], Normaliser] | None = None, **arguments: Any
+        cls, state: Mapping[str, Tensor], *, normaliser: Callable[[int], Normaliser] | None = None, **arguments: Any
     ) -> Self:
-        """As `IsotropicMLP.from_state_dict`; a normaliser that is none of the library's has to be given.
-
-        Raises:
-            ValueError: as there, or a normaliser that is not known and not given.
-        """
+        """As `IsotropicMLP.from_state_dict`; a normaliser that is not the library's has to be given."""
         own = states.unwrapped(state)
         known = states.known_of(own, arguments, cls.kind)
-        how = dict(known.pop("normaliser", {}))
-        if normaliser is None:
-            if (name := how.pop("name", None)) not in kinds():
-                raise ValueError(f"state: its normaliser {name!r} is none of {', '.join(kinds())}; give normaliser=")
-            normaliser = partial(kinds()[name], **how)
+        each = iter(known.pop("normalisers", []))
         net = IsotropicMLP(states.widths_of(own), **states.arguments(known, own))
         states.fit_alphas(net.activations, own)
-        return states.filled(cls(net, normaliser), own)
+        return states.filled(cls(net, normaliser or (lambda n: _made(next(each), n))), own)
+
+
+_KNOWN = {kind.__name__: kind for kind in (BatchNorm, BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm, Whitening)}
+
+
+def _described(norm: Normaliser) -> dict[str, Any]:
+    trained = {"trained": True} if any(True for _ in norm.parameters()) else {}
+    return {"kind": type(norm).__name__, "eps": norm.eps, "momentum": norm.momentum} | trained
+
+
+def _made(known: dict[str, Any], width: int) -> Normaliser:
+    """A normaliser of the library as a state describes it."""
+    settings = dict(known)
+    kind = settings.pop("kind")
+    if kind not in _KNOWN:
+        raise ValueError(f"state: its normaliser {kind} is none of the library's; give normaliser=")
+    eps, momentum = settings.pop("eps"), settings.pop("momentum")
+    norm: Normaliser = _KNOWN[kind](width, eps, **settings)
+    norm.momentum = momentum
+    return norm

@@ -362,6 +362,34 @@ VIEWS = [
         "            if False:",
         ("isotropic/views/test_convert.py",),
     ),
+    Fault(
+        "what does not commute with rotations is let through",
+        "isotropic/views/commuting.py",
+        "if not same(f(h @ q), a.double() @ q):",
+        "if not same(f(h), a):",
+        ("isotropic/views/test_attach.py",),
+    ),
+    Fault(
+        "the constant channel is the square of what it should be",
+        "isotropic/views/layers.py",
+        "(self.log_o / 2).exp().to(h.dtype)",
+        "self.log_o.exp().to(h.dtype)",
+        ("isotropic/views/test_convert.py", "isotropic/views/test_exactness.py"),
+    ),
+    Fault(
+        "out_features stays as it was",
+        "isotropic/views/view.py",
+        "layer.out_features, layer.in_features = layer.weight.shape",
+        "_, layer.in_features = layer.weight.shape",
+        ("isotropic/views/test_exactness.py", "isotropic/test_readme.py"),
+    ),
+    Fault(
+        "a chain ends after two layers",
+        "isotropic/views/find.py",
+        "    while modules[-1] in follows:\n",
+        "    if modules[-1] in follows:\n",
+        ("isotropic/views/test_find.py",),
+    ),
 ]
 
 TRAINING = [
@@ -940,6 +968,27 @@ AROUND = [
         "grow(net, layer, count=8, optimiser=optimiser)",
         "grow(net, layer, count=8)",
         ("examples/test_examples.py::test_growing_changes_nothing_and_the_new_task_is_learned",),
+    ),
+    Fault(
+        "the library imports a package that it does not need",
+        "isotropic/training/measures.py",
+        "from torch.nn import functional\n",
+        "from torch.nn import functional\nimport pandas\n",
+        ("isotropic/test_alone.py",),
+    ),
+    Fault(
+        "a section of the library's README forgets the average of weights",
+        "isotropic/README.md",
+        "grow(net, 2, 8, optimiser=optimiser, also=[average.module])\n",
+        "grow(net, 2, 8, optimiser=optimiser)\n",
+        ("isotropic/test_readme.py",),
+    ),
+    Fault(
+        "the example in plain torch forgets what pruned biases add to psi",
+        "examples/one_network.py",
+        "    psi_after += after[:, kept:] @ b[kept:]",
+        "    psi_after += 0 * after[:, kept:] @ b[kept:]",
+        ("examples/test_one_network.py",),
     ),
     Fault(
         "a setting of profile paper that is not the paper's",
