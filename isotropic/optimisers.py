@@ -7,7 +7,7 @@ gradients); one of power 2 becomes (A * A) v (B * B), with the elementwise squar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +88,8 @@ def chains_of(optimiser: object) -> list[list[Optimizer]]:
     """
     if optimiser is None:
         return []
+    if isinstance(optimiser, Iterator):
+        raise TypeError(f"optimiser: a {type(optimiser).__name__} can be gone through once only; give a list")
     if isinstance(optimiser, Iterable) and not isinstance(optimiser, Optimizer | Tensor | str | Mapping):
         return [_chain(each) for each in optimiser]
     return [_chain(optimiser)]

@@ -23,6 +23,10 @@ def _files(folder: str, *names: str) -> tuple[str, ...]:
 
 # What does not count as being in the folder that it lies in; to DVC .dvcignore says so.
 APART = (
+    "isotropic/__init__.py",  # the public names
+    "isotropic/README.md",
+    "isotropic/py.typed",
+    "isotropic/views",  # of other people's models
     "pipeline/experiments/[a-z]*.py",  # each counts for itself
     *_files("execution/", "checks", "planned", "throughput", "watch"),  # what is refused, foretold, printed, shown
     *_files("execution/", "cost", "estimate", "overhead", "sizes", "trial"),
@@ -31,6 +35,7 @@ APART = (
     "pipeline/reporting/report.html",
     "pipeline/reporting/report.css",
     "pipeline/results/claims",
+    "isotropic/README.md",
 )
 
 _EXPERIMENT = ("pipeline/experiments", "pipeline/experiments/{name}.py")

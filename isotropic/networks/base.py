@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import torch
@@ -179,14 +179,14 @@ class MLP(nn.Module):
         """Whether pruning needs data to take means over."""
         return bool(self.expects.any())
 
-    def batches(self, inputs: Tensor | Iterable[Tensor]) -> Iterable[Tensor]:
-        """x [*K, N, n_0], or [N, n_0] for all; or several: whatever comes before n_0, each entry is a sample."""
+    def batches(self, inputs: Tensor | Iterable[Tensor]) -> Iterator[Tensor]:
+        """x, or several such batches, one after another, [*K, N, n_0] or [N, n_0]: what is before n_0 are samples."""
         for x in [inputs] if isinstance(inputs, Tensor) else inputs:
             taken = self.rows(x)
             yield taken if self.members else taken.reshape(-1, taken.shape[-1])
 
     def reached(self, layer: int, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Hidden layer l over a batch: h_l and what is passed on, both [*K, N, n_l], and the gain [*K, N, 1]."""
+        """Hidden layer l over x of `batches`: h_l and what it passes on, [*K, N, n_l], and the gain [*K, N, 1]."""
         h = self.affine[0](x)
         for number, affine in enumerate(self.affine[1:layer], start=1):
             h = affine(*self.passed(number, h))

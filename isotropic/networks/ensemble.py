@@ -14,7 +14,7 @@ from isotropic.axes import Tensors
 from isotropic.networks.activation import Elementwise, Isotropic
 from isotropic.networks.base import MLP, AffineMap
 from isotropic.networks.inputs import check_tensor
-from isotropic.networks.network import IsotropicMLP
+from isotropic.networks.network import IsotropicMLP, check_dense
 from isotropic.networks.treatment import Treatment, flags
 
 
@@ -35,6 +35,7 @@ class Ensemble(MLP):
     Raises:
         ValueError: no members, members with kernels, or that differ in depth, input, output, activation, dtype or
             device.
+        TypeError: a member that is no IsotropicMLP.
     """
 
     kind = "Ensemble"
@@ -201,6 +202,7 @@ def _check(members: Sequence[IsotropicMLP]) -> None:
     for k, net in enumerate(members):
         if net.has_kernels:
             raise ValueError(f"members: member {k} is an {type(net).__name__}; only dense networks can be stacked")
+        check_dense(net, f"members: member {k}")
         for what, of in (
             ("depth", lambda n: n.depth),
             ("input width", lambda n: n.widths[0]),

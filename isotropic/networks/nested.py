@@ -6,7 +6,7 @@ import torch
 
 from isotropic.activations import sigma_of
 from isotropic.networks.activation import isotropic
-from isotropic.networks.network import IsotropicMLP
+from isotropic.networks.network import IsotropicMLP, check_dense
 
 
 @torch.no_grad()
@@ -26,6 +26,7 @@ def embed(net: IsotropicMLP, layer: int, length: float, width: int | None = None
 
     Raises:
         ValueError: elementwise activations, no intrinsic lengths, or layer, length or width out of range.
+        TypeError: a network that is no IsotropicMLP.
     """
     width = _checked(net, layer, length, width)
     n = net.widths[layer]
@@ -62,6 +63,7 @@ def _behind(name: str, layer: int) -> str:
 
 
 def _checked(net: IsotropicMLP, layer: int, length: float, width: int | None) -> int:
+    check_dense(net, "net")
     if not net.isotropic or net.intrinsic_length == "none":
         raise ValueError(
             f"net: activation {net.activation!r} with intrinsic_length {net.intrinsic_length!r} cannot be saturated; "

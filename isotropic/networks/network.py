@@ -23,9 +23,11 @@ class Treated(MLP):
     Attributes:
         treatment: the treatment.
         activation, intrinsic_length, compensation, psi_decay: its parts; lambda_psi can be assigned.
+        flatten: whether each sample is flattened to n_0 numbers.
     """
 
     treatment: Treatment
+    flatten = False
 
     @property
     def treatments(self) -> tuple[Treatment, ...]:
@@ -55,6 +57,10 @@ class Treated(MLP):
     @psi_decay.setter
     def psi_decay(self, value: float) -> None:
         self.treatment = replace(self.treatment, psi_decay=float(value))
+
+    def rows(self, x: Tensor) -> Tensor:
+        """x [..., n_0] as it is; with `flatten` x [B, ...] as [B, n_0]."""
+        return rows(x, self.affine[0].weight.shape[-1], self.flatten)
 
     def described(self) -> dict[str, Any]:
         """As in `MLP`."""
@@ -134,10 +140,6 @@ class IsotropicMLP(Treated):
         self.treatment, self.flatten = treatment, flatten
         self.to(draw.device)
 
-    def rows(self, x: Tensor) -> Tensor:
-        """x [..., n_0] as it is; with `flatten` x [B, ...] as [B, n_0]."""
-        return rows(x, self.affine[0].weight.shape[-1], self.flatten)
-
     def forward(self, x: Tensor) -> Tensor:
         """x [..., n_0] -> logits [..., n_L]; with `flatten` x [B, ...] with n_0 numbers a sample -> [B, n_L].
 
@@ -180,15 +182,21 @@ class IsotropicMLP(Treated):
         known = states.known_of(own, arguments, cls.kind)
         return states.filled(cls(states.widths_of(own), **states.arguments(known, own)), own)
 
+    def described(self) -> dict[str, Any]:
+        """As in `MLP`; how inputs are read is of the class that reads them."""
+        return super().described() | {"flatten": self.flatten}
+
     def extra_repr(self) -> str:
         """The widths and treatments, for print(net)."""
         flatten = ", flatten=True" if self.flatten else ""
         return f"{self.widths}, {self.activation!r}, {self.intrinsic_length!r}, {self.compensation!r}{flatten}"
 
-    def described(self) -> dict[str, Any]:
-        """As in `MLP`; how inputs are read is of the class that reads them."""
-        return super().described() | {"flatten": self.flatten}
-
 
 def _listed(values: object) -> object:
     return list(values) if isinstance(values, Sequence) and not isinstance(values, str) else values
+
+
+def check_dense(net: object, name: str) -> None:
+    """Raise a TypeError unless `net` is an IsotropicMLP, for what takes its maps and activations and no more."""
+    if not isinstance(net, IsotropicMLP):
+        raise TypeError(f"{name}: {type(net).__name__} is no IsotropicMLP, which is what this takes")

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from isotropic.networks import state as states
 from isotropic.networks.inputs import integer, rows
-from isotropic.networks.network import IsotropicMLP
+from isotropic.networks.network import IsotropicMLP, check_dense
 
 
 class ParallelMLP(nn.Module):
@@ -45,8 +45,9 @@ class ParallelMLP(nn.Module):
         activations: as in IsotropicMLP.
 
     Raises:
-        ValueError: elementwise activations, which have no scalar gain, or kernels, which see one at
-            every position.
+        ValueError: elementwise activations, which have no scalar gain, kernels, which see one at every position, or
+            an ensemble.
+        TypeError: a network that is no IsotropicMLP.
     """
 
     kind = "ParallelMLP"
@@ -62,6 +63,9 @@ class ParallelMLP(nn.Module):
                 f"net: {type(net).__name__} has a gain at every position, not one to take out of a product; use "
                 "IsotropicMLP"
             )
+        if net.has_length.ndim > 0:
+            raise ValueError("net: an ensemble's members have products of their own; use each `ensemble.member(k)`")
+        check_dense(net, "net")
         like = net.affine[0].weight
         weights, biases = contractions(net)
         self.activations = copy.deepcopy(net.activations)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from isotropic.networks import state as states
 from isotropic.networks.base import AffineMap
 from isotropic.networks.inputs import rows
-from isotropic.networks.network import IsotropicMLP
+from isotropic.networks.network import IsotropicMLP, check_dense
 
 
 class DiagonalMap(nn.Module):
@@ -61,6 +61,7 @@ class SparseMLP(nn.Module):
 
     Raises:
         ValueError: a map named diagonal has an entry beside its diagonal.
+        TypeError: a network that is no IsotropicMLP.
     """
 
     kind = "SparseMLP"
@@ -131,6 +132,7 @@ def _check(net: IsotropicMLP, diagonal: Sequence[int]) -> None:
         raise ValueError(
             f"activation {net.activation!r} does not commute with rotations: its maps cannot be made diagonal"
         )
+    check_dense(net, "net")
     for layer in diagonal:
         weight = net.affine[layer - 1].weight.detach()
         if weight.is_meta:

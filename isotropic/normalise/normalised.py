@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from isotropic.axes import Axis, Tensors
 from isotropic.integers import index
 from isotropic.networks import state as states
-from isotropic.networks.inputs import rows
 from isotropic.networks.network import IsotropicMLP, Treated
 from isotropic.normalise.normalisers import (
     BatchNormOfNorm,
@@ -88,9 +87,15 @@ class NormalisedMLP(Treated):
         a, g = super().passed(layer, h)
         return self.normalisers[layer - 1](a), g
 
-    def rows(self, x: Tensor) -> Tensor:
-        """x [B, n_0]; with `flatten` x [B, ...] as [B, n_0]."""
-        return rows(x, self.affine[0].weight.shape[-1], self.flatten)
+    def reached(self, layer: int, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As of any network, with the running statistics, which stay as they are."""
+        modes = [norm.training for norm in self.normalisers]
+        self.normalisers.eval()
+        try:
+            return super().reached(layer, x)
+        finally:
+            for norm, mode in zip(self.normalisers, modes, strict=True):
+                norm.train(mode)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, n_0] -> logits [B, n_L]; flattened as the network's."""

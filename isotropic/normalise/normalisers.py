@@ -111,9 +111,9 @@ class _MeanSquare(Normaliser):
         super().__init__(width, eps, momentum)
         self.register_buffer("entries", torch.tensor(width))
 
-    def share(self) -> Tensor:
-        """What a mean over the neurons that there are is multiplied by: width / entries, 1 before growing."""
-        return self.width / self.entries
+    def share(self, x: Tensor) -> Tensor:
+        """What a mean of x over the neurons that there are is multiplied by: width / entries, 1 before growing."""
+        return self.width / self.entries.to(torch.promote_types(x.dtype, torch.float32))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         state_dict.setdefault(f"{prefix}entries", self.entries)  # states saved before it was kept
@@ -142,7 +142,7 @@ class FrobNorm(_MeanSquare):
         self.check(x)
         square = self.mean_square
         if self.training:
-            square = x.square().mean() * self.share()
+            square = x.square().mean() * self.share(x)
             self.follow("mean_square", square)
         return x * torch.rsqrt(square + self.eps)
 
@@ -185,7 +185,7 @@ class GeneralisedLayerNorm(_MeanSquare):
         self.check(x)
         m = functional.normalize(self.direction, dim=0)
         beside = x - (x @ m)[:, None] * m  # P x, [B, n]
-        return beside * torch.rsqrt(beside.square().mean(-1, keepdim=True) * self.share() + self.eps)
+        return beside * torch.rsqrt(beside.square().mean(-1, keepdim=True) * self.share(x) + self.eps)
 
     def extra_repr(self) -> str:
         """The settings, for print(net)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from torch import nn
@@ -19,13 +19,15 @@ def bare(net: Any) -> Any:
     """The network itself, without torch.compile around it.
 
     Raises:
-        ValueError: it is in DistributedDataParallel, which holds the parameters that are to be replaced.
+        ValueError: it is in DistributedDataParallel, which holds the parameters that are to be replaced, or sharded.
     """
     if isinstance(net, DistributedDataParallel):
         raise ValueError(
             "net: DistributedDataParallel holds the old parameters; change `ddp.module` on every process, with a "
             "generator of the same seed, and wrap it again"
         )
+    if any(kind.__name__ == "FullyShardedDataParallel" for kind in type(net).__mro__):
+        raise ValueError("net: its parameters are sharded; change the network before FullyShardedDataParallel")
     return getattr(net, "_orig_mod", net)
 
 
@@ -35,6 +37,8 @@ def averages_of(also: Any, net: MLP, layers: Sequence[int]) -> list[MLP]:
     Raises:
         ValueError: one is `net` itself, or has another table, width or shape than `net` at one of the hidden layers.
     """
+    if isinstance(also, Iterator):
+        raise ValueError(f"also: a {type(also).__name__} can be gone through once only; give a list")
     several = [also] if isinstance(also, nn.Module) or not isinstance(also, Iterable) else also
     averages = [bare(each.module if isinstance(each, AveragedModel) else each) for each in several]
     for each in averages:

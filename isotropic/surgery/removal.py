@@ -83,7 +83,7 @@ def _normalised_residue(family: Family, layer: int, count: int, inputs: Inputs) 
 
     Behind a normaliser a constant b*_i is no longer passed on as g b*_i (derived here), but its mean can be taken.
     """
-    turned = copy.deepcopy(family.net).eval()
+    turned = copy.deepcopy(family.net)
     turned.assign(family.tensors)
     mean = mean_activation(turned, layer, inputs)[..., -count:]
     gone = family.tensors[f"maps.{layer}.weight"][..., -count:]

@@ -30,6 +30,7 @@ from isotropic.normalise.ica import hold_in_eigenbasis, measure_whitening, repre
 from isotropic.normalise.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
 from isotropic.normalise.whitening import BatchNorm, Whitening
 from isotropic.surgery.backward import ROWS
+from isotropic.surgery.budget import prune_to
 from isotropic.surgery.columns import COLUMNS
 from isotropic.surgery.correction import CORRECTIONS
 from isotropic.surgery.depth import insert_layer, remove_layer
@@ -53,23 +54,26 @@ from pipeline.training import autograd, checkpoint, engine, epochs, evaluation, 
 from pipeline.training.activations import normalised, pixel_correlations
 from pipeline.training.tasks import measured, one_epoch
 
-CHECK = "surgery/carried.py: _check"
+CHECK = "surgery/finite.py: check_finite"
 # place -> what is read there, and why this is wanted. None of it is in a training step, but for Whitening's, where
 # torch has just waited for the same decomposition.
 WANTED: dict[str, tuple[object, str]] = {
-    CHECK: (True, "weights that are not finite are an error, before anything is changed"),
+    CHECK: (True, "what is not finite is an error, before anything is changed"),
+    "surgery/finite.py: require_finite": (True, "the same, of what new columns or biases are made of"),
     "surgery/backward.py: right_vectors": (True, "a second decomposition, only where there is something to order"),
     "surgery/backward.py: check_rows": (True, "no length to take biases from is an error"),
-    "surgery/over_data.py: check_inputs": (False, "data missing for an expectation is an error"),
-    "surgery/removal.py: remove_last": (True, "a mean over data, only where a network expects it"),
+    "networks/base.py: MLP.needs_inputs": (False, "data missing for an expectation is an error"),
+    "surgery/removal.py: _compensate": (True, "a mean over data, only where a network expects it"),
+    "surgery/amounts.py: Amount.neurons": (3, "how many neurons a threshold or an energy leaves"),
+    "surgery/budget.py: narrowed": (1.0, "the singular values, by which layers are compared"),
     "surgery/policy.py: adapt": (2, "how many singular values are small is how far a width changes"),
-    "surgery/depth.py: insert_layer": (True, "whether the new map has a psi"),
+    "surgery/depth.py: _insert": (True, "whether the new map has a psi"),
     "surgery/depth.py: remove_layer": (True, "a layer that is not linear is an error"),
     "surgery/joint.py: _blocks": (True, "parameters that are not finite are an error"),
     "surgery/joint.py: sparsify_jointly": (True, "a norm that is not finite is an error"),
     "surgery/joint.py: _Bases.__init__": (True, "torch checks that what it parametrises is orthogonal"),
     "surgery/joint.py: _Bases.centre": (True, "the same, at the beginning of a stage"),
-    "surgery/restack.py: _join": (3.0, "networks that took unequally many steps are an error"),
+    "surgery/restack.py: _shared": (3.0, "networks that took unequally many steps are an error"),
     "surgery/columns.py: _wide": (None, "columns that depend on those there are, drawn on the CPU"),
     "surgery/columns.py: _semi_orthogonal": (None, "how many directions are left, on the CPU already"),
     "networks/sparse.py: _check": (0, "an entry beside the diagonal is an error"),
@@ -393,7 +397,8 @@ def draws(net: nn.Module) -> list[torch.Generator] | torch.Generator:
 
 
 Change = Callable[[nn.Module, torch.optim.Optimizer], object]
-UNSEEN, MEAN = "surgery/backward.py: right_vectors", "surgery/removal.py: remove_last"
+FINITE = "surgery/finite.py: require_finite"
+UNSEEN, MEAN = "surgery/backward.py: right_vectors", "surgery/removal.py: _compensate"
 # What is done -> how, and where it reads beside CHECK.
 EITHER: dict[str, tuple[Change, set[str]]] = {
     **{
@@ -403,7 +408,7 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
     **{
         f"grow, {kind}": (
             lambda net, own, kind=kind: grow(net, 1, 2, columns=kind, optimiser=own, generator=draws(net)),
-            {"surgery/columns.py: _wide"} if kind in ("combination", "semi-orthogonal") else set(),
+            {"surgery/columns.py: _wide", FINITE} if kind in ("combination", "semi-orthogonal") else set(),
         )
         for kind in COLUMNS
     },
@@ -412,14 +417,29 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
             lambda net, own, rows=rows: grow(
                 net, 2, 2, columns="normal", optimiser=own, generator=draws(net), side="right", rows=rows
             ),
-            {UNSEEN} | ({"surgery/backward.py: check_rows"} if rows == "bias" else set()),
+            {"surgery/backward.py: check_rows", FINITE} if rows == "bias" else set(),
         )
         for rows in ROWS
+    },
+    "grow in a basis": (
+        lambda net, own: grow(net, 1, 2, basis="singular", optimiser=own, generator=draws(net)),
+        set(),
+    ),
+    "grow from the right in a basis": (
+        lambda net, own: grow(net, 2, 2, basis="singular", optimiser=own, side="right", rows="zero"),
+        {UNSEEN},
+    ),
+    **{
+        f"prune by {kind}": (
+            lambda net, own, kind=kind: prune(net, 1, **{kind: 0.5}, optimiser=own, inputs=inputs(20)),
+            {MEAN, "surgery/amounts.py: Amount.neurons"},
+        )
+        for kind in ("threshold", "energy")
     },
     "prune": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20)), {MEAN}),
     "prune without data": (
         lambda net, own: prune(net, 1, 2, optimiser=own),
-        {"surgery/over_data.py: check_inputs"},
+        {"networks/base.py: MLP.needs_inputs"},
     ),
     "prune from the right": (
         lambda net, own: prune(net, 2, 2, optimiser=own, inputs=inputs(20), side="right"),
@@ -427,7 +447,7 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
     ),
     "prune by gradient": (
         lambda net, own: prune(net, 1, 2, optimiser=own, choice="gradient"),
-        {"surgery/over_data.py: check_inputs"},
+        {"networks/base.py: MLP.needs_inputs"},
     ),
     "prune a choice": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20), choice=[0, 2]), {MEAN}),
     "prune a choice from the device": (
@@ -455,20 +475,24 @@ ONE: dict[str, tuple[Change, set[str]]] = {
             lambda net, own, importance=importance: adapt(
                 net, threshold=0.5, scaffold=3, optimiser=own, importance=importance, generator=draws(net)
             ),
-            {"surgery/policy.py: adapt", "surgery/over_data.py: check_inputs"},
+            {"surgery/policy.py: adapt", "networks/base.py: MLP.needs_inputs"},
         )
         for importance in ("singular-value", "gradient")
     },
+    "prune to a budget": (
+        lambda net, own: prune_to(net, 40, round_to=2, optimiser=own, inputs=inputs(20)),
+        {MEAN, "surgery/budget.py: narrowed"},
+    ),
     "adapt to fewer": (
         lambda net, own: adapt(net, threshold=0.5, scaffold=1, optimiser=own, inputs=inputs(20)),
         {"surgery/policy.py: adapt", MEAN},
     ),
 }
 DEPTH: dict[str, tuple[Change, set[str]]] = {
-    "insert a layer": (lambda net, own: insert_layer(net, 2, own), {"surgery/depth.py: insert_layer"}),
+    "insert a layer": (lambda net, own: insert_layer(net, 2, own), {"surgery/depth.py: _insert"}),
     "remove a layer": (
         lambda net, own: [insert_layer(net, 2, own), remove_layer(net, 2, optimiser=own)],
-        {"surgery/depth.py: insert_layer", "surgery/depth.py: remove_layer"},
+        {"surgery/depth.py: _insert", "surgery/depth.py: remove_layer"},
     ),
 }
 ELEMENTWISE: dict[str, tuple[Change, set[str]]] = {
@@ -536,7 +560,7 @@ def test_ensembles_are_taken_apart_and_put_together(watch: Cuda) -> None:
     grow(parts[0][0], 1, 1, optimiser=parts[0][1])
     forget(watch)
     net, own = restack(parts, make)
-    assert set(watch.reads) == {"surgery/restack.py: _join"}
+    assert set(watch.reads) == {"surgery/restack.py: _shared"}
     step(net, own)
     assert_on_cuda(net, own)
 

@@ -23,6 +23,10 @@ def test_the_names_of_the_library_are_here(name: str) -> None:
     assert getattr(pipeline, name) is getattr(isotropic, name)
 
 
+def test_its_directory_lists_them() -> None:
+    assert {*isotropic.__all__} <= {*dir(pipeline)}
+
+
 def test_a_name_that_is_not_there() -> None:
     with pytest.raises(AttributeError, match="'shrink'"):
         _ = pipeline.shrink

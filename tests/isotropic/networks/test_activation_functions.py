@@ -86,7 +86,7 @@ def test_its_length_is_sigma_of_the_norm(name: str) -> None:
     assert_close(IsotropicActivation(name)(h).norm(dim=-1), wanted, "lengths")
 
 
-@pytest.mark.parametrize("sigma", [*SIGMAS, torch.tanh, Swish()], ids=str)
+@pytest.mark.parametrize("sigma", [*SIGMAS, torch.tanh, Swish()], ids=[*SIGMAS, "function", "module"])
 def test_gradients(sigma: str) -> None:
     f = IsotropicActivation(sigma)
     assert torch.autograd.gradcheck(f, normal(4, 3).requires_grad_())

@@ -21,7 +21,7 @@ from isotropic_testing import (
     orthogonal,
     train,
 )
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import SGD, AdamW, Muon, Optimizer
 
 from isotropic import Ensemble, IsotropicMLP, diagonalise, grow, insert_layer, prune, remove_layer, sparsify
 from isotropic.networks.activation import Isotropic
@@ -222,6 +222,48 @@ def test_sgd_goes_on_with_momentum(fused: bool) -> None:
         stepped.append(net.tensors())
     for name, t in stepped[0].items():
         assert_close(t, stepped[1][name], name)
+
+
+def named_groups(net: IsotropicMLP, optimiser: Optimizer) -> list[list[str]]:
+    names = {id(p): name for name, p in net.named_parameters()}
+    return [[names[id(p)] for p in group["params"]] for group in optimiser.param_groups]
+
+
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_new_parameters_join_the_group_of_their_map(layer: int) -> None:
+    """Of a learning rate for each map, as in fine-tuning: psi too, where map l has none; log_o with the others."""
+    net = network(WIDTHS)
+    groups = [{"params": list(each.parameters()), "lr": 10.0**-n} for n, each in enumerate(net.maps)]
+    optimiser = AdamW([*groups, {"params": net.activations.parameters(), "lr": 1.0}])
+    insert_layer(net, layer, optimiser)
+    held = named_groups(net, optimiser)
+    assert {f"maps.{layer}.{leaf}" for leaf in ("weight", "bias", "psi")} <= set(held[layer - 1])
+    assert f"activations.{layer - 1}.log_o" in held[-1]
+    assert sorted(name for group in held for name in group) == sorted(name for name, _ in net.named_parameters())
+    remove_layer(net, layer, optimiser=optimiser)
+    assert [len(group) for group in named_groups(net, optimiser)] == [2, 3, 3, 2]
+
+
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_names_in_groups_follow(prefix: str) -> None:
+    """Those of later maps count one more, whatever the user has put before the names."""
+    net = network(WIDTHS)
+    named = [(prefix + name, p) for name, p in net.named_parameters()]
+    optimiser = AdamW([{"params": named[:3]}, {"params": named[3:]}])
+    for change in (lambda: insert_layer(net, 1, optimiser), lambda: remove_layer(net, 1, optimiser=optimiser)):
+        change()
+        expected = [[prefix + name for name in group] for group in named_groups(net, optimiser)]
+        assert [group["param_names"] for group in optimiser.param_groups] == expected
+        optimiser.state_dict()
+
+
+def test_an_optimiser_of_matrices_alone_gets_no_vectors() -> None:
+    net = network(WIDTHS)
+    muon = Muon([p for p in net.parameters() if p.ndim == 2])
+    rest = AdamW([p for p in net.parameters() if p.ndim < 2])
+    insert_layer(net, 1, [muon, rest])
+    assert {p.ndim for p in muon.param_groups[0]["params"]} == {2}
+    assert len(muon.param_groups[0]["params"]) == 4 and len(rest.param_groups[0]["params"]) == 10
 
 
 def test_groups_keep_their_settings() -> None:
