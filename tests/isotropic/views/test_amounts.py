@@ -46,7 +46,7 @@ def test_a_converted_model_is_as_a_network_of_this_library(amount: str) -> None:
 def test_reports() -> None:
     made, v = view("transformer", converted=True)
     assert [len(s) for s in singular_values(v)] == [8, 8]
-    assert count(v).parameters == 12 * 8 + 12 + 8 * 12 + 8 + 8  # with psi, and without an o that is 0
+    assert count(v).parameters == 12 * 8 + 12 + 8 * 12 + 8 + 8 + 1  # with psi, and with o, though it is 0 as yet
     optimiser = AdamW(made.model.parameters())
     step(made, optimiser)
     rows = explain(v, 1, optimiser=optimiser).rows
