@@ -1,4 +1,4 @@
-"""Prune a trained network to a budget of parameters, always the least important neuron of any layer next.
+"""Prune a trained network to a budget of parameters, the least important neuron of any layer first.
 
 Run it with `python examples/prune_to_a_budget.py [BUDGET]`.
 """
@@ -10,22 +10,12 @@ import sys
 import torch
 from digits import accuracy, digits, train
 
-from isotropic import IsotropicMLP, prune
+from isotropic import IsotropicMLP, count, prune_to
 
 
-def parameters(net: IsotropicMLP) -> int:
-    """How many numbers are trained."""
-    return sum(p.numel() for p in net.parameters())
-
-
-def least_important(net: IsotropicMLP) -> int:
-    """The hidden layer whose map has the smallest singular value; a width beyond the rank counts as 0."""
-    smallest = {}
-    for layer in range(1, net.depth):
-        weight = net.affine[layer - 1].weight.detach()
-        values = torch.linalg.svdvals(weight)
-        smallest[layer] = 0.0 if weight.shape[0] > len(values) else values[-1].item()
-    return min((layer for layer in smallest if net.widths[layer] > 1), key=lambda layer: smallest[layer])
+def size(net: IsotropicMLP) -> str:
+    """Parameters and widths, in words."""
+    return f"{count(net).parameters} parameters, widths {net.widths}"
 
 
 def main(budget: int = 1200) -> None:
@@ -35,14 +25,11 @@ def main(budget: int = 1200) -> None:
     net = IsotropicMLP([64, 32, 32, 10], seed=0)
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.1)
     train(net, optimiser, x, y, epochs=20)
-    print(f"{parameters(net)} parameters, widths {net.widths}: {accuracy(net, x_test, y_test):.1f} %")
-    while parameters(net) > budget:
-        if net.widths[1:-1] == [1, 1]:
-            raise SystemExit(f"budget: {budget}, but one neuron a layer already has {parameters(net)} parameters")
-        prune(net, least_important(net), count=1, optimiser=optimiser)
-    print(f"{parameters(net)} parameters, widths {net.widths}: {accuracy(net, x_test, y_test):.1f} % as pruned")
+    print(f"{size(net)}: {accuracy(net, x_test, y_test):.1f} %")
+    prune_to(net, budget, round_to=1, optimiser=optimiser)
+    print(f"{size(net)}: {accuracy(net, x_test, y_test):.1f} % as pruned")
     train(net, optimiser, x, y, epochs=5)
-    print(f"{parameters(net)} parameters, widths {net.widths}: {accuracy(net, x_test, y_test):.1f} % after 5 epochs")
+    print(f"{size(net)}: {accuracy(net, x_test, y_test):.1f} % after 5 epochs")
 
 
 if __name__ == "__main__":
