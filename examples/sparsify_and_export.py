@@ -21,7 +21,7 @@ def main(folder: str = ".") -> None:
     net = IsotropicMLP([64, 32, 32, 32, 10], seed=0).eval()  # a trained one, if you have one
     sparse = sparsify(net).eval()
     before = net(x_test).detach()
-    sizes = [sum(t.numel() for t in each.state_dict().values()) for each in (net, sparse)]
+    sizes = [sum(t.numel() for t in [*each.parameters(), *each.buffers()]) for each in (net, sparse)]
     print(f"{sizes[0]} parameters, {sizes[1]} left: outputs differ by {apart(sparse(x_test), before):.1e}")
 
     path = Path(folder) / "digits.pt2"
