@@ -47,7 +47,7 @@ class Method:
 
     kind: str
     grows: bool
-    apply: Callable[[MLP, int, int, Means], None]
+    apply: Callable[[MLP, int, int, Means], object]
 
 
 METHODS = {
