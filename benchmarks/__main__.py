@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import machine
+from benchmarks.activations import activations
 from benchmarks.bench import Bench, bench
 from benchmarks.epochs import epochs
 from benchmarks.memory import memory
@@ -30,6 +31,7 @@ TABLES: dict[str, Callable[[Bench], Table]] = {
     "precision": precision,
     "accuracy": accuracy,
     "parallel": parallel,
+    "activations": activations,
 }
 
 

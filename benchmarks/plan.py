@@ -27,6 +27,7 @@ class Plan:
         growing: networks of which throughput is measured against members and processes.
         peers: networks that are compared with other ways to train them.
         deep: networks that are compared with their parallel form.
+        plain: networks that are compared with the same widths of elementwise tanh.
         members: numbers of members it is measured for.
         together: members of an ensemble everywhere else; None is what the pipeline would choose.
         processes: workers of the engine.
@@ -43,6 +44,7 @@ class Plan:
     growing: tuple[Widths, ...]
     peers: tuple[Widths, ...]
     deep: tuple[Widths, ...]
+    plain: tuple[Widths, ...]
     members: tuple[int, ...]
     together: int | None
     processes: int
@@ -75,6 +77,7 @@ def full() -> Plan:
             for inputs, width in ((100, 100), (500, 500), (3072, 100))
             for maps in (4, 8, 16)
         ),
+        plain=((784, 100, 100, 10), (784, 1000, 1000, 10)),
         members=(1, 2, 4, 8, 16, 32),
         together=None,
         processes=os.cpu_count() or 1,
@@ -95,6 +98,7 @@ def quick() -> Plan:
         growing=((64, 8, 8, 10),),
         peers=((64, 8, 8, 10),),  # torch.compile takes ten seconds for each
         deep=((8, 8, 8, 8, 10),),
+        plain=((64, 8, 8, 10),),
         members=(1, 2),
         together=2,
         processes=2,

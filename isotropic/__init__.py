@@ -3,8 +3,7 @@
 from isotropic import IsotropicMLP, diagonalise, grow, prune
 """
 
-from __future__ import annotations
-
+from isotropic.networks.activation import IsotropicActivation
 from isotropic.networks.convolutional import IsotropicConvNet
 from isotropic.networks.ensemble import Ensemble
 from isotropic.networks.nested import embed
@@ -46,6 +45,7 @@ __all__ = [
     "Ensemble",
     "FrobNorm",
     "GeneralisedLayerNorm",
+    "IsotropicActivation",
     "IsotropicConvNet",
     "IsotropicMLP",
     "NormalisedMLP",
@@ -80,3 +80,8 @@ __all__ = [
     "sparsify_jointly",
     "triangularise",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names, without the modules that define them."""
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

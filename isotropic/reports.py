@@ -112,9 +112,15 @@ def counted(net: Any) -> dict[str, Tensor]:
     buffers = net.named_buffers() if isinstance(net, nn.Module) else net.tensors().items()
     for name, t in buffers:
         leaf = name.rpartition(".")[2]
-        if name not in found and (leaf == "psi" or (leaf == "log_o" and bool((t > -torch.inf).any()))):
+        if name not in found and (leaf == "psi" or (leaf == "log_o" and _has_length(net, t))):
             found[name] = t
     return found
+
+
+def _has_length(net: Any, log_o: Tensor) -> bool:
+    """Whether o is computed with, though it may be 0 as yet."""
+    has = getattr(net, "has_length", None)
+    return bool((log_o > -torch.inf).any() if has is None else has.any())
 
 
 def explain(net: MLP, layer: int, *, optimiser: object = None) -> Explanation:

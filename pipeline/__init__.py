@@ -21,3 +21,9 @@ def __getattr__(name: str) -> Any:
         if name in isotropic.__all__:
             return getattr(isotropic, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    import isotropic
+
+    return sorted({*globals(), *isotropic.__all__})

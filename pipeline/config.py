@@ -97,23 +97,45 @@ class Training(Settings):
     matmul: Literal["float32", "tf32", "bf16"] = "float32"  # matrix products of training, whatever the device
 
 
+Activation = Literal[
+    "isotropic-tanh",
+    "isotropic-erf",
+    "isotropic-arctan",
+    "isotropic-softsign",
+    "isotropic-algebraic",
+    "isotropic-relu",
+    "isotropic-identity",
+    "tanh",
+]
+
+
 class Configuration(Settings):
     """The activation, and how it treats intrinsic lengths and compensatory vectors (METHOD section 1)."""
 
-    activation: Literal["isotropic-tanh", "tanh"] = "isotropic-tanh"
+    activation: Activation = "isotropic-tanh"
     intrinsic_length: IntrinsicLength
     compensation: Compensation
 
     @model_validator(mode="after")
     def _possible(self) -> Configuration:
-        if self.activation == "tanh" and (self.intrinsic_length, self.compensation) != ("none", "none"):
-            raise ValueError("activation: tanh has no intrinsic length and no compensation; both must be none")
+        if not self.isotropic and (self.intrinsic_length, self.compensation) != ("none", "none"):
+            raise ValueError(
+                f"activation: {self.activation} has no intrinsic length and no compensation; both must be none"
+            )
         return self
+
+    @property
+    def isotropic(self) -> bool:
+        """Whether the activation acts on the norm; the library's registry has the same."""
+        return self.activation.startswith("isotropic-")
 
     @property
     def label(self) -> str:
         """The name used in rows, tables and figures, e.g. "trainable, trainable+decay" or "standard tanh"."""
-        return "standard tanh" if self.activation == "tanh" else f"{self.intrinsic_length}, {self.compensation}"
+        if not self.isotropic:
+            return f"standard {self.activation}"
+        treatment = f"{self.intrinsic_length}, {self.compensation}"
+        return treatment if self.activation == "isotropic-tanh" else f"{self.activation}, {treatment}"
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -31,6 +31,7 @@ APART = (
     "pipeline/reporting/report.html",
     "pipeline/reporting/report.css",
     "pipeline/results/claims",
+    "isotropic/README.md",
 )
 
 _EXPERIMENT = ("pipeline/experiments", "pipeline/experiments/{name}.py")

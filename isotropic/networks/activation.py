@@ -1,64 +1,54 @@
-"""The isotropic tanh, f(x) = tanh(|x|) x / |x|, and the elementwise one it is compared with."""
+"""Activations as modules: one for anybody's network, and those that the networks here have between their maps."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
-# Below this value of s the series are exact to float64's rounding. Just above it the closed form of the slope
-# has lost the most digits to cancellation: a relative error of 1e-13 in float64; by autograd, 3e-5 in float32.
-_SERIES_BELOW = 2e-3
+from isotropic.activations import ELEMENTWISE, Activation, Sigma, sigma_of
 
-
-def gain(s: Tensor) -> Tensor:
-    """g(s) = tanh(r) / r with r = sqrt(s), the factor by which an isotropic tanh scales a vector.
-
-    METHOD section 1. A function of s = ||h||^2 + o rather than of r, so that value and gradient are finite
-    everywhere: near zero the series g = 1 - s/3 + 2 s^2/15 - ... is used, and g(0) = 1.
-
-    Args:
-        s: squared lengths, s >= 0, any shape.
-
-    Returns:
-        g, of the shape of s, in (0, 1].
-    """
-    small = s < _SERIES_BELOW
-    r = torch.where(small, 1.0, s).sqrt()
-    s = torch.where(small, s, 0.0)  # large s would overflow in the series, unused, but with a gradient of NaN
-    series = 1 + s * (-1 / 3 + s * (2 / 15 + s * (-17 / 315 + s * (62 / 2835 + s * (-1382 / 155925)))))
-    return torch.where(small, series, r.tanh() / r)
+# Vectors with an entry above this are scaled down to it before their norm is taken. No sum of fewer than 2^28 of its
+# squares overflows, and every bounded sigma has reached its limit long before.
+REACH = 2.0**50
 
 
-def gain_and_slope(s: Tensor) -> tuple[Tensor, Tensor]:
-    """g and its slope 2 dg/ds = (1 - g)/s - g^2, for the backward pass in closed form (METHOD section 12).
+class IsotropicActivation(nn.Module):
+    """f(h) = sigma(||h||) h / ||h|| along one axis: it commutes with rotations of that axis.
 
-    In float32 both are computed in float64, where the cancellation in 1 - g costs nothing that float32 holds: that
-    takes a third of the operations of a series beside the closed form. Below 1e-8 both are constant in float32.
+        f = IsotropicActivation()                 # tanh, over the last axis: [..., n] -> [..., n]
+        f = IsotropicActivation("erf", dim=1)     # over the channels of [B, C, H, W], at each position
+        f = IsotropicActivation(lambda r: r.log1p())
+
+    It is right at every norm in every dtype: half precisions are computed in float32 and rounded once.
 
     Args:
-        s: squared lengths, s >= 0, any shape; autograd does not follow.
+        sigma: of the norm r, with sigma(0) = 0: "tanh", "erf", "arctan", "softsign" r / (1 + r), "algebraic"
+            r / sqrt(1 + r^2), "relu" max(r - 1, 0), "identity"; a callable r -> sigma(r), of any shape, at best
+            smooth and odd; or a module that is one, whose parameters are then part of this one.
+        dim: the axis.
 
-    Returns:
-        g and 2 dg/ds, of the shape and dtype of s.
+    Raises:
+        ValueError: an unknown name.
+        TypeError: a sigma that is neither a name nor to be called.
     """
-    if s.dtype != torch.float32:
-        g = gain(s)
-        return g, _slope(s, g)
-    wide = s.double().clamp_min_(1e-8)
-    r = wide.sqrt()
-    g = r.tanh().div_(r)
-    return g.float(), (1 - g).div_(wide).addcmul_(g, g, value=-1).float()
+
+    def __init__(self, sigma: Activation = "tanh", dim: int = -1) -> None:
+        super().__init__()
+        self.sigma, self.dim = sigma, dim  # a module is registered
+        sigma_of(sigma)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """h -> f(h), of the same shape and dtype."""
+        return isotropic(h.movedim(self.dim, -1), sigma_of(self.sigma))[0].movedim(-1, self.dim)
+
+    def extra_repr(self) -> str:
+        """The function and the axis, for print(net)."""
+        own = "" if isinstance(self.sigma, nn.Module) else f"{_name(self.sigma)}, "
+        return f"{own}dim={self.dim}"
 
 
-def _slope(s: Tensor, g: Tensor) -> Tensor:
-    """2 dg/ds for g = gain(s), by its series near s = 0."""
-    small = s < _SERIES_BELOW
-    series = -2 / 3 + s * (8 / 15 + s * (-34 / 105 + s * (496 / 2835 + s * (-2764 / 31185))))
-    return torch.where(small, series, (1 - g) / torch.where(small, 1.0, s) - g * g)
-
-
-class IsotropicTanh(nn.Module):
-    """The isotropic tanh with an intrinsic length o: h -> g h, g = gain(||h||^2 + o).
+class Isotropic(nn.Module):
+    """The isotropic activation of a network: h -> g h, g = sigma(r) / r, r^2 = ||h||^2 + o, o its intrinsic length.
 
     It commutes with every orthogonal matrix R: f(R h) = R f(h). The intrinsic length is kept as
     lambda = log o, so that training keeps it positive (METHOD section 1); o = 0 is lambda = -inf.
@@ -69,13 +59,16 @@ class IsotropicTanh(nn.Module):
     Attributes:
         log_o: lambda, of shape [*K]; a parameter where it is trained, a buffer elsewhere.
         alpha: [*K], a buffer, or None, which is 0.
+        sigma: as in `IsotropicActivation`; a module with parameters is part of this one.
     """
 
     log_o: Tensor
     alpha: Tensor | None
 
-    def __init__(self, log_o: Tensor, trained: bool, alpha: Tensor | None = None) -> None:
+    def __init__(self, log_o: Tensor, trained: bool, alpha: Tensor | None = None, sigma: Activation = "tanh") -> None:
         super().__init__()
+        self.sigma = sigma
+        sigma_of(sigma)
         self.register_buffer("alpha", alpha)
         if trained:
             self.log_o = nn.Parameter(log_o)
@@ -87,22 +80,79 @@ class IsotropicTanh(nn.Module):
         """The intrinsic length o = exp(lambda) >= 0, of shape [*K]."""
         return self.log_o.exp()
 
-    def squared_length(self, h: Tensor) -> Tensor:
-        """s = ||h||^2 + o, one scalar a sample: [*K, B, n] -> [*K, B, 1]."""
-        return torch.linalg.vecdot(h, h).unsqueeze(-1) + self.o[..., None, None]
+    @property
+    def function(self) -> Sigma:
+        """Sigma, with its gain."""
+        return sigma_of(self.sigma)
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor | None]:
         """h [*K, B, n] -> (g h [*K, B, n], g [*K, B, 1])."""
-        g = gain(self.squared_length(h))
-        if self.alpha is not None:
-            alpha = self.alpha[..., None, None]
-            g = alpha + (1 - alpha) * g
-        return g * h, g
+        return isotropic(h, self.function, self.log_o[..., None, None], self.alpha)
+
+    def extra_repr(self) -> str:
+        """The function, for print(net)."""
+        return "" if isinstance(self.sigma, nn.Module) else _name(self.sigma)
 
 
-class Tanh(nn.Module):
-    """The elementwise tanh. It has no intrinsic length and no gain, and does not commute with rotations."""
+class Elementwise(nn.Module):
+    """An activation of each coordinate. It has no intrinsic length and no gain, and does not commute with rotations.
+
+    Args:
+        name: one of `activations.ELEMENTWISE`.
+    """
+
+    def __init__(self, name: str = "tanh") -> None:
+        super().__init__()
+        self.name = name
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor | None]:
-        """h [*K, B, n] -> (tanh h, None)."""
-        return h.tanh(), None
+        """h [*K, B, n] -> (a [*K, B, n], None)."""
+        return ELEMENTWISE[self.name].value(h), None
+
+    def extra_repr(self) -> str:
+        """The function, for print(net)."""
+        return repr(self.name)
+
+
+def isotropic(
+    h: Tensor, sigma: Sigma, log_o: Tensor | None = None, alpha: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """h [..., n] -> (g h [..., n], g [..., 1]), both computed in at least float32 and rounded once to h's dtype.
+
+    g = sigma(r) / r with r^2 = ||h||^2 + o; with an alpha g <- alpha + (1 - alpha) g. The sum of squares would
+    overflow where r does not: a vector u = c h with c <= 1 is taken instead, c = 1 but for entries beyond `REACH`, so
+    that there nothing is rounded. Then r = r_u / c, and g h = (sigma(r) / r_u) u.
+
+    Args:
+        h: any shape but a scalar.
+        sigma: the function.
+        log_o: lambda = log o, to be broadcast beside g; None is o = 0.
+        alpha: [*K] of h [*K, B, n], or None.
+    """
+    wide = _widened(h)
+    scale = (REACH / wide.detach().abs().amax(-1, keepdim=True)).clamp(max=1.0)  # of a vector of zeros 1, as inf is
+    u = wide * scale
+    s = (u * u).sum(-1, keepdim=True)  # not vecdot, which autocast takes to half precision
+    if log_o is not None:
+        s = torch.addcmul(s, scale * scale, _widened(log_o).exp())
+    g = sigma.far(s, scale)
+    if alpha is not None:
+        share = _widened(alpha)[..., None, None]
+        g = share / scale + (1 - share) * g
+    return _rounded(g * u, h), _rounded(g * scale, h)
+
+
+def _widened(t: Tensor) -> Tensor:
+    """In at least float32."""
+    return t.to(torch.promote_types(t.dtype, torch.float32))
+
+
+def _rounded(t: Tensor, like: Tensor) -> Tensor:
+    return t.to(like.dtype)
+
+
+fx.wrap("_widened")  # of a tensor that is only traced the dtype is not known yet
+
+
+def _name(sigma: object) -> str:
+    return repr(sigma) if isinstance(sigma, str) else getattr(sigma, "__name__", type(sigma).__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import torch
@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isotropic.axes import Axis, Tensors, hidden_axes
-from isotropic.networks.activation import IsotropicTanh, Tanh
+from isotropic.networks import state as states
+from isotropic.networks.activation import Elementwise, Isotropic
+from isotropic.networks.treatment import Flag, Treatment, flags
 
 
 class AffineMap(nn.Module):
@@ -50,6 +52,10 @@ class AffineMap(nn.Module):
             h = h.addcmul_(g, self.psi[..., None, :])
         return h
 
+    def extra_repr(self) -> str:
+        """The shapes, for print(net)."""
+        return f"{list(self.weight.shape)}" + ("" if self.psi is None else f", psi {list(self.psi.shape)}")
+
 
 class MLP(nn.Module):
     """Affine maps 1..L with an activation after each but the last; tensors have a leading shape [*K].
@@ -57,27 +63,52 @@ class MLP(nn.Module):
     Attributes:
         maps: the L affine maps.
         activations: the L - 1 activations.
-        has_length, has_psi, expects: boolean [*K], which networks have an intrinsic length that pruning
-            changes, have compensatory vectors, use compensation "expectation".
-        psi_decay: lambda_psi, [*K]; 0 where psi is not decayed.
     """
 
-    has_length: Tensor
-    has_psi: Tensor
-    expects: Tensor
-    psi_decay: Tensor
+    kind = "MLP"  # as a saved state names it
+    can_deepen = False  # whether a state of another depth can be loaded
 
-    def __init__(self, maps: list[AffineMap], activations: list[IsotropicTanh | Tanh]) -> None:
+    def __init__(self, maps: list[AffineMap], activations: list[Isotropic | Elementwise]) -> None:
         super().__init__()
         self.maps = nn.ModuleList(maps)
         self.activations = nn.ModuleList(activations)
 
-    def _treat(self, has_length: Tensor, has_psi: Tensor, expects: Tensor, psi_decay: Tensor) -> None:
-        """Register the treatments; not part of a saved state, which holds only what training changes."""
-        self.register_buffer("has_length", has_length, persistent=False)
-        self.register_buffer("has_psi", has_psi, persistent=False)
-        self.register_buffer("expects", expects, persistent=False)
-        self.register_buffer("psi_decay", psi_decay, persistent=False)
+    @property
+    def treatments(self) -> tuple[Treatment, ...]:
+        """Of each network."""
+        raise NotImplementedError
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """[*K]: () of one network."""
+        return ()
+
+    def _flags(self, of: Flag) -> Tensor:
+        return flags(self.treatments, self.members, of, self.affine[0].weight)
+
+    @property
+    def has_length(self) -> Tensor:
+        """Which networks have an intrinsic length that pruning changes, boolean [*K]."""
+        return self._flags(lambda treatment: treatment.has_length)
+
+    @property
+    def has_psi(self) -> Tensor:
+        """Which networks have compensatory vectors, boolean [*K]."""
+        return self._flags(lambda treatment: treatment.has_psi)
+
+    @property
+    def expects(self) -> Tensor:
+        """Which networks use compensation "expectation", boolean [*K]."""
+        return self._flags(lambda treatment: treatment.expects)
+
+    @property
+    def psi_decay(self) -> Tensor:
+        """lambda_psi, [*K]; 0 where psi is not decayed. A copy: of one network it is changed by assignment."""
+        return self._flags(lambda treatment: treatment.decay)
+
+    def rows(self, x: Tensor) -> Tensor:
+        """x as `trace` takes it; ValueError or TypeError if it cannot be."""
+        return x
 
     @property
     def affine(self) -> list[AffineMap]:
@@ -92,12 +123,12 @@ class MLP(nn.Module):
     @property
     def isotropic(self) -> bool:
         """Whether the hidden activations commute with rotations."""
-        return all(isinstance(activation, IsotropicTanh) for activation in self.activations)
+        return all(treatment.isotropic for treatment in self.treatments)
 
     @property
     def has_kernels(self) -> bool:
         """Whether its weights have positions before their rows and columns: [*K, *P, n_l, n_{l-1}]."""
-        return any(affine.weight.ndim > self.has_length.ndim + 2 for affine in self.affine)
+        return any(affine.weight.ndim > len(self.members) + 2 for affine in self.affine)
 
     @property
     def widths(self) -> list[int]:
@@ -148,22 +179,27 @@ class MLP(nn.Module):
         """Whether pruning needs data to take means over."""
         return bool(self.expects.any())
 
-    def batches(self, inputs: Tensor | Iterable[Tensor]) -> Iterable[Tensor]:
-        """x, or several such batches: one after another."""
-        return [inputs] if isinstance(inputs, Tensor) else inputs
+    def batches(self, inputs: Tensor | Iterable[Tensor]) -> Iterator[Tensor]:
+        """x, or several such batches, one after another, [*K, N, n_0] or [N, n_0]: what is before n_0 are samples."""
+        for x in [inputs] if isinstance(inputs, Tensor) else inputs:
+            taken = self.rows(x)
+            yield taken if self.members else taken.reshape(-1, taken.shape[-1])
 
     def reached(self, layer: int, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Hidden layer l over x [N, ...]: h_l and what is passed on, both [*K, N, n_l], and the gain [*K, N, 1]."""
-        h = self.affine[0](x.flatten(1))
+        """Hidden layer l over x of `batches`: h_l and what it passes on, [*K, N, n_l], and the gain [*K, N, 1]."""
+        h = self.affine[0](x)
         for number, affine in enumerate(self.affine[1:layer], start=1):
             h = affine(*self.passed(number, h))
         return h, *self.passed(layer, h)
 
     def penalty(self) -> Tensor:
         """lambda_psi * sum over l of ||psi_l||^2, [*K]: to be added to the loss where psi decays."""
-        members = self.psi_decay.ndim
+        members, decays = len(self.members), {treatment.decay for treatment in self.treatments}
         squares = [affine.psi.square().flatten(members).sum(-1) for affine in self.affine if affine.psi is not None]
-        return self.psi_decay * (torch.stack(squares).sum(0) if squares else 0.0)
+        if not squares:
+            return self.psi_decay * 0.0
+        decay = decays.pop() if len(decays) == 1 else self.psi_decay  # a number need not be copied to a device
+        return decay * torch.stack(squares).sum(0)
 
     def tensors(self) -> Tensors:
         """Name -> tensor of everything that a change of width or basis may touch."""
@@ -180,3 +216,46 @@ class MLP(nn.Module):
             module = self.get_submodule(path)
             old = getattr(module, leaf)
             setattr(module, leaf, nn.Parameter(t, old.requires_grad) if isinstance(old, nn.Parameter) else t)
+
+    def get_extra_state(self) -> Tensor:
+        """What a saved state holds beside parameters and buffers: the kind and the treatments, as bytes."""
+        return states.packed({"kind": type(self).kind} | self.described())
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take over from a saved state what a network of the same kind may differ in."""
+        if known := states.unpacked(state):
+            self.adopt(known)
+
+    def described(self) -> dict[str, Any]:
+        """All that a saved state says of the network beside its tensors."""
+        raise NotImplementedError
+
+    def check_same(self, known: dict[str, Any]) -> None:
+        """Raise a ValueError if a saved state is of another kind of network."""
+        raise NotImplementedError
+
+    def adopt(self, known: dict[str, Any]) -> None:
+        """Take over lambda_psi from a saved state."""
+        raise NotImplementedError
+
+    def redepth(self, depth: int) -> None:
+        """Have so many maps, the new ones blank."""
+        raise NotImplementedError
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Any], prefix: str, metadata: Any, strict: bool, missing: list[str], *rest: Any
+    ) -> None:
+        """Fit depth and widths to the state, which may be part of a larger one; states without treatments load, too.
+
+        Raises:
+            ValueError: the state is of another kind of network; this one is unchanged.
+        """
+        own = {name[len(prefix) :]: t for name, t in state_dict.items() if name.startswith(prefix)}
+        known = states.unpacked(own.get(states.EXTRA))
+        if known:
+            states.check_kind(known, type(self).kind)
+            self.check_same(known)
+        states.fit(self, own)
+        super()._load_from_state_dict(state_dict, prefix, metadata, strict, missing, *rest)
+        if prefix + states.EXTRA in missing:
+            missing.remove(prefix + states.EXTRA)

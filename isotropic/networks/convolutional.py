@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from isotropic.networks.base import MLP, AffineMap
+from isotropic.activations import Activation
+from isotropic.networks import state as states
+from isotropic.networks.base import AffineMap
+from isotropic.networks.draw import Draw
+from isotropic.networks.inputs import check_tensor, integer, integers
 from isotropic.networks.kernels import Convolution, GridMap, side_after
-from isotropic.networks.network import WITH_PSI, check_treatment, initial_activation, treatment
+from isotropic.networks.network import Treated
+from isotropic.networks.treatment import WITH_PSI, Treatment
 
 
-class IsotropicConvNet(MLP):
+class IsotropicConvNet(Treated):
     """Convolutions with isotropic activations over the channels, and a dense map to the logits (METHOD section 9).
 
     At each position q of a grid, with h_l[q] a vector of n_l channels,
@@ -38,7 +44,7 @@ class IsotropicConvNet(MLP):
     which is exact, at the border too. With a single position this is the vector psi of METHOD section 4.
 
         net = IsotropicConvNet((1, 8, 8), [8, 16], classes=10, seed=0)
-        net(x)                                 # x [B, ...] with C * H * W numbers a sample, in that order
+        net(x)                                 # x [..., C, H, W], or [..., C * H * W] in that order -> [..., 10]
         net.widths                             # [1, 8, 16, 10]: the channels and the classes
         net.maps[l - 1].weight                 # [k, k, n_l, n_{l-1}]; of the last map [H, W, n_L, n_{L-1}]
         net.maps[l - 1].bias, .psi             # [n_l], [k, k, n_l]
@@ -60,6 +66,8 @@ class IsotropicConvNet(MLP):
             treatment that the activation cannot have.
     """
 
+    kind = "IsotropicConvNet"
+
     def __init__(
         self,
         image: Sequence[int],
@@ -67,7 +75,7 @@ class IsotropicConvNet(MLP):
         classes: int,
         kernel: int = 3,
         stride: int = 1,
-        activation: str = "isotropic-tanh",
+        activation: Activation = "isotropic-tanh",
         intrinsic_length: str = "trainable",
         compensation: str = "trainable+decay",
         psi_decay: float = 0.1,
@@ -75,24 +83,25 @@ class IsotropicConvNet(MLP):
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
     ) -> None:
-        _check_sizes(image, channels, classes, kernel, stride)
-        check_treatment(activation, intrinsic_length, compensation)
+        image, channels = _checked_sizes(image, channels)
+        classes, kernel, stride = (
+            integer(*given) for given in (("classes", classes), ("kernel", kernel), ("stride", stride))
+        )
+        treatment = Treatment.of(activation, intrinsic_length, compensation, psi_decay)
         if compensation == "expectation":
             raise ValueError(
                 "compensation: 'expectation' corrects a bias, which is the same at every position, where the gain is "
                 f"not, nor beyond the border; one of none, {', '.join(WITH_PSI)}"
             )
-        dtype = dtype or torch.get_default_dtype()
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        draw = Draw(seed, dtype, device)
+        treatment = treatment.rounded(draw.dtype)
 
         def drawn(positions: tuple[int, int], rows: int, columns: int) -> Tensor:
-            unfolded = torch.empty(rows, math.prod(positions) * columns, dtype=torch.float64)
-            nn.init.orthogonal_(unfolded, generator=generator)
-            return unfolded.to(dtype).view(rows, *positions, columns).movedim(0, -2).contiguous()
+            unfolded = draw.orthogonal(rows, math.prod(positions) * columns)
+            return unfolded.view(rows, *positions, columns).movedim(0, -2).contiguous()
 
         def vectors(positions: tuple[int, int], rows: int) -> tuple[Tensor, Tensor | None, bool]:
-            psi = torch.zeros(*positions, rows, dtype=dtype) if compensation in WITH_PSI else None
-            return torch.zeros(rows, dtype=dtype), psi, compensation != "constant"
+            return draw.zeros(rows), draw.zeros(*positions, rows) if treatment.has_psi else None, treatment.trains_psi
 
         maps: list[AffineMap] = []
         columns, *grid = image
@@ -103,17 +112,33 @@ class IsotropicConvNet(MLP):
             grid, columns = [side_after(side, kernel, stride) for side in grid], rows
         whole = (grid[0], grid[1])
         maps.append(GridMap(drawn(whole, classes, columns), *vectors(whole, classes)))
-        super().__init__(maps, [initial_activation(activation, intrinsic_length, dtype) for _ in channels])
-        self.image = tuple(image)
-        self.activation = activation
-        self.intrinsic_length = intrinsic_length
-        self.compensation = compensation
-        self._treat(*treatment(intrinsic_length, compensation, psi_decay, dtype))
-        self.to(device)
+        super().__init__(maps, [treatment.hidden(draw.zeros()) for _ in channels])
+        self.treatment = treatment
+        self.image, self.kernel, self.stride = tuple(image), kernel, stride
+        self.to(draw.device)
+
+    def rows(self, x: Tensor) -> Tensor:
+        """x [..., C, H, W] or [..., C * H * W] -> [..., C * H * W].
+
+        Raises:
+            ValueError: x is neither.
+            TypeError: x is no tensor.
+        """
+        check_tensor(x)
+        if tuple(x.shape[-3:]) == self.image:
+            return x.flatten(-3)
+        if x.ndim == 0 or x.shape[-1] != math.prod(self.image):
+            raise ValueError(
+                f"x: shape {list(x.shape)}, and this network takes images [..., {', '.join(map(str, self.image))}] "
+                f"or [..., {math.prod(self.image)}]"
+            )
+        return x
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [B, ...] with C * H * W numbers a sample, in that order -> logits [B, n_L]."""
-        return self.trace(x.flatten(1))[0]
+        """x [..., C, H, W], or [..., C * H * W] in that order, -> logits [..., n_L]."""
+        flat = self.rows(x)
+        z = self.trace(flat.reshape(-1, flat.shape[-1]))[0]
+        return z.view(*flat.shape[:-1], z.shape[-1])
 
     def trace(self, x: Tensor, block: slice | None = None) -> tuple[Tensor, list[Tensor | None]]:
         """x [B, C * H * W] -> logits [B, n_L] and the gains g_1 .. g_{L-1}, [B, H_l, W_l, 1] each.
@@ -131,12 +156,30 @@ class IsotropicConvNet(MLP):
             f"{self.image}, {self.widths[1:]}, {self.activation!r}, {self.intrinsic_length!r}, {self.compensation!r}"
         )
 
+    def described(self) -> dict[str, Any]:
+        """As in `MLP`."""
+        return super().described() | {"image": self.image, "kernel": self.kernel, "stride": self.stride}
 
-def _check_sizes(image: Sequence[int], channels: Sequence[int], classes: int, kernel: int, stride: int) -> None:
-    if len(image) != 3 or any(type(n) is not int or n < 1 for n in image):
+    def check_same(self, known: dict[str, Any]) -> None:
+        """As in `MLP`."""
+        super().check_same(known)
+        for name, own in (("image", list(self.image)), ("kernel", self.kernel), ("stride", self.stride)):
+            if known.get(name, own) != own:
+                raise ValueError(f"state: its {name} is {known[name]}, and this network's {own}")
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Tensor], **arguments: Any) -> Self:
+        """As `IsotropicMLP.from_state_dict`."""
+        own = states.unwrapped(state)
+        known = states.arguments(states.known_of(own, arguments, cls.kind), own)
+        _, *channels, classes = states.widths_of(own)
+        return states.filled(cls(channels=channels, classes=classes, **known), own)
+
+
+def _checked_sizes(image: Sequence[int], channels: Sequence[int]) -> tuple[list[int], list[int]]:
+    sides, counts = integers(image), integers(channels)
+    if sides is None or len(sides) != 3:
         raise ValueError(f"image: {tuple(image)} is not (C, H, W), three integers >= 1")
-    if len(channels) < 1 or any(type(n) is not int or n < 1 for n in channels):
+    if not counts:
         raise ValueError(f"channels: {list(channels)} is not a list of one or more integers >= 1")
-    for name, value in (("classes", classes), ("kernel", kernel), ("stride", stride)):
-        if type(value) is not int or value < 1:
-            raise ValueError(f"{name}: {value!r} is not an integer >= 1")
+    return sides, counts

@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from isotropic.axes import Tensors
-from isotropic.networks.activation import IsotropicTanh, Tanh
+from isotropic.networks.activation import Elementwise, Isotropic
 from isotropic.networks.base import MLP, AffineMap
-from isotropic.networks.network import IsotropicMLP
+from isotropic.networks.inputs import check_tensor
+from isotropic.networks.network import IsotropicMLP, check_dense
+from isotropic.networks.treatment import Treatment, flags
 
 
 class Ensemble(MLP):
@@ -32,18 +35,17 @@ class Ensemble(MLP):
     Raises:
         ValueError: no members, members with kernels, or that differ in depth, input, output, activation, dtype or
             device.
+        TypeError: a member that is no IsotropicMLP.
     """
 
-    trains_length: Tensor
-    trains_psi: Tensor
+    kind = "Ensemble"
 
     def __init__(self, members: Sequence[IsotropicMLP]) -> None:
         _check(members)
         first, states = members[0], [net.tensors() for net in members]
         widest = [max(sizes) for sizes in zip(*(net.widths for net in members), strict=True)]
-        # Known on the host from the start, so that no step has to ask a GPU.
-        trains_length = [net.intrinsic_length == "trainable" for net in members]
-        trains_psi = [net.compensation.startswith("trainable") for net in members]
+        trains_length = [net.treatment.trains_length for net in members]
+        trains_psi = [net.treatment.trains_psi for net in members]
 
         def stack(name: str, *shape: int) -> Tensor:
             return torch.stack([_pad(state.get(name), shape, first.affine[0].weight) for state in states])
@@ -55,23 +57,16 @@ class Ensemble(MLP):
             weight, bias = stack(f"{here}.weight", rows, columns), stack(f"{here}.bias", rows)
             return AffineMap(weight, bias, psi, any(trains_psi))
 
-        def hidden(index: int) -> IsotropicTanh | Tanh:
+        def hidden(index: int) -> Isotropic | Elementwise:
             if not first.isotropic:
-                return Tanh()
+                return Elementwise(first.activation)
             here = f"activations.{index}"
             linear = any(f"{here}.alpha" in state for state in states)  # a member without one has alpha = 0
             alpha = stack(f"{here}.alpha") if linear else None
-            return IsotropicTanh(stack(f"{here}.log_o"), any(trains_length), alpha)
+            return Isotropic(stack(f"{here}.log_o"), any(trains_length), alpha, first.treatment.named)
 
         super().__init__([affine(i) for i in range(first.depth)], [hidden(i) for i in range(first.depth - 1)])
-        self._treat(
-            *(
-                torch.stack([getattr(net, name) for net in members])
-                for name in ("has_length", "has_psi", "expects", "psi_decay")
-            )
-        )
-        self.register_buffer("trains_length", torch.tensor(trains_length), persistent=False)
-        self.register_buffer("trains_psi", torch.tensor(trains_psi), persistent=False)
+        self._masks: dict[str, Tensor] = {}
         self._mixed = {"log_o": len({*trains_length}) > 1, "psi": len({*trains_psi}) > 1}
         self._padding = [[w - n for w, n in zip(widest, net.widths, strict=True)] for net in members]
         self._blanks = _Shared(_blank(net) for net in members)
@@ -81,9 +76,32 @@ class Ensemble(MLP):
         """K, the number of members."""
         return len(self._blanks)
 
+    @property
+    def treatments(self) -> tuple[Treatment, ...]:
+        """Of each member."""
+        return tuple(net.treatment for net in self._blanks)
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """[K]."""
+        return (len(self),)
+
+    def rows(self, x: Tensor) -> Tensor:
+        """x [K, B, n_0] or [B, n_0] as it is.
+
+        Raises:
+            ValueError: x is neither.
+            TypeError: x is no tensor.
+        """
+        check_tensor(x)
+        k, n = len(self), self.widths[0]
+        if x.ndim not in (2, 3) or x.shape[-1] != n or (x.ndim == 3 and x.shape[0] != k):
+            raise ValueError(f"x: shape {list(x.shape)}, and this ensemble takes [{k}, B, {n}], or [B, {n}] for all")
+        return x
+
     def forward(self, x: Tensor) -> Tensor:
         """x [K, B, n_0], or [B, n_0] shared by all members -> logits [K, B, n_L]."""
-        return self.trace(x)[0]
+        return self.trace(self.rows(x))[0]
 
     @property
     def member_widths(self) -> list[list[int]]:
@@ -124,10 +142,37 @@ class Ensemble(MLP):
     def _small(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The lengths and psi that some members train and others do not, with the mask of those that do."""
         if self._mixed["log_o"]:
-            lengths = (a.log_o for a in self.activations if isinstance(a, IsotropicTanh))
-            yield from ((length, self.trains_length) for length in lengths)
+            lengths = (a.log_o for a in self.activations if isinstance(a, Isotropic))
+            yield from ((length, self._mask("trains_length")) for length in lengths)
         if self._mixed["psi"]:
-            yield from ((affine.psi, self.trains_psi) for affine in self.affine if affine.psi is not None)
+            psi = (affine.psi for affine in self.affine if affine.psi is not None)
+            yield from ((vector, self._mask("trains_psi")) for vector in psi)
+
+    def _mask(self, name: str) -> Tensor:
+        """Which members train something, [K]: kept, so that no step has to wait for a device."""
+        like, kept = self.affine[0].weight, self._masks.get(name)
+        if kept is None or kept.device != like.device:
+            kept = self._masks[name] = flags(self.treatments, self.members, lambda each: getattr(each, name), like)
+        return kept
+
+    def described(self) -> dict[str, Any]:
+        """As in `MLP`: of each member its treatment, and how much of the widths is padding."""
+        return {"members": [each.described() for each in self.treatments], "padding": self._padding}
+
+    def check_same(self, known: dict[str, Any]) -> None:
+        """As in `MLP`."""
+        if len(known["members"]) != len(self):
+            raise ValueError(f"state: is of {len(known['members'])} members, and this ensemble has {len(self)}")
+        for treatment, own in zip(self.treatments, known["members"], strict=True):
+            treatment.check_same(own)
+
+    def adopt(self, known: dict[str, Any]) -> None:
+        """Take over lambda_psi and the padding of each member."""
+        self._padding = known["padding"]
+        blanks = [copy.deepcopy(net) for net in self._blanks]  # which copies of this ensemble share
+        for net, own in zip(blanks, known["members"], strict=True):
+            net.psi_decay = own["psi_decay"]
+        self._blanks = _Shared(blanks)
 
 
 class _Shared(tuple[IsotropicMLP, ...]):
@@ -157,11 +202,13 @@ def _check(members: Sequence[IsotropicMLP]) -> None:
     for k, net in enumerate(members):
         if net.has_kernels:
             raise ValueError(f"members: member {k} is an {type(net).__name__}; only dense networks can be stacked")
+        check_dense(net, f"members: member {k}")
         for what, of in (
             ("depth", lambda n: n.depth),
             ("input width", lambda n: n.widths[0]),
             ("output width", lambda n: n.widths[-1]),
             ("activation", lambda n: n.activation),
+            ("activations of its own", lambda n: n.treatment.sigma),
             ("dtype", lambda n: n.affine[0].weight.dtype),
             ("device", lambda n: n.affine[0].weight.device),
         ):

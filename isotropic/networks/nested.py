@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from isotropic.networks.activation import IsotropicTanh
-from isotropic.networks.network import IsotropicMLP
+from isotropic.activations import sigma_of
+from isotropic.networks.activation import isotropic
+from isotropic.networks.network import IsotropicMLP, check_dense
 
 
 @torch.no_grad()
@@ -25,23 +26,29 @@ def embed(net: IsotropicMLP, layer: int, length: float, width: int | None = None
 
     Raises:
         ValueError: elementwise activations, no intrinsic lengths, or layer, length or width out of range.
+        TypeError: a network that is no IsotropicMLP.
     """
     width = _checked(net, layer, length, width)
     n = net.widths[layer]
     widths = [*net.widths[:layer], width, *net.widths[layer:]]
     like = net.affine[0].weight
     deeper = IsotropicMLP(
-        widths, net.activation, net.intrinsic_length, net.compensation, dtype=like.dtype, device=like.device
+        widths,
+        net.treatment.sigma or net.activation,
+        net.intrinsic_length,
+        net.compensation,
+        dtype=like.dtype,
+        device=like.device,
+        flatten=net.flatten,
     )
-    deeper.psi_decay.copy_(net.psi_decay)
+    deeper.treatment = net.treatment
     tensors = {_behind(name, layer): t.clone() for name, t in net.tensors().items()}
     log_o = torch.tensor(length, dtype=torch.float64).log().to(like)
     for name in (f"maps.{layer - 1}.{part}" for part in ("weight", "bias", "psi")):  # rows of zeros beyond n
         if name in tensors:
             t = tensors[name]
             tensors[name] = torch.cat([t, t.new_zeros(width - n, *t.shape[1:])])
-    activation = IsotropicTanh(log_o, trained=False)
-    g = activation(like.new_zeros(1, 1))[1]
+    g = isotropic(like.new_zeros(1, 1), sigma_of(net.treatment.named), log_o)[1]
     blank = {name: torch.zeros_like(t) for name, t in deeper.tensors().items() if name.startswith(f"maps.{layer}.")}
     blank[f"maps.{layer}.weight"].fill_diagonal_(float(1 / g))
     deeper.assign(tensors | blank | {f"activations.{layer - 1}.log_o": log_o})
@@ -50,12 +57,13 @@ def embed(net: IsotropicMLP, layer: int, length: float, width: int | None = None
 
 def _behind(name: str, layer: int) -> str:
     """The name of a tensor of the network in one with a map and an activation more behind map `layer`."""
-    kind, index, leaf = name.split(".")
+    kind, index, leaf = name.split(".", 2)
     moved = int(index) >= (layer if kind == "maps" else layer - 1)
     return f"{kind}.{int(index) + moved}.{leaf}"
 
 
 def _checked(net: IsotropicMLP, layer: int, length: float, width: int | None) -> int:
+    check_dense(net, "net")
     if not net.isotropic or net.intrinsic_length == "none":
         raise ValueError(
             f"net: activation {net.activation!r} with intrinsic_length {net.intrinsic_length!r} cannot be saturated; "

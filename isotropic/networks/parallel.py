@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from isotropic.networks.activation import IsotropicTanh
-from isotropic.networks.network import IsotropicMLP
+from isotropic.networks import state as states
+from isotropic.networks.inputs import integer, rows
+from isotropic.networks.network import IsotropicMLP, check_dense
 
 
 class ParallelMLP(nn.Module):
@@ -25,7 +28,7 @@ class ParallelMLP(nn.Module):
     vectors and their sum.
 
         parallel = ParallelMLP(net)          # the same logits as net, up to rounding
-        parallel(x)                          # x [B, ...] -> logits [B, n_L]
+        parallel(x)                          # x as net takes it -> logits [..., n_L]
         wider = parallel.deepened(width=20)  # one hidden layer more, the same logits
 
     W^(l) and b^(i,l) are parameters of their own: trained, they leave the constraint that made them products, and
@@ -42,19 +45,27 @@ class ParallelMLP(nn.Module):
         activations: as in IsotropicMLP.
 
     Raises:
-        ValueError: elementwise activations, which have no scalar gain, or kernels, which see one at
-            every position.
+        ValueError: elementwise activations, which have no scalar gain, kernels, which see one at every position, or
+            an ensemble.
+        TypeError: a network that is no IsotropicMLP.
     """
+
+    kind = "ParallelMLP"
 
     def __init__(self, net: IsotropicMLP) -> None:
         super().__init__()
         if not net.isotropic:
-            raise ValueError("activation 'tanh' has no scalar gain to take out of a product; use 'isotropic-tanh'")
+            raise ValueError(
+                f"activation {net.activation!r} has no scalar gain to take out of a product; use an isotropic one"
+            )
         if net.has_kernels:
             raise ValueError(
                 f"net: {type(net).__name__} has a gain at every position, not one to take out of a product; use "
                 "IsotropicMLP"
             )
+        if net.has_length.ndim > 0:
+            raise ValueError("net: an ensemble's members have products of their own; use each `ensemble.member(k)`")
+        check_dense(net, "net")
         like = net.affine[0].weight
         weights, biases = contractions(net)
         self.activations = copy.deepcopy(net.activations)
@@ -62,6 +73,7 @@ class ParallelMLP(nn.Module):
         self.bias = nn.Parameter(torch.cat([vectors[0] for vectors in biases]).to(like))
         self.later = nn.ParameterList(nn.Parameter(vectors[1:].to(like)) for vectors in biases[1:])
         self._rows = net.widths[1:]
+        self.flatten, self.treatment = net.flatten, net.treatment
 
     @property
     def widths(self) -> list[int]:
@@ -69,8 +81,12 @@ class ParallelMLP(nn.Module):
         return [self.weight.shape[1], *self._rows]
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [B, ...] with n_0 numbers a sample -> logits [B, n_L]."""
-        products = functional.linear(x.flatten(1), self.weight, self.bias).split(self._rows, dim=-1)
+        """x [..., n_0] -> logits [..., n_L]; flattened as the network's."""
+        x = rows(x, self.widths[0], self.flatten)
+        return self._traced(x.reshape(-1, x.shape[-1])).view(*x.shape[:-1], self._rows[-1])
+
+    def _traced(self, x: Tensor) -> Tensor:
+        products = functional.linear(x, self.weight, self.bias).split(self._rows, dim=-1)
         h, scales = products[0], None
         for u, later, activation in zip(products[1:], self.later, self.activations, strict=True):
             g = activation(h)[1]  # [B, 1]
@@ -97,10 +113,9 @@ class ParallelMLP(nn.Module):
         Raises:
             ValueError: width below 1.
         """
-        if type(width) is not int or width < 1:
-            raise ValueError(f"width: {width!r} is not an integer >= 1")
+        width = integer("width", width)
         deeper = copy.deepcopy(self)
-        length = IsotropicTanh(self.weight.new_tensor(log_o), trained=True)
+        length = self.treatment.hidden(self.weight, log_o)
         g = length(self.weight.new_zeros(1, 1))[1].squeeze()
         last = self._rows[-1]
         first, own = self.weight[-last:] / g, self.bias[-last:]
@@ -118,6 +133,25 @@ class ParallelMLP(nn.Module):
         deeper.later[-1] = nn.Parameter(later.new_zeros(len(later), width))
         deeper.later.append(nn.Parameter(torch.cat(new)))
         return deeper
+
+    def get_extra_state(self) -> Tensor:
+        """As in `MLP`."""
+        known = {"kind": self.kind, "widths": self.widths, "flatten": self.flatten}
+        return states.packed(known | self.treatment.described())
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Raise a ValueError if a saved state is of another kind of network."""
+        if known := states.unpacked(state):
+            states.check_kind(known, self.kind)
+            self.treatment.check_same(known)
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Tensor], **arguments: Any) -> Self:
+        """As `IsotropicMLP.from_state_dict`."""
+        own = states.unwrapped(state)
+        net = IsotropicMLP(**states.arguments(states.known_of(own, arguments, cls.kind), own))
+        states.fit_alphas(net.activations, own)
+        return states.filled(cls(net), own)
 
 
 @torch.no_grad()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
-from isotropic.networks.activation import IsotropicTanh
+from isotropic.networks import state as states
 from isotropic.networks.base import AffineMap
-from isotropic.networks.network import IsotropicMLP
+from isotropic.networks.inputs import rows
+from isotropic.networks.network import IsotropicMLP, check_dense
 
 
 class DiagonalMap(nn.Module):
@@ -46,8 +49,8 @@ class DiagonalMap(nn.Module):
 class SparseMLP(nn.Module):
     """An isotropic network some of whose maps are diagonal; it computes what the network computes.
 
-        sparse = sparsify(net)        # pipeline.sparsify: diagonalises a copy of net, then this
-        sparse(x)                     # x [B, ...] -> logits [B, n_L], those of net up to rounding
+        sparse = sparsify(net)        # isotropic.sparsify: diagonalises a copy of net, then this
+        sparse(x)                     # x as net takes it -> logits [..., n_L], those of net up to rounding
 
     An ordinary module: it can be saved, moved, cast and trained by autograd. It cannot be diagonalised, grown or
     pruned; do that to the dense network.
@@ -58,7 +61,10 @@ class SparseMLP(nn.Module):
 
     Raises:
         ValueError: a map named diagonal has an entry beside its diagonal.
+        TypeError: a network that is no IsotropicMLP.
     """
+
+    kind = "SparseMLP"
 
     def __init__(self, net: IsotropicMLP, diagonal: Sequence[int]) -> None:
         super().__init__()
@@ -67,20 +73,52 @@ class SparseMLP(nn.Module):
             DiagonalMap(affine) if layer in diagonal else _copy(affine)
             for layer, affine in enumerate(net.affine, start=1)
         )
-        self.activations = nn.ModuleList(_length(activation) for activation in net.activations)
+        self.activations = copy.deepcopy(net.activations)
+        self.inputs, self.flatten, self.treatment = net.widths[0], net.flatten, net.treatment
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [B, ...] with n_0 numbers a sample -> logits [B, n_L]."""
-        h = self.maps[0](x.flatten(1))
+        """x [..., n_0] -> logits [..., n_L]; flattened as the network's."""
+        x = rows(x, self.inputs, self.flatten)
+        if x.ndim == 1:
+            return self(x[None])[0]
+        h = self.maps[0](x)
         for affine, activation in zip(list(self.maps)[1:], self.activations, strict=True):
             a, g = activation(h)
             h = affine(a, g)
         return h
 
+    def get_extra_state(self) -> Tensor:
+        """As in `MLP`."""
+        return states.packed(
+            {"kind": self.kind, "widths": self.widths, "flatten": self.flatten} | self.treatment.described()
+        )
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Raise a ValueError if a saved state is of another kind of network."""
+        if known := states.unpacked(state):
+            states.check_kind(known, self.kind)
+            self.treatment.check_same(known)
+
+    @property
+    def widths(self) -> list[int]:
+        """n_0 .. n_L."""
+        return [self.inputs, *(cast("Tensor", affine.bias).shape[0] for affine in self.maps)]
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Tensor], **arguments: Any) -> Self:
+        """As `IsotropicMLP.from_state_dict`."""
+        own = states.unwrapped(state)
+        known = states.known_of(own, arguments, cls.kind)
+        net = IsotropicMLP(**states.arguments(known, own))
+        states.fit_alphas(net.activations, own)
+        diagonal = [layer for layer in range(1, net.depth + 1) if own[f"maps.{layer - 1}.weight"].ndim == 1]
+        return states.filled(cls(net, diagonal), own)
+
 
 def storage(net: nn.Module) -> int:
-    """Bytes of all that a saved state of a network holds."""
-    return sum(t.numel() * t.element_size() for t in net.state_dict().values())
+    """Bytes of all numbers that a saved state of a network holds."""
+    saved = (t for name, t in net.state_dict().items() if not name.endswith(states.EXTRA))
+    return sum(t.numel() * t.element_size() for t in saved)
 
 
 def _copy(affine: AffineMap) -> AffineMap:
@@ -89,17 +127,16 @@ def _copy(affine: AffineMap) -> AffineMap:
     return AffineMap(weight, bias, psi, isinstance(affine.psi, nn.Parameter))
 
 
-def _length(activation: nn.Module) -> IsotropicTanh:
-    assert isinstance(activation, IsotropicTanh)  # no other has diagonal maps
-    alpha = None if activation.alpha is None else activation.alpha.clone()
-    return IsotropicTanh(activation.log_o.detach().clone(), isinstance(activation.log_o, nn.Parameter), alpha)
-
-
 def _check(net: IsotropicMLP, diagonal: Sequence[int]) -> None:
     if not net.isotropic:
-        raise ValueError("activation 'tanh' does not commute with rotations: its maps cannot be made diagonal")
+        raise ValueError(
+            f"activation {net.activation!r} does not commute with rotations: its maps cannot be made diagonal"
+        )
+    check_dense(net, "net")
     for layer in diagonal:
         weight = net.affine[layer - 1].weight.detach()
+        if weight.is_meta:
+            continue  # shapes alone
         beside = int(weight.count_nonzero()) - int(weight.diagonal().count_nonzero())
         if beside:
             raise ValueError(f"diagonal: map {layer} has {beside} entries beside its diagonal; diagonalise it first")

@@ -96,12 +96,13 @@ def independent_components(net: NormalisedMLP, layer: int, x: Tensor, seed: int 
 
     Raises:
         ValueError: the layer is out of range, its normaliser is not BatchNorm, or the network is in training.
+        ModuleNotFoundError: scikit-learn is not installed (`pip install isotropic-networks[ica]`).
     """
-    from sklearn.decomposition import FastICA
-
     norm = _held(net, layer)
     if net.training:
         raise ValueError("net: in training its statistics are those of each batch; call net.eval() first")
+    from sklearn.decomposition import FastICA  # of the extra ica
+
     rotation = torch.eye(norm.width, dtype=torch.float64)
     white = (norm.variance > norm.eps).cpu()
     if white.sum() < 2:

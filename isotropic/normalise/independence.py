@@ -29,7 +29,7 @@ def negentropy(y: Tensor) -> Tensor:
     """J = log(2 pi e) / 2 - H(y_i) in nats, 0 for Gaussian columns and above it for all others: y [N, n] -> [n].
 
     The entropy H of each standardised column is estimated from the spacings of its sorted values
-    (scipy.stats.differential_entropy). Ties, of which a constant column is made, make it infinite.
+    (scipy.stats.differential_entropy, of the extra ica). Ties, of which a constant column is made, make it infinite.
     """
     from scipy.stats import differential_entropy
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Mapping
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from isotropic.axes import Axis, Tensors
 from isotropic.integers import index
-from isotropic.networks.base import MLP
-from isotropic.networks.network import IsotropicMLP
-from isotropic.normalise.normalisers import Normaliser, check_basis
+from isotropic.networks import state as states
+from isotropic.networks.network import IsotropicMLP, Treated
+from isotropic.normalise.normalisers import (
+    BatchNormOfNorm,
+    FrobNorm,
+    GeneralisedLayerNorm,
+    Normaliser,
+    check_basis,
+)
+from isotropic.normalise.whitening import BatchNorm, Whitening
 from isotropic.surgery.carried import Carried
 
 
-class NormalisedMLP(MLP):
+class NormalisedMLP(Treated):
     """h_1 = W_1 x + b_1,  h_{l+1} = W_{l+1} N_l(g_l h_l) + b_{l+1},  logits = h_L (METHOD sections 1 and 8).
 
         net = NormalisedMLP(IsotropicMLP([64, 32, 10], compensation="none"), BatchNormOfNorm)
@@ -46,9 +53,13 @@ class NormalisedMLP(MLP):
         ValueError: elementwise activations, or compensatory vectors.
     """
 
+    kind = "NormalisedMLP"
+
     def __init__(self, net: IsotropicMLP, normaliser: Callable[[int], Normaliser]) -> None:
         if not net.isotropic:
-            raise ValueError("activation 'tanh' does not commute with rotations; a network with 'isotropic-tanh'")
+            raise ValueError(
+                f"activation {net.activation!r} does not commute with rotations; a network with an isotropic one"
+            )
         if any(affine.psi is not None for affine in net.affine):
             raise ValueError(
                 f"compensation: {net.compensation!r} has vectors psi, which nothing multiplies behind a normaliser; "
@@ -56,8 +67,8 @@ class NormalisedMLP(MLP):
             )
         own = copy.deepcopy(net)
         super().__init__(own.affine, list(own.activations))  # type: ignore[arg-type]
-        self._treat(own.has_length, own.has_psi, own.expects, own.psi_decay)
         weight = net.affine[0].weight
+        self.treatment, self.flatten = net.treatment, net.flatten
         self.normalisers = nn.ModuleList(normaliser(n).to(weight) for n in net.widths[1:-1])
 
     def axes(self, layer: int) -> tuple[Axis, ...]:
@@ -87,12 +98,12 @@ class NormalisedMLP(MLP):
                 norm.train(mode)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [B, ...] with n_0 numbers a sample -> logits [B, n_L]."""
+        """x [B, n_0] -> logits [B, n_L]; flattened as the network's."""
         return self.after(len(self.normalisers), x)
 
     def after(self, layer: int, x: Tensor) -> Tensor:
         """h_{layer+1}, [B, n_{layer+1}]: what the map behind `layer` normalisers gives; 0 <= layer <= L - 1."""
-        h: Tensor = self.maps[0](x.flatten(1))
+        h: Tensor = self.maps[0](self.rows(x))
         for number in range(1, layer + 1):
             h = self.maps[number](self.passed(number, h)[0])
         return h
@@ -123,3 +134,49 @@ class NormalisedMLP(MLP):
         """N_l behind hidden layer l = `layer`; ValueError where there is none."""
         layer = index(layer, "layer", "is not a hidden layer of this network", 1, len(self.normalisers))
         return cast("Normaliser", self.normalisers[layer - 1])
+
+    def described(self) -> dict[str, Any]:
+        """As in `MLP`, with the kind and the settings of each normaliser."""
+        norms = [_described(cast("Normaliser", norm)) for norm in self.normalisers]
+        return super().described() | {"flatten": self.flatten, "normalisers": norms}
+
+    def check_same(self, known: dict[str, Any]) -> None:
+        """As in `MLP`."""
+        super().check_same(known)
+        for own, norm in zip(known["normalisers"], self.normalisers, strict=False):
+            if own["kind"] != type(norm).__name__:
+                raise ValueError(
+                    f"state: its normalisers are {own['kind']}, and this network's {type(norm).__name__}"
+                )
+
+    @classmethod
+    def from_state_dict(
+        cls, state: Mapping[str, Tensor], *, normaliser: Callable[[int], Normaliser] | None = None, **arguments: Any
+    ) -> Self:
+        """As `IsotropicMLP.from_state_dict`; a normaliser that is not the library's has to be given."""
+        own = states.unwrapped(state)
+        known = states.known_of(own, arguments, cls.kind)
+        each = iter(known.pop("normalisers", []))
+        net = IsotropicMLP(states.widths_of(own), **states.arguments(known, own))
+        states.fit_alphas(net.activations, own)
+        return states.filled(cls(net, normaliser or (lambda n: _made(next(each), n))), own)
+
+
+_KNOWN = {kind.__name__: kind for kind in (BatchNorm, BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm, Whitening)}
+
+
+def _described(norm: Normaliser) -> dict[str, Any]:
+    trained = {"trained": True} if any(True for _ in norm.parameters()) else {}
+    return {"kind": type(norm).__name__, "eps": norm.eps, "momentum": norm.momentum} | trained
+
+
+def _made(known: dict[str, Any], width: int) -> Normaliser:
+    """A normaliser of the library as a state describes it."""
+    settings = dict(known)
+    kind = settings.pop("kind")
+    if kind not in _KNOWN:
+        raise ValueError(f"state: its normaliser {kind} is none of the library's; give normaliser=")
+    eps, momentum = settings.pop("eps"), settings.pop("momentum")
+    norm: Normaliser = _KNOWN[kind](width, eps, **settings)
+    norm.momentum = momentum
+    return norm

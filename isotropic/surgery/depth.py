@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import cast
 
 import torch
 from torch import Tensor
 
 from isotropic.integers import index
-from isotropic.networks.activation import IsotropicTanh
 from isotropic.networks.base import AffineMap
-from isotropic.networks.network import INITIAL_LENGTH, IsotropicMLP
+from isotropic.networks.network import IsotropicMLP
 from isotropic.surgery.carried import families_of
 from isotropic.surgery.holders import Holders
 from isotropic.surgery.modules import averages_of, bare, check_modules
@@ -63,10 +61,9 @@ def _insert(net: IsotropicMLP, layer: int) -> None:
     weight, n = net.affine[layer - 1].weight, net.widths[layer]
     zeros, one = weight.new_zeros(n), weight.new_ones(())
     psi = zeros.clone() if bool(net.has_psi) else None
-    log_o = one * (-math.inf if net.intrinsic_length == "none" else math.log(INITIAL_LENGTH))
     identity = torch.eye(n, dtype=weight.dtype, device=weight.device)
     net.maps.insert(layer, AffineMap(identity, zeros, psi, net.compensation != "constant"))
-    net.activations.insert(layer - 1, IsotropicTanh(log_o, net.intrinsic_length == "trainable", alpha=one))
+    net.activations.insert(layer - 1, net.treatment.hidden(weight, alpha=one))
 
 
 def _beside(name: str, layer: int, net: IsotropicMLP) -> list[str]:
@@ -146,7 +143,9 @@ def _check(net: IsotropicMLP, layer: int, what: str, last: int) -> int:
             "`ensemble.member(k)` and stack them again"
         )
     if not net.isotropic:
-        raise ValueError("activation 'tanh' has no alpha that makes a layer linear; only isotropic activations have")
+        raise ValueError(
+            f"activation {net.activation!r} has no alpha that makes a layer linear; only isotropic activations have"
+        )
     layer = index(layer, "layer", what, 1, last)
     check_modules(net, range(net.depth))
     return layer

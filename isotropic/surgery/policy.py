@@ -87,7 +87,7 @@ def adapt(
         n = carried.width
         change = _allowed(wanted - int((importances <= threshold).sum()), n, most, only)
         drawn = new_columns(carried, columns, change, generator) if change > 0 else None
-        carried.rotate(basis)  # an order of neurons is a rotation too: the least important come last
+        carried.rotate(basis.contiguous())  # by rows; a product of columns rounds in another way
         if drawn is not None:
             carried.append(change, drawn)
         elif change < 0:

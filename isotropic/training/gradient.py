@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from isotropic.networks.activation import IsotropicTanh, gain_and_slope
+from isotropic import activations
+from isotropic.networks.activation import Elementwise, Isotropic
 from isotropic.networks.base import MLP, AffineMap
 from isotropic.training.products import Products, products
 from isotropic.training.step import Alone
@@ -99,7 +100,7 @@ class Backward:
         self._maps = [_Map(affine, decay, matmul, alone) for affine in net.affine[1:]]
         gradients = [self._first.of_weight, *(way.of_weight for way in self._maps)]
         self.apart = [a.weight for a, of in zip(net.affine, gradients, strict=True) if of.alone is not None]
-        self._lengths = [_Length(a) if isinstance(a, IsotropicTanh) else None for a in net.activations]
+        self._activations = [_activation(a) for a in net.activations]
 
     @torch.no_grad()
     def __call__(self, x: Tensor | Sequence[Tensor], y: Tensor) -> Tensor:
@@ -111,33 +112,33 @@ class Backward:
 
     def _descend(self, xs: Sequence[Tensor], y: Tensor) -> Tensor:
         inputs: list[Tensor] = []  # of each map after the first
-        steps: list[tuple[Tensor, Tensor, Tensor] | None] = []  # of each activation: its input, its gain, the slope
+        steps: list[tuple[Tensor, Tensor | None, Tensor | None]] = []  # of each activation: its input, gain and slope
         h = self._first(xs)  # [K, B, n_1]
-        for affine, length in zip(self._maps, self._lengths, strict=True):
-            if length is None:
-                g, output = None, h.tanh()
-                steps.append(None)
-            else:
-                g, slope = length.gain(h)  # [K, B, 1]
+        for affine, activation in zip(self._maps, self._activations, strict=True):
+            if isinstance(activation, _Gain):
+                g, slope = activation.gain(h)  # [K, B, 1]
                 output = g * h
-                steps.append((h, g, slope))
+            else:
+                g, slope, output = None, None, activation.value(h)
+            steps.append((h, g, slope))
             inputs.append(output)
             h = affine(output, g)
         loss, d = self._loss_at(h, y)
-        ways = zip(self._maps, self._lengths, inputs, steps, strict=True)
-        for affine, length, output, step in reversed(list(ways)):
+        ways = zip(self._maps, self._activations, inputs, steps, strict=True)
+        for affine, activation, output, (a, g, slope) in reversed(list(ways)):
             dt = affine.back(d)  # [K, B, n_l]
             affine.gradient(output, d)  # which may change the weight
-            if length is None or step is None:
-                d = dt.addcmul_(dt, output.square(), value=-1)
+            if not isinstance(activation, _Gain):
+                d = activation.back(dt, a, output)
                 continue
-            a, g, slope = step
+            assert g is not None and slope is not None
             c = (dt * a).sum(-1, keepdim=True)  # [K, B, 1]
             if affine.column is not None:
                 c.baddbmm_(d, affine.column)
                 affine.gradient_of_psi(g, d)
+            activation.gradient_of_sigma(c)
             c *= slope
-            length.gradient(c)
+            activation.gradient(c)
             d = dt.mul_(g).addcmul_(c, a)
         self._first.gradient(xs, d)
         return loss
@@ -212,10 +213,11 @@ class _Map:
             torch.addcmul(torch.bmm(g.mT, d), self._decay, self.psi, out=self._of_psi)
 
 
-class _Length:
+class _Gain:
     """The gain of K networks, and where the gradient of its intrinsic length goes."""
 
-    def __init__(self, activation: IsotropicTanh) -> None:
+    def __init__(self, activation: Isotropic) -> None:
+        self._sigma = activation.function
         self._log_o = _stacked(activation.log_o, 0)  # [K]
         trained = isinstance(activation.log_o, nn.Parameter)
         self._of_log_o = _stacked(_room(activation.log_o), 0) if trained else None
@@ -228,14 +230,54 @@ class _Length:
         """g and 2 dg/ds at s = ||h||^2 + o, [K, B, 1]."""
         if self._of_log_o is not None:
             torch.exp(self._log_o, out=self._o)
-        g, slope = gain_and_slope((h * h).sum(-1, keepdim=True).add_(self._added))
+        g, slope = self._of((h * h).sum(-1, keepdim=True).add_(self._added))
         if self._alpha is None:
             return g, slope
         return self._alpha + (1 - self._alpha) * g, (1 - self._alpha) * slope
 
+    def _of(self, s: Tensor) -> tuple[Tensor, Tensor]:
+        return self._sigma.gain_and_slope(s)
+
+    def gradient_of_sigma(self, c: Tensor) -> None:
+        """From c = dL/dg to the parameters of sigma; the functions with a closed form have none."""
+
     def gradient(self, c: Tensor) -> None:
         if self._of_log_o is not None:
             torch.sum(c, (-2, -1), out=self._of_log_o).mul_(self._o).div_(2)
+
+
+class _TracedGain(_Gain):
+    """The gain of a sigma without a closed form: its slope, and the gradient of its parameters, by autograd."""
+
+    def __init__(self, activation: Isotropic) -> None:
+        super().__init__(activation)
+        sigma = activation.sigma
+        self._parameters = [p for p in sigma.parameters() if p.requires_grad] if isinstance(sigma, nn.Module) else []
+        self._rooms = [_room(p) for p in self._parameters]
+        self._traced: Tensor | None = None
+
+    def _of(self, s: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            self._traced = self._sigma.gain(s.requires_grad_())
+        (slope,) = torch.autograd.grad(self._traced, s, torch.ones_like(s), retain_graph=True)
+        return self._traced.detach(), 2 * slope
+
+    def gradient_of_sigma(self, c: Tensor) -> None:
+        assert self._traced is not None
+        of_g = c if self._alpha is None else (1 - self._alpha) * c
+        if self._parameters:
+            found = torch.autograd.grad(self._traced, self._parameters, of_g, allow_unused=True)
+            for room, gradient in zip(self._rooms, found, strict=True):
+                room.zero_() if gradient is None else room.copy_(gradient)
+        self._traced = None
+
+
+def _activation(activation: nn.Module) -> _Gain | activations.Elementwise:
+    """How a hidden activation is gone through, and back."""
+    if isinstance(activation, Isotropic):
+        return _Gain(activation) if activation.function.closed else _TracedGain(activation)
+    assert isinstance(activation, Elementwise)
+    return activations.ELEMENTWISE[activation.name]
 
 
 def _stacked(t: Tensor, ndim: int) -> Tensor:

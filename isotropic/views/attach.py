@@ -10,7 +10,7 @@ from torch import nn
 from isotropic.views.layers import CompensatedLinear, Layer, check_layer
 from isotropic.views.running import check_by_running, check_order, guessed_inputs
 from isotropic.views.skeleton import Skeleton, mode
-from isotropic.views.tracing import Between, NotTraceable, Traced, holders, traced
+from isotropic.views.tracing import Ambiguous, Between, NotTraceable, Traced, holders, traced
 from isotropic.views.view import View
 
 
@@ -50,7 +50,11 @@ def attach(model: nn.Module, layers: Sequence[nn.Module], inputs: Any = None) ->
             with mode(skeleton.model, training):
                 check_by_tracing(skeleton, copies, quoted)
         seen = True
-    except NotTraceable:
+    except NotTraceable as e:
+        if isinstance(e, Ambiguous) and inputs is None:
+            raise ValueError(
+                f"layers: between {quoted[0]} and {quoted[-1]}, {e}; give inputs= to tell which it is"
+            ) from e
         seen = False
     if inputs is not None or not seen:
         check_by_running(skeleton, copies, quoted, guessed_inputs(skeleton, copies[0]) if inputs is None else inputs)

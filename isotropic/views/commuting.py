@@ -8,10 +8,15 @@ import torch
 from torch import Tensor
 
 Function = Callable[[Tensor], Tensor]
-SHAPES = ((4,), (2, 3), (2, 3, 2), ())  # that come before the last axis, those that people's code takes first
 OTHER_SHAPE = "changes the last axis"
 _SCALES = (0.1, 1.0, 10.0)  # elementwise functions are nearly linear near zero, and some nearly constant far from it
+_TOGETHER = 64  # coordinates
 _ALLOWED = 1e-4  # relative; what computes in float32 is within 1e-6, what is not isotropic beyond 1e-2 at some scale
+
+
+def shapes(n: int) -> list[tuple[int, ...]]:
+    """What to try before a last axis of n: rows, tokens and positions, and no number that could be taken for n."""
+    return [tuple(k + 5 if k == n else k for k in shape) for shape in ((4,), (2, 3), (2, 3, 2))]
 
 
 def fault(f: Function, n: int, before: tuple[int, ...], device: torch.device) -> str | None:
@@ -31,7 +36,7 @@ def fault(f: Function, n: int, before: tuple[int, ...], device: torch.device) ->
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator, dtype=torch.float64).to(device)
 
-    q = torch.linalg.qr(normal(n, n)).Q
+    q = orthogonal(n, generator).to(device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         return next(filter(None, (_fault(f, s * normal(*before, n), q) for s in _SCALES)), None)
 
@@ -51,6 +56,15 @@ def _fault(f: Function, h: Tensor, q: Tensor) -> str | None:
     if not same(wider, torch.cat([a, torch.zeros_like(a[..., :1])], dim=-1)):
         return "depends on the width itself, such as a mean over it, so that growing and pruning would not be exact"
     return None
+
+
+def orthogonal(n: int, generator: torch.Generator) -> Tensor:
+    """A random orthogonal matrix in float64, which turns coordinates by tens: a wide one costs little."""
+    q = torch.zeros(n, n, dtype=torch.float64)
+    for some in torch.randperm(n, generator=generator).split(_TOGETHER):
+        block = torch.randn(len(some), len(some), generator=generator, dtype=torch.float64)
+        q[some[:, None], some] = torch.linalg.qr(block).Q
+    return q
 
 
 def same(actual: Tensor, expected: Tensor, allowed: float = _ALLOWED) -> bool:

@@ -96,14 +96,23 @@ def _is_chain(
     try:
         chain, names = checked(model, pair)
         copies: list[Layer] = [skeleton.of(layer) for layer in chain]  # type: ignore[misc]
-        seen = [graph for graph in graphs if graph.calls(copies)]
-        for graph in seen:
-            check_traced(graph, copies, names)
+        seen = _seen(graphs, copies, names)
         if inputs is not None:
             other = Skeleton(model)
             check_by_running(other, [other.of(layer) for layer in chain], names, inputs)  # type: ignore[misc]
-        return bool(seen) or inputs is not None
-    except (ValueError, NotTraceable):
+        return seen or inputs is not None
+    except ValueError:
+        return False
+
+
+def _seen(graphs: Sequence[Traced], copies: Sequence[Layer], names: Sequence[str]) -> bool:
+    """Whether the graphs say that the layers are a chain; a ValueError if they say that these are not."""
+    try:
+        of = [graph for graph in graphs if graph.calls(copies)]
+        for graph in of:
+            check_traced(graph, copies, names)
+        return bool(of)
+    except NotTraceable:
         return False
 
 

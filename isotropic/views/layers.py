@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from isotropic.networks.base import AffineMap
+
 DTYPES = (torch.float32, torch.float64)
 
 
@@ -75,6 +77,10 @@ def check_layer(layer: object, name: str) -> None:
         layer: nn.Linear, or a subclass with its forward, or CompensatedLinear, in float32 or float64.
         name: under which the line speaks of it.
     """
+    if isinstance(layer, AffineMap):
+        raise ValueError(
+            f"layers: {name} is a map of a network of this library; grow and prune take that network itself"
+        )
     if not isinstance(layer, Layer):
         raise ValueError(f"layers: {name} is a {type(layer).__name__}, and not an nn.Linear")
     if isinstance(layer, nn.Linear) and type(layer).forward is not nn.Linear.forward:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from isotropic.views.commuting import same
+from isotropic.views.commuting import orthogonal, same
 from isotropic.views.layers import CompensatedLinear, Layer
 from isotropic.views.skeleton import Skeleton, mode, one_line
 
@@ -108,15 +108,20 @@ def check_by_running(skeleton: Skeleton, layers: Sequence[Layer], names: Sequenc
     """
     for layer in layers:
         if isinstance(layer, CompensatedLinear) and layer.per_constant is not None:
-            layer.per_constant.zero_()  # it would have to be turned as well
+            layer.per_constant = layer.per_constant.new_zeros(())  # for every width and basis
+    called = False
     for training in (True, False):
         with mode(skeleton.model, training):
             try:
                 first = run(skeleton.model, layers, inputs)
             except Exception as e:  # people's code
                 raise ValueError(f"inputs: the model does not run on them: {one_line(e)}") from e
-            check_order([place for place, _, _ in first.calls], names)
-            for place in range(len(layers) - 1):
+            if called and not first.calls:  # a part of the model that is there in training alone
+                continue
+            called = bool(first.calls)
+            if called or not training:
+                check_order([place for place, _, _ in first.calls], names)
+            for place in range(len(layers) - 1) if called else ():
                 how = f"running the model {'in training' if training else 'in evaluation'} shows"
                 _check_width(skeleton, layers, names, inputs, place, how)
 
@@ -179,8 +184,7 @@ def _randomise(skeleton: Skeleton, layers: Sequence[Layer], inputs: Any, place: 
 
 
 def _turn(here: Layer, after: Layer) -> None:
-    n = len(here.weight)
-    q = torch.linalg.qr(_normal(here.weight, n, n, seed=3)).Q
+    q = orthogonal(len(here.weight), torch.Generator().manual_seed(3)).to(here.weight)
     _set(after, weight=after.weight.detach() @ q)
     _set(here, weight=q.mT @ here.weight.detach())
     if here.bias is not None:

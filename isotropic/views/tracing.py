@@ -10,13 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from isotropic.views.commuting import OTHER_SHAPE, SHAPES, fault
+from isotropic.views.commuting import OTHER_SHAPE, fault, shapes
 from isotropic.views.layers import Layer
 from isotropic.views.skeleton import Skeleton
 
 
 class NotTraceable(Exception):
     """torch.fx cannot say; running the model can."""
+
+
+class Ambiguous(NotTraceable):
+    """It depends on how many axes come before the last, which only inputs can tell."""
 
 
 class _Tracer(fx.Tracer):
@@ -103,21 +107,36 @@ class Between:
         return self.describe(direct[:1]) if direct else None
 
     def fault(self, n: int, device: torch.device) -> tuple[str, str] | None:
-        """Which operations are not isotropic, and why; None if all together are.
+        """Which operations are not isotropic, and why; None if all together are, for every shape that they take.
 
         Raises:
-            NotTraceable: they work for no shape that is tried.
+            NotTraceable: they take no shape that is tried, or are isotropic for one and not for another.
         """
         if self.argument is self.first:
             return None
         modules = self._modules()
-        before = self._shape(modules, n, device)
-        why = fault(lambda h: self._run(modules, h, self.argument), n, before, device)
+        found = {before: self._fault(modules, n, before, device) for before in self._shapes(modules, n, device)}
+        faults = [each for each in found.values() if each is not None]
+        if 0 < len(faults) < len(found):
+            good = next(before for before, each in found.items() if each is None)
+            bad = next(before for before, each in found.items() if each is not None)
+            raise Ambiguous(f"{faults[0][0]} {faults[0][1]} for {[*bad, n]}, though not for {[*good, n]}")
+        return faults[0] if faults else None
+
+    def _fault(
+        self, modules: dict[str, Any], n: int, before: tuple[int, ...], device: torch.device
+    ) -> tuple[str, str] | None:
+        """The same for one shape [*before, n]."""
+
+        def upto(node: Any) -> str | None:
+            return fault(lambda h: self._run(modules, h, node), n, before, device)
+
+        why = upto(self.argument)
         if why is None:
             return None
         start = 0
         for end in self._waists():  # one waist after another, until what leads to it is not isotropic
-            part = fault(lambda h, end=end: self._run(modules, h, self.nodes[end]), n, before, device)  # type: ignore[misc]
+            part = upto(self.nodes[end])
             if part is not None and not part.startswith(OTHER_SHAPE):  # which a later operation may undo
                 return self.describe([x for x in self.nodes[start : end + 1] if x in self.inside]), part
             start = end + 1 if part is None else start
@@ -135,19 +154,20 @@ class Between:
                 words.append(f"the operation {getattr(node.target, '__name__', node.target)}")
         return ", ".join(dict.fromkeys(words)) or "an operation"
 
-    def _shape(self, modules: dict[str, Any], n: int, device: torch.device) -> tuple[int, ...]:
-        """What comes before the last axis of h in this code: the first that it takes and that keeps the last axis."""
-        taken: list[tuple[bool, int, tuple[int, ...]]] = []
+    def _shapes(self, modules: dict[str, Any], n: int, device: torch.device) -> list[tuple[int, ...]]:
+        """What may come before the last axis of h in this code: what it takes, keeping the last axis, or else one."""
+        keeping: list[tuple[int, ...]] = []
+        taken: list[tuple[int, ...]] = []
         reasons = []
-        for shape in SHAPES:
+        for shape in shapes(n):
             try:
                 a = self._run(modules, torch.ones(*shape, n, dtype=torch.float64, device=device), self.argument)
-                taken.append((a.ndim == 0 or a.shape[-1] != n, len(taken), shape))
+                (keeping if a.ndim and a.shape[-1] == n else taken).append(shape)
             except Exception as e:  # people's code, with a shape that it may not be made for
                 reasons.append(str(e))
-        if not taken:
+        if not keeping and not taken:
             raise NotTraceable(reasons[0])
-        return min(taken)[-1]
+        return keeping or taken[:1]
 
     def _waists(self) -> list[int]:
         """The places in `nodes` that all that depends on h goes through."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -85,6 +85,11 @@ class View:
     def __repr__(self) -> str:
         return f"View({self.widths}, layers {', '.join(self.names)} of {type(self.model).__name__})"
 
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"a View has no {name!r}: this needs a network of the library itself, as IsotropicMLP is"
+        )
+
     @property
     def maps(self) -> list[ViewedMap]:
         """The maps, as `affine`."""
@@ -150,8 +155,10 @@ class View:
 
     def assign(self, tensors: Tensors) -> None:
         """Put tensors in place of those of the same names, whatever their shapes, as new parameters of the layers."""
-        psi = {f"maps.{i}.psi": affine.psi for i, affine in enumerate(self.affine) if affine.psi is not None}
-        psi |= {name: t for name, t in tensors.items() if name in psi}
+        psi = {}  # what is stored is psi / sqrt(o), so it changes with either
+        for i, affine in enumerate(self.affine):
+            if affine.psi is not None and {f"maps.{i}.psi", f"activations.{i - 1}.log_o"} & tensors.keys():
+                psi[i] = tensors.get(f"maps.{i}.psi", affine.psi)
         for i, layer in enumerate(self._layers):
             for leaf, old in list(layer.named_parameters(recurse=False)):
                 if (t := tensors.get(f"maps.{i}.{leaf}")) is not None:
@@ -160,9 +167,8 @@ class View:
                 layer.log_o = tensors[f"activations.{i}.log_o"]
             if isinstance(layer, nn.Linear):
                 layer.out_features, layer.in_features = layer.weight.shape
-        for i, affine in enumerate(self.affine):  # after the lengths: what is stored is psi / sqrt(o)
-            if (t := psi.get(f"maps.{i}.psi")) is not None:
-                affine.psi = t
+        for i, t in psi.items():
+            self.affine[i].psi = t
 
     def trace(self, x: Any) -> tuple[Any, list[Tensor | None]]:
         """The model's output for x, its input or a tuple of arguments, and the gains g_l [N, 1] over N positions."""

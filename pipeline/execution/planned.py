@@ -34,7 +34,7 @@ class Planned:
 
     def shape(self, course: Course, rows: int) -> Shape:
         """Of the ensemble in a course, on so many samples."""
-        isotropic = self.members[0].configuration.activation != "tanh"
+        isotropic = self.members[0].configuration.isotropic
         return Shape(len(self.members), course.widths, rows, course.inputs, isotropic)
 
     @property

@@ -43,7 +43,7 @@ class Settings(Plan):
     def _consistent(self) -> Settings:
         if self.moving_epochs < 1:
             raise ValueError(f"epochs: {self.epochs} leave none for the width to move between its start and end")
-        if self.configuration.activation == "tanh" or self.configuration.compensation == "expectation":
+        if not self.configuration.isotropic or self.configuration.compensation == "expectation":
             raise ValueError(f"configuration: widths do not move here under ({self.configuration.label})")
         return self
 

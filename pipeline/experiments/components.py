@@ -66,7 +66,7 @@ class Settings(Plan):
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
-        if self.configuration.activation == "tanh" or self.configuration.compensation not in ("none", "expectation"):
+        if not self.configuration.isotropic or self.configuration.compensation not in ("none", "expectation"):
             raise ValueError(
                 f"configuration: {self.configuration.label} cannot have normalisers, which need isotropic-tanh and "
                 "compensation none or expectation"

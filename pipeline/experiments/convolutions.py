@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Annotated
 
@@ -247,9 +248,9 @@ class _Changing:
 
         changed, labels = copy.deepcopy(self.trained), self.data.test.labels
         if way == NO_LENGTH:
-            changed.has_length.fill_(False)
+            changed.treatment = replace(changed.treatment, intrinsic_length="none")
         if way == NO_PSI:
-            changed.has_psi.fill_(False)
+            changed.treatment = replace(changed.treatment, compensation="none")
         _change(changed, None, self.settings, layer, change, self.name)
         if way == VECTOR:
             one_vector(changed, self.trained, layer)

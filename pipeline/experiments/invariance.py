@@ -42,7 +42,7 @@ class Settings(Plan):
             if change == 0 or not 1 <= width + change <= WIDEST:
                 valid = f"{1 - width} to {WIDEST - width}, but not 0"
                 raise ValueError(f"changes: {change} of {width} neurons; valid are {valid}")
-        if any(configuration.activation == "tanh" for configuration in self.configurations):
+        if not all(configuration.isotropic for configuration in self.configurations):
             raise ValueError("configurations: standard tanh cannot be diagonalised; valid is isotropic-tanh alone")
         return self
 

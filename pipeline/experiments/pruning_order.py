@@ -71,7 +71,7 @@ class Settings(Plan):
         most = self.hidden[self.layer - 1] - 1
         if max(self.counts) > most:
             raise ValueError(f"counts: {max(self.counts)} of {most + 1} neurons; valid are 1 to {most}")
-        if self.configuration.activation == "tanh":
+        if not self.configuration.isotropic:
             raise ValueError("configuration: standard tanh cannot be diagonalised; valid is isotropic-tanh")
         if self.configuration.compensation == "expectation":
             raise ValueError("configuration: expectation needs data, and some of the corrections are to have none")

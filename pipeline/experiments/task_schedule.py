@@ -75,7 +75,7 @@ class Settings(Plan):
                 raise ValueError(f"schedule: task {task!r} is never active; activate it or leave it out of data")
         if self.train_samples is not None and self.train_samples < self.batch_size:
             raise ValueError(f"train_samples: {self.train_samples} are less than a batch, {self.batch_size}")
-        if self.configuration.activation == "tanh" or self.configuration.compensation == "expectation":
+        if not self.configuration.isotropic or self.configuration.compensation == "expectation":
             raise ValueError(f"configuration: {self.configuration.label} cannot be adapted without further data")
         return self
 

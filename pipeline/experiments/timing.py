@@ -61,7 +61,7 @@ class Settings(Plan):
             raise ValueError(f"hidden: width {width} of layer {self.layer} is to lose {moved}; needs more")
         if "grow" in self.adaptations and width + moved > WIDEST:
             raise ValueError(f"neurons: width {width} of layer {self.layer} is to gain {moved}; at most {WIDEST}")
-        if self.configuration.activation == "tanh" or self.configuration.compensation == "expectation":
+        if not self.configuration.isotropic or self.configuration.compensation == "expectation":
             raise ValueError(f"configuration: {self.configuration.label} cannot be adapted without further data")
         return self
 

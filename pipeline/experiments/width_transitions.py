@@ -43,7 +43,7 @@ class Settings(Plan):
         moves = self.neurons_per_epoch * (self.epochs - self.epochs_before)
         if max(self.hidden_widths) - min(self.hidden_widths) > moves:
             raise ValueError(f"epochs: {self.epochs} end before every width of {self.hidden_widths} has arrived")
-        if self.configuration.activation == "tanh":
+        if not self.configuration.isotropic:
             raise ValueError("configuration: standard tanh is the control; its width cannot move")
         return self
 
@@ -70,7 +70,7 @@ class Settings(Plan):
         (size,) = data
         start = self.widths(member, size.features, size.classes)
         courses = self.trained(size, start, [start] * self.epochs_before)
-        ends = [member.start] if member.configuration.activation == "tanh" else self.hidden_widths
+        ends = self.hidden_widths if member.configuration.isotropic else [member.start]
         moving = range(self.epochs_before + 1, self.epochs + 1)
         for end in ends:
             hidden = (self.scheduled(member.start, end, epoch) for epoch in moving)

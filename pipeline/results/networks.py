@@ -53,7 +53,8 @@ class Network:
             "compensation": net.compensation,
             "psi_decay": psi_decay,
         }
-        tensors = {key: t.detach().cpu().numpy().copy() for key, t in net.state_dict().items()}
+        known = net.tensors()  # all else is in `settings`
+        tensors = {key: t.cpu().numpy().copy() for key, t in net.state_dict().items() if key in known}
         return cls(where, name, list(net.widths), settings, tensors, list(diagonal))
 
     def module(self) -> IsotropicMLP | SparseMLP:

@@ -49,6 +49,14 @@ def test_the_budget_is_kept_and_so_is_the_accuracy(tmp_path: Path) -> None:
     assert accuracies[1] > accuracies[0] - 2, "half of the parameters were of no use"
 
 
+def test_a_layer_is_pruned_by_hand(tmp_path: Path) -> None:
+    """Its numbers: `test_one_network.py`."""
+    output = run("one_network", tmp_path)
+    moved, accuracies = numbers(r"moved by (\S+),", output), numbers(r"accuracy ([\d.]+) %", output)
+    assert moved[0] < 1e-5 < moved[1] and moved == sorted(moved)
+    assert accuracies[0] > 90 and accuracies[-1] > accuracies[0] - 3
+
+
 def test_exported_networks_compute_the_same(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     output = run("sparsify_and_export", tmp_path, str(tmp_path))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from itertools import product
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
 
 from isotropic import IsotropicMLP
-from isotropic.networks import network as treatments
+from isotropic.networks import treatment as treatments
 from isotropic.networks.base import MLP
-from isotropic.networks.network import COMPENSATIONS
+from isotropic.networks.treatment import COMPENSATIONS
 from isotropic.surgery.carried import Carried
 
 # The largest error of an exact operation, relative to the largest entry expected.
@@ -21,6 +23,9 @@ TOLERANCE = {torch.float64: 1e-12, torch.float32: 5e-6}
 DTYPES = list(TOLERANCE)
 LENGTHS, WITH_PSI = treatments.INTRINSIC_LENGTHS, treatments.WITH_PSI
 TREATMENTS = list(product(LENGTHS, COMPENSATIONS))
+
+# The library without its extra, as `tests/unit/test_library.py` tests it, does all but this.
+needs_ica = pytest.mark.skipif(not all(map(find_spec, ("sklearn", "scipy"))), reason="needs the extra ica")
 
 Make = Callable[[Iterable[nn.Parameter]], Optimizer]
 

@@ -18,6 +18,7 @@ def test_the_example_of_the_design() -> None:
         intrinsic_length="trainable",
         compensation="trainable+decay",
         seed=0,
+        flatten=True,
     )
     opt = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=1e-3)
     x, labels = torch.randn(48, 3, 32, 32, generator=torch.Generator().manual_seed(0)), torch.arange(48) % 10

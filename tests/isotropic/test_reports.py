@@ -18,11 +18,14 @@ from isotropic import (
     IsotropicMLP,
     NormalisedMLP,
     ParallelMLP,
+    attach,
+    convert,
     count,
     diagonalise,
     explain,
     grow,
     prune,
+    prune_to,
     singular_values,
     sparsify,
 )
@@ -157,3 +160,44 @@ def test_nothing_is_left_out_of_the_count_after_a_change() -> None:
     grow(net, 2, 4)
     assert count(net) == count(IsotropicMLP([9, 7, 10, 8, 4]))
     assert net(inputs(net)).shape == (12, 4)
+
+
+class Radial(nn.Module):
+    """Somebody's isotropic activation."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        r = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        return torch.tanh(r) / r * x
+
+
+def test_a_view_of_somebodys_layers() -> None:
+    """Reports and budgets take it as they take a network; what is not in the view is not counted."""
+    torch.manual_seed(0)
+    layers = [nn.Linear(9, 16), nn.Linear(16, 12, bias=False), nn.Linear(12, 4)]
+    model = nn.Sequential(nn.Linear(3, 9), layers[0], Radial(), layers[1], Radial(), layers[2])
+    view = attach(model.double(), layers)
+    assert count(view) == (9 * 16 + 16 + 16 * 12 + 12 * 4 + 4, 9 * 16 + 16 * 12 + 12 * 4)
+    for values, layer in zip(singular_values(view), layers, strict=True):
+        assert_close(values, torch.linalg.svdvals(layer.weight.detach()), "of a layer")
+    optimiser = torch.optim.AdamW(model.parameters())
+    model(torch.ones(2, 3, dtype=torch.float64)).sum().backward()
+    optimiser.step()
+    rows = explain(view, 2, optimiser=optimiser).rows
+    assert [(row.tensor, row.shape, row.moments) for row in rows] == [
+        ("maps.1.weight", (12, 16), ("exp_avg", "exp_avg_sq")),
+        ("maps.2.weight", (4, 12), ("exp_avg", "exp_avg_sq")),
+    ]
+    most = count(view).parameters // 2
+    changes = prune_to(view, most, round_to=4, optimiser=optimiser)
+    assert count(view).parameters <= most and view.widths[1:-1] == [change.after for change in changes]
+    assert all(change.after % 4 == 0 for change in changes)
+
+
+def test_a_converted_view_counts_what_pruning_will_use() -> None:
+    """Its o is 0 until something is pruned, and counts all the same: a budget is kept."""
+    model = nn.Sequential(nn.Linear(9, 16), Radial(), nn.Linear(16, 4))
+    view = convert(model, [model[0], model[2]])
+    assert count(view).parameters == 9 * 16 + 16 + 16 * 4 + 4 + 4 + 1
+    prune_to(view, 140, round_to=2)
+    assert count(view).parameters <= 140
+    assert count(view).parameters == count(IsotropicMLP(view.widths)).parameters

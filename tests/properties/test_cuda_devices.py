@@ -30,6 +30,7 @@ from isotropic.normalise.ica import hold_in_eigenbasis, measure_whitening, repre
 from isotropic.normalise.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
 from isotropic.normalise.whitening import BatchNorm, Whitening
 from isotropic.surgery.backward import ROWS
+from isotropic.surgery.budget import prune_to
 from isotropic.surgery.columns import COLUMNS
 from isotropic.surgery.correction import CORRECTIONS
 from isotropic.surgery.depth import insert_layer, remove_layer
@@ -63,6 +64,8 @@ WANTED: dict[str, tuple[object, str]] = {
     "surgery/backward.py: check_rows": (True, "no length to take biases from is an error"),
     "networks/base.py: MLP.needs_inputs": (False, "data missing for an expectation is an error"),
     "surgery/removal.py: _compensate": (True, "a mean over data, only where a network expects it"),
+    "surgery/amounts.py: Amount.neurons": (3, "how many neurons a threshold or an energy leaves"),
+    "surgery/budget.py: narrowed": (1.0, "the singular values, by which layers are compared"),
     "surgery/policy.py: adapt": (2, "how many singular values are small is how far a width changes"),
     "surgery/depth.py: _insert": (True, "whether the new map has a psi"),
     "surgery/depth.py: remove_layer": (True, "a layer that is not linear is an error"),
@@ -394,7 +397,7 @@ def draws(net: nn.Module) -> list[torch.Generator] | torch.Generator:
 
 
 Change = Callable[[nn.Module, torch.optim.Optimizer], object]
-MADE = "surgery/finite.py: require_finite"
+FINITE = "surgery/finite.py: require_finite"
 UNSEEN, MEAN = "surgery/backward.py: right_vectors", "surgery/removal.py: _compensate"
 # What is done -> how, and where it reads beside CHECK.
 EITHER: dict[str, tuple[Change, set[str]]] = {
@@ -405,7 +408,7 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
     **{
         f"grow, {kind}": (
             lambda net, own, kind=kind: grow(net, 1, 2, columns=kind, optimiser=own, generator=draws(net)),
-            {"surgery/columns.py: _wide", MADE} if kind in ("combination", "semi-orthogonal") else set(),
+            {"surgery/columns.py: _wide", FINITE} if kind in ("combination", "semi-orthogonal") else set(),
         )
         for kind in COLUMNS
     },
@@ -414,9 +417,24 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
             lambda net, own, rows=rows: grow(
                 net, 2, 2, columns="normal", optimiser=own, generator=draws(net), side="right", rows=rows
             ),
-            {"surgery/backward.py: check_rows", MADE} if rows == "bias" else set(),
+            {"surgery/backward.py: check_rows", FINITE} if rows == "bias" else set(),
         )
         for rows in ROWS
+    },
+    "grow in a basis": (
+        lambda net, own: grow(net, 1, 2, basis="singular", optimiser=own, generator=draws(net)),
+        set(),
+    ),
+    "grow from the right in a basis": (
+        lambda net, own: grow(net, 2, 2, basis="singular", optimiser=own, side="right", rows="zero"),
+        {UNSEEN},
+    ),
+    **{
+        f"prune by {kind}": (
+            lambda net, own, kind=kind: prune(net, 1, **{kind: 0.5}, optimiser=own, inputs=inputs(20)),
+            {MEAN, "surgery/amounts.py: Amount.neurons"},
+        )
+        for kind in ("threshold", "energy")
     },
     "prune": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20)), {MEAN}),
     "prune without data": (
@@ -461,6 +479,10 @@ ONE: dict[str, tuple[Change, set[str]]] = {
         )
         for importance in ("singular-value", "gradient")
     },
+    "prune to a budget": (
+        lambda net, own: prune_to(net, 40, round_to=2, optimiser=own, inputs=inputs(20)),
+        {MEAN, "surgery/budget.py: narrowed"},
+    ),
     "adapt to fewer": (
         lambda net, own: adapt(net, threshold=0.5, scaffold=1, optimiser=own, inputs=inputs(20)),
         {"surgery/policy.py: adapt", MEAN},

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from benchmarks import images, table
+from benchmarks.activations import BATCHES, Loops
 from benchmarks.interleaved import interleaved
 from benchmarks.lockstep import Lockstep
 from benchmarks.machine import memory
@@ -79,6 +80,20 @@ def test_the_parallel_form_has_its_table(printed):
     found = rows(printed, "The parallel form")
     assert list(found) == [label(widths) for widths in quick().deep] == ["8-8-...-10, 4 maps"]
     assert all(positive(cells) for cells in found.values())
+
+
+def test_isotropic_and_elementwise_have_their_table(printed):
+    found = rows(printed, "Isotropic and elementwise")
+    assert list(found) == [f"{table.name(widths)}, {batch}" for widths in quick().plain for batch in BATCHES]
+    assert all(positive(cells) for cells in found.values())
+
+
+def test_all_forms_of_a_loop_learn():
+    loops = Loops((8, 16, 16, 3), batch=20)
+    for form, net in loops.nets.items():
+        before = torch.nn.functional.cross_entropy(net(loops.x), loops.y)
+        loops.steps(100, form)
+        assert torch.nn.functional.cross_entropy(net(loops.x), loops.y) < 0.9 * before
 
 
 def test_both_forms_compute_the_same():

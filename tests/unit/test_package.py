@@ -11,15 +11,20 @@ import pytest
 
 import isotropic
 import pipeline
-from isotropic.networks import network
+from isotropic import activations
+from isotropic.networks import treatment
 from isotropic.surgery.correction import CORRECTIONS
-from pipeline.config import Compensation, Configuration, IntrinsicLength
+from pipeline.config import Activation, Compensation, Configuration, IntrinsicLength
 from pipeline.experiments import pruning_order
 
 
 @pytest.mark.parametrize("name", isotropic.__all__)
 def test_the_names_of_the_library_are_here(name: str) -> None:
     assert getattr(pipeline, name) is getattr(isotropic, name)
+
+
+def test_its_directory_lists_them() -> None:
+    assert {*isotropic.__all__} <= {*dir(pipeline)}
 
 
 def test_a_name_that_is_not_there() -> None:
@@ -35,7 +40,10 @@ def test_importing_the_package_does_not_import_torch() -> None:
 
 def test_settings_allow_what_the_library_knows() -> None:
     """They are written twice, since settings are checked without torch."""
-    assert get_args(Compensation) == network.COMPENSATIONS
-    assert get_args(IntrinsicLength) == network.INTRINSIC_LENGTHS
-    assert get_args(Configuration.model_fields["activation"].annotation) == network.ACTIVATIONS
+    assert get_args(Compensation) == treatment.COMPENSATIONS
+    assert get_args(IntrinsicLength) == treatment.INTRINSIC_LENGTHS
+    assert get_args(Activation) == activations.ACTIVATIONS
+    for name in activations.ACTIVATIONS:
+        configuration = Configuration(activation=name, intrinsic_length="none", compensation="none")
+        assert configuration.isotropic == activations.is_isotropic(name), name
     assert pruning_order.CORRECTIONS == CORRECTIONS

@@ -29,7 +29,7 @@ class Architectures(Plan):
 
     @model_validator(mode="after")
     def _isotropic(self) -> Architectures:
-        if self.configurations[0].activation == "tanh":
+        if not self.configurations[0].isotropic:
             raise ValueError("configurations: standard tanh cannot be diagonalised; valid is isotropic-tanh")
         return self
 

@@ -52,7 +52,7 @@ class ByDescent(Plan):
         for descent in self.descents:
             if descent.momentum and self.trained_by(descent).optimiser != "sgd":
                 raise ValueError(f"descents: {descent.name}: momentum {descent.momentum} is for sgd alone")
-        if self.configuration.activation == "tanh":
+        if not self.configuration.isotropic:
             raise ValueError("configuration: standard tanh does not commute with a change of basis itself")
         return self
 

@@ -63,7 +63,7 @@ class _Comparison:
     def __init__(self, rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> None:
         self.rows, self.settings = rows, settings
         self.data = [data[name] for name in sorted(data, key=_place)]
-        self.isotropic = next(c.label for c in settings.configurations if c.activation != "tanh")
+        self.isotropic = next(c.label for c in settings.configurations if c.isotropic)
         accuracy = final(rows)
         named = accuracy["configuration"].replace({self.isotropic: ISOTROPIC})
         architecture = accuracy["width"].astype(str) + "x" + accuracy["layers"].astype(str)

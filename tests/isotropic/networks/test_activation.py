@@ -9,7 +9,10 @@ import torch
 from isotropic_testing import DTYPES, assert_close, normal
 from torch import Tensor
 
-from isotropic.networks.activation import _SERIES_BELOW, IsotropicTanh, Tanh, gain, gain_and_slope
+from isotropic.activations import _SERIES_BELOW, SIGMAS
+from isotropic.networks.activation import Elementwise, Isotropic
+
+gain, gain_and_slope = SIGMAS["tanh"].gain, SIGMAS["tanh"].gain_and_slope
 
 EDGE = _SERIES_BELOW
 POINTS = [0.0, 1e-30, 1e-8, 1e-3, EDGE * (1 - 1e-6), EDGE, EDGE * (1 + 1e-6), 1e-2, 0.3, 1.0, 30.0, 1e4]
@@ -31,8 +34,8 @@ def table(column: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     return s, torch.tensor([reference(value)[column] for value in s.tolist()], dtype=dtype)
 
 
-def activation(log_o: float, dtype: torch.dtype = torch.float64) -> IsotropicTanh:
-    return IsotropicTanh(torch.tensor(log_o, dtype=dtype), trained=False)
+def activation(log_o: float, dtype: torch.dtype = torch.float64) -> Isotropic:
+    return Isotropic(torch.tensor(log_o, dtype=dtype), trained=False)
 
 
 def test_the_reference_is_tanh() -> None:
@@ -110,12 +113,12 @@ def test_length_enters_the_gain() -> None:
 
 def test_stacked_lengths_act_on_their_own_network() -> None:
     log_o, h = torch.tensor([-math.inf, 0.0, 2.0], dtype=torch.float64), normal(3, 5, 4)
-    stacked, _ = IsotropicTanh(log_o, trained=True)(h)
+    stacked, _ = Isotropic(log_o, trained=True)(h)
     for k, value in enumerate(log_o.tolist()):
         assert_close(stacked[k], activation(value)(h[k])[0], f"member {k}")
 
 
 def test_the_other_activation_is_elementwise_and_has_no_gain() -> None:
     h = normal(5, 4)
-    actual, g = Tanh()(h)
+    actual, g = Elementwise()(h)
     assert torch.equal(actual, h.tanh()) and g is None

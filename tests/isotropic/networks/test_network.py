@@ -56,11 +56,6 @@ def test_forward_is_the_recursion_of_the_paper() -> None:
     assert_close(net(inputs(net)), torch.stack(rows), "logits")
 
 
-def test_images_are_flattened() -> None:
-    net = network([12, 4, 3])
-    assert torch.equal(net(normal(5, 3, 2, 2)), net(normal(5, 3, 2, 2).reshape(5, 12)))
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_initial_values(dtype: torch.dtype) -> None:
     net = IsotropicMLP([7, 9, 4, 3], seed=0, dtype=dtype)
@@ -124,7 +119,7 @@ def test_no_penalty_without_decay(compensation: str) -> None:
 def test_the_elementwise_network_has_the_same_maps_and_nothing_else() -> None:
     net = IsotropicMLP([3, 4, 2], activation="tanh", intrinsic_length="none", compensation="none", seed=0)
     isotropic = IsotropicMLP([3, 4, 2], seed=0)
-    assert set(net.state_dict()) == {"maps.0.weight", "maps.0.bias", "maps.1.weight", "maps.1.bias"}
+    assert set(net.tensors()) == {"maps.0.weight", "maps.0.bias", "maps.1.weight", "maps.1.bias"}
     assert torch.equal(net.maps[0].weight, isotropic.maps[0].weight)
     x = normal(5, 3, dtype=torch.float32)
     assert_close(net(x), net.maps[1](net.maps[0](x).tanh()), "logits")
@@ -146,7 +141,7 @@ def test_saved_state_comes_back() -> None:
         ({"widths": [3, -1, 2]}, "[3, -1, 2]"),
         ({"widths": [3, 4.0, 2]}, "[3, 4.0, 2]"),
         ({"widths": [3, True, 2]}, "[3, True, 2]"),
-        ({"activation": "relu"}, "'relu' is not one of isotropic-tanh, tanh"),
+        ({"activation": "relu"}, "'relu' is not one of isotropic-tanh, isotropic-erf, "),
         ({"intrinsic_length": "long"}, "'long' is not one of none, constant, trainable"),
         ({"compensation": "some"}, "'some' is not one of none, constant, trainable, trainable+decay, expectation"),
         ({"activation": "tanh"}, "pass 'none' for both"),

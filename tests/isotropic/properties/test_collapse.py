@@ -13,7 +13,8 @@ from isotropic_testing import assert_close, assert_differs, network, normal
 from torch import Tensor, nn
 
 from isotropic import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
-from isotropic.networks.activation import IsotropicTanh, gain
+from isotropic.activations import SIGMAS
+from isotropic.networks.activation import Isotropic
 from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.normalise.normalisers import Normaliser
 
@@ -30,7 +31,7 @@ def layer_norm(n: int) -> Normaliser:
 
 
 def activation(x: Tensor) -> Tensor:
-    value: Tensor = IsotropicTanh(torch.tensor(O, dtype=x.dtype).log(), trained=False)(x)[0]
+    value: Tensor = Isotropic(torch.tensor(O, dtype=x.dtype).log(), trained=False)(x)[0]
     return value
 
 
@@ -42,7 +43,9 @@ RADIAL = [BatchNormOfNorm, FrobNorm]
 def test_beside_it_the_activation_is_void(make) -> None:  # type: ignore[no-untyped-def]
     x, norm = 3 * normal(20, N), make(N).double()
     assert_close(
-        activation(norm(x)), gain(torch.tensor(N + O, dtype=x.dtype)) * norm(x), "f(N(x)) = const N(x), Eqn. 33"
+        activation(norm(x)),
+        SIGMAS["tanh"].gain(torch.tensor(N + O, dtype=x.dtype)) * norm(x),
+        "f(N(x)) = const N(x), Eqn. 33",
     )
     assert_close(norm(activation(x)), norm(x), "N(f(x)) = N(x), Eqn. 34")
     assert_close(norm(norm(x)), norm(x), "N is idempotent")

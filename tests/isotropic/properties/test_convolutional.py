@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isotropic import IsotropicConvNet
 from isotropic.axes import hidden_axes
-from isotropic.networks.activation import IsotropicTanh, Tanh
+from isotropic.networks.activation import Elementwise, Isotropic
 
 
 def by_definition(net: IsotropicConvNet, x: Tensor) -> Tensor:
@@ -66,9 +66,9 @@ def test_a_single_pixel_is_a_multilayer_perceptron() -> None:
 
 def test_activation_commutes_with_a_rotation_of_the_channels() -> None:
     h, r = normal(4, 5, 3, 6), orthogonal(6)  # [B, H, W, C]
-    activation = IsotropicTanh(torch.tensor(0.3, dtype=torch.float64).log(), trained=False)
+    activation = Isotropic(torch.tensor(0.3, dtype=torch.float64).log(), trained=False)
     assert_close(activation(h @ r.T)[0], activation(h)[0] @ r.T, "f(R h) against R f(h)")
-    assert_differs(Tanh()(h @ r.T)[0], Tanh()(h)[0] @ r.T, "tanh(R h) against R tanh(h)", by=0.05)
+    assert_differs(Elementwise()(h @ r.T)[0], Elementwise()(h)[0] @ r.T, "tanh(R h) against R tanh(h)", by=0.05)
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -24,7 +24,7 @@ from isotropic_testing import (
 from torch.optim import SGD, AdamW, Muon, Optimizer
 
 from isotropic import Ensemble, IsotropicMLP, diagonalise, grow, insert_layer, prune, remove_layer, sparsify
-from isotropic.networks.activation import IsotropicTanh
+from isotropic.networks.activation import Isotropic
 from isotropic.training.gradient import backward
 
 WIDTHS = [5, 6, 4, 3]
@@ -124,7 +124,7 @@ def test_every_term_of_the_merged_map_is_seen(part: str) -> None:
 @pytest.mark.parametrize("alpha", [0.3, 1.0])
 def test_parameterised_isotropy_commutes_with_rotations(alpha: float) -> None:
     x, r = normal(8, 5), orthogonal(5, seed=1)
-    f = IsotropicTanh(torch.zeros((), dtype=torch.float64), False, alpha=torch.tensor(alpha, dtype=torch.float64))
+    f = Isotropic(torch.zeros((), dtype=torch.float64), False, alpha=torch.tensor(alpha, dtype=torch.float64))
     assert_close(f(x @ r.T)[0], f(x)[0] @ r.T, "f(Rx) against R f(x)")
 
 

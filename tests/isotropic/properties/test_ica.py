@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from isotropic_testing import DTYPES, assert_close, assert_differs, network, normal, orthogonal
+from isotropic_testing import DTYPES, assert_close, assert_differs, needs_ica, network, normal, orthogonal
 from torch import Tensor, nn
 
 from isotropic import (
@@ -72,6 +72,7 @@ def test_measured_and_held_activations_are_white(layer: int) -> None:
     assert_differs(normalised(net, layer, x).T.cov(), one, "covariance in another basis", by=0.05)
 
 
+@needs_ica
 def test_directions_without_variance_are_left_as_they_are() -> None:
     """Width 6 behind width 2: activations g (W h + b) span three directions, all others are zero."""
     inner, x = network([5, 2, 6, 3], compensation="none"), normal(400, 5)
@@ -88,6 +89,7 @@ def test_directions_without_variance_are_left_as_they_are() -> None:
     assert_close(changed(net, 2, r, "exact")(x), net(x), "logits", slack=20)
 
 
+@needs_ica
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("layer", [1, 2])
 def test_exact_and_diagonal(layer: int, dtype: torch.dtype) -> None:
@@ -149,12 +151,14 @@ def recovered(kind: str, represented: bool) -> float:
     return correlations.max(0).values.min().item()
 
 
+@needs_ica
 def test_neurons_become_the_sources() -> None:
     assert recovered("laplace", represented=True) > 0.99
     assert recovered("laplace", represented=False) < 0.9
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@needs_ica
+@pytest.mark.filterwarnings("ignore:FastICA did not converge")
 def test_unless_these_are_gaussian() -> None:
     assert recovered("normal", represented=True) < 0.95
 
@@ -173,6 +177,7 @@ def excess(z: Tensor) -> float:
     return (white.pow(4).mean(0) - 3).abs().mean().item()
 
 
+@needs_ica
 def test_a_trained_network() -> None:
     """Digits, one hidden layer of 16: exact to rounding; with the diagonal logits change by half."""
     x, labels = digits()

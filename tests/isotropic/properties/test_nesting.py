@@ -32,7 +32,7 @@ def test_a_shallower_network_is_embedded_in_the_saturated_limit(layer: int, extr
 
 def test_an_embedded_network_has_the_same_penalty() -> None:
     net = network([5, 7, 4, 3])
-    net.psi_decay.fill_(0.3)
+    net.psi_decay = 0.3
     assert net.penalty().item() > 0.1
     assert_close(embed(net, 2, 10.0, width=6).penalty(), net.penalty(), "penalty")
 

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from isotropic import Ensemble, IsotropicMLP
-from isotropic.networks.network import COMPENSATIONS, INTRINSIC_LENGTHS
+from isotropic.networks.treatment import COMPENSATIONS, INTRINSIC_LENGTHS
 from isotropic.training.gradient import backward
 
 TREATMENTS = list(product(INTRINSIC_LENGTHS, COMPENSATIONS))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 from isotropic_testing import network
-from sklearn.datasets import load_digits
 
 from isotropic import Ensemble, IsotropicMLP
 from isotropic.training.pruning_curve import pruning_curve
@@ -16,6 +15,7 @@ COUNTS = [0, 4, 8, 16]
 @pytest.fixture(scope="module")
 def trained() -> tuple[IsotropicMLP, torch.Tensor, torch.Tensor]:
     """A network of 32 and 32 neurons after 20 epochs on 1200 of the digits, with gradients over them; all digits."""
+    load_digits = pytest.importorskip("sklearn.datasets").load_digits
     x, y = (torch.tensor(part) for part in load_digits(return_X_y=True))
     x = x.float() / 8 - 1
     net = IsotropicMLP([64, 32, 32, 10], seed=0)

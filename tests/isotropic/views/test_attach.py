@@ -211,6 +211,49 @@ def test_inputs_are_guessed_or_asked_for() -> None:
         isotropic.attach(two, [two.fc1, two.fc2], (x[:, :2], x[:, :2]))
 
 
+def test_what_depends_on_the_number_of_axes_needs_inputs() -> None:
+    """dim=1 is the width of rows [B, n], and the tokens of [B, T, n]."""
+    model = Written(lambda m, x: (lambda h: m.fc2(h / h.norm(dim=1, keepdim=True)))(m.fc1(x)))
+    rows, tokens = normal(4, 6, dtype=torch.float32), normal(2, 3, 6, dtype=torch.float32)
+    layers = [model.fc1, model.fc2]
+    with pytest.raises(ValueError, match=r"for \[2, 3, 5\], though not for \[4, 5\]; give inputs=") as caught:
+        isotropic.attach(model, layers)
+    assert "\n" not in str(caught.value)
+    assert isotropic.attach(model, layers, rows).depth == 2
+    with pytest.raises(ValueError, match="does not commute"):
+        isotropic.attach(model, layers, tokens)
+    assert [len(isotropic.find(model, x)) for x in (None, rows, tokens)] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_part_that_runs_in_one_mode_alone(training: bool) -> None:
+    def model(act: Callable[[Tensor], Tensor]) -> Written:
+        made = Written(lambda m, x: m.fc2(act(m.fc1(x))) if m.training == training else x)
+        return made.train(not training)
+
+    x = normal(4, 6, dtype=torch.float32)
+    good, bad = model(isotropic_tanh), model(torch.relu)
+    assert isotropic.attach(good, [good.fc1, good.fc2], x).depth == 2
+    with pytest.raises(ValueError, match="does not commute"):
+        isotropic.attach(bad, [bad.fc1, bad.fc2], x)
+
+
+def test_a_wide_layer_is_cheap_to_check() -> None:
+    """Coordinates are turned among others by tens, which shows what is not isotropic all the same, groups too."""
+
+    def grouped(h: Tensor) -> Tensor:
+        return isotropic_tanh(h.unflatten(-1, (-1, 64))).flatten(-2)
+
+    for act, words in ((isotropic_tanh, None), (torch.relu, "relu does not"), (grouped, "does not commute")):
+        model = Written(lambda m, x, act=act: m.fc2(act(m.fc1(x))))
+        model.fc1, model.fc2 = nn.Linear(6, 256), nn.Linear(256, 6)
+        if words is None:
+            assert isotropic.attach(model, [model.fc1, model.fc2]).widths == [6, 256, 6]
+        else:
+            with pytest.raises(ValueError, match=words):
+                isotropic.attach(model, [model.fc1, model.fc2])
+
+
 def test_a_last_map_of_zeros_hides_nothing() -> None:
     """Many begin there; a ReLU before it shows in no output of the model."""
     bad, good = Branching(torch.relu), Branching()

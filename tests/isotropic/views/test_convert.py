@@ -106,7 +106,7 @@ def test_what_flows_has_a_gradient() -> None:
 def test_converted_layers_are_found_and_attached_but_not_converted_again() -> None:
     model, z = with_length()
     layers = [model.fc1, model.fc2, model.fc3]
-    (chain,) = isotropic.find(model)
+    (chain,) = isotropic.find(model, normal(9, 6))
     assert list(chain) == layers
     with pytest.raises(ValueError, match="'fc1' was converted before; attach") as caught:
         isotropic.convert(model, layers)
@@ -146,3 +146,14 @@ def test_a_module_under_two_names_is_replaced_under_both() -> None:
     assert model.net[0] is model.fc1 and isinstance(model.fc1, CompensatedLinear)
     prune(v, 1, 1)
     assert model(x).shape == before.shape
+
+
+def test_a_length_that_is_spent_leaves_psi_as_it_is() -> None:
+    """New biases are taken out of o (`grow` from the right); what is stored of psi is in units of sqrt(o)."""
+    model, z = with_length()
+    v = isotropic.attach(model, [model.fc1, model.fc2, model.fc3])
+    psi, o = v.maps[1].psi.clone(), v.tensors()["activations.0.log_o"].exp()
+    grow(v, 2, 2, side="right", rows="bias")
+    assert_close(v.tensors()["activations.0.log_o"].exp(), o / 2, "half is spent")
+    assert_close(v.maps[1].psi, psi, "psi")
+    assert_close(model(normal(9, 6)), z, "grown")

@@ -139,3 +139,15 @@ def test_a_padded_batch_counts_every_position() -> None:
     assert isinstance(model, Transformer)
     v = isotropic.attach(model, made.layers)
     assert v.reached(1, made.inputs)[2].shape == (12, 1)
+
+
+def test_a_pruning_curve_of_a_model_that_stays_as_it_is() -> None:
+    """Each count is pruned from a copy of the whole model."""
+    made, v = view("transformer", converted=True)
+    labels, before = torch.tensor([0, 2]), made()
+    curve = isotropic.pruning_curve(v, 1, [0, 4, 6], made.inputs, labels)  # type: ignore[arg-type]
+    assert torch.equal(made(), before) and v.widths[1] == 12
+    prune(v, 1, 6)
+    changes = curve["epsilon"]
+    assert changes[0] == 0 and changes[2] == pytest.approx((made() - before).norm(dim=-1).mean().item())
+    assert changes[1] < changes[2]

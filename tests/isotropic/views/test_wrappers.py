@@ -113,6 +113,17 @@ def test_a_compiled_model() -> None:
     assert_close(compiled(x), before, "compiled again")
 
 
+def test_a_compiled_part() -> None:
+    """torch.fx does not look into it from outside, but can from within."""
+    inside = Mlp().double()
+    model, x = nn.Sequential(nn.Linear(6, 6), torch.compile(inside, backend="eager")).double(), normal(4, 6)
+    before = model(x)
+    (chain,) = isotropic.find(model)
+    assert list(chain) == [inside.fc1, inside.fc2, inside.fc3]
+    grow(isotropic.convert(model, chain), 1, 2)
+    assert_close(model(x), before, "compiled again")
+
+
 def test_data_parallel_wrappers(tmp_path: object) -> None:
     model = Mlp()
     assert isotropic.attach(nn.DataParallel(model), [model.fc1, model.fc2]).model is model

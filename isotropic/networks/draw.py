@@ -1,0 +1,34 @@
+"""Initial values, drawn in float64 and rounded, the same in every dtype."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Draw:
+    """Semi-orthogonal matrices and zeros of one dtype; on the device "meta" shapes alone.
+
+    Args:
+        seed: None draws from torch's global generator.
+        dtype: None is torch's default.
+        device: where the network will be; None is torch's default. Values are drawn on the CPU.
+    """
+
+    def __init__(self, seed: int | None, dtype: torch.dtype | None, device: torch.device | str | None) -> None:
+        wanted = torch.get_default_device() if device is None else torch.device(device)
+        self.device = wanted
+        self._device = "meta" if wanted.type == "meta" else "cpu"
+        self.dtype = dtype or torch.get_default_dtype()
+        self._generator = None if seed is None else torch.Generator("cpu").manual_seed(seed)
+
+    def zeros(self, *shape: int) -> Tensor:
+        """Zeros."""
+        return torch.zeros(shape, dtype=self.dtype, device=self._device)
+
+    def orthogonal(self, rows: int, columns: int) -> Tensor:
+        """[rows, columns] with all singular values 1."""
+        if self._device == "meta":
+            return self.zeros(rows, columns)
+        drawn = torch.empty(rows, columns, dtype=torch.float64, device=self._device)
+        return nn.init.orthogonal_(drawn, generator=self._generator).to(self.dtype)

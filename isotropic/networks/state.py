@@ -1,0 +1,162 @@
+"""Saved states: a network's treatments beside its tensors, and a network made to fit the state that it is given.
+
+What a state holds of a network besides its parameters and buffers is JSON in a tensor of bytes, so that
+`torch.load(..., weights_only=True)` and formats that know nothing but tensors keep it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from isotropic.activations import ACTIVATIONS
+from isotropic.networks.activation import Isotropic
+
+if TYPE_CHECKING:
+    from isotropic.networks.base import MLP
+
+Network = TypeVar("Network", bound=nn.Module)
+EXTRA = "_extra_state"  # torch's name for it
+_WRAPPERS = re.compile(r"(?:(?:module|_orig_mod)\.)+")  # DistributedDataParallel, torch.compile
+
+
+def packed(known: dict[str, Any]) -> Tensor:
+    """As bytes in a tensor on the CPU."""
+    return torch.tensor(list(json.dumps(known).encode()), dtype=torch.uint8, device="cpu")
+
+
+def unpacked(t: Tensor | None) -> dict[str, Any]:
+    """What `packed` was given; nothing of None, or of a tensor without data. An average of states may hold floats."""
+    if t is None or t.is_meta:
+        return {}
+    known: dict[str, Any] = json.loads(bytes(t.detach().cpu().double().round().to(torch.uint8).tolist()))
+    return known
+
+
+def unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state without what DDP and torch.compile put before its names."""
+    return {_WRAPPERS.sub("", name) if _WRAPPERS.match(name) else name: t for name, t in state.items()}
+
+
+def known_of(state: Mapping[str, Tensor], changed: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """What a state says of its network, with what the caller knows better.
+
+    Raises:
+        ValueError: it says nothing, or is of another kind of network.
+    """
+    known = unpacked(state.get(EXTRA))
+    if not known and not changed:
+        raise ValueError(
+            f"state: has no {EXTRA!r}, as states of earlier versions have none; give its treatments, as in "
+            f"{kind}.from_state_dict(state, intrinsic_length='trainable', compensation='trainable+decay')"
+        )
+    check_kind(known, kind)
+    return known | dict(changed)
+
+
+def check_kind(known: Mapping[str, Any], kind: str) -> None:
+    """Raise a ValueError if a state is not of a network of this kind."""
+    if known.get("kind", kind) != kind:
+        raise ValueError(f"state: is of {known['kind']}, not of {kind}; {known['kind']}.from_state_dict reads it")
+
+
+def widths_of(state: Mapping[str, Tensor]) -> list[int]:
+    """n_0 .. n_L of a state with maps.0.weight ..., [*P, n_l, n_{l-1}].
+
+    Raises:
+        ValueError: it has no maps, or they do not follow each other.
+    """
+    weights = _weights(state)
+    if not weights:
+        raise ValueError(f"state: has no maps.0.weight; its first names are {', '.join(list(state)[:3]) or 'none'}")
+    widths = [weights[0].shape[-1]]
+    for index, weight in enumerate(weights):
+        if weight.shape[-1] != widths[-1]:
+            raise ValueError(
+                f"state: maps.{index}.weight takes {weight.shape[-1]} numbers, and the map before gives {widths[-1]}"
+            )
+        widths.append(weight.shape[-2])
+    for name, t in state.items():
+        match = re.fullmatch(r"maps\.(\d+)\.(bias|psi)", name)
+        if match and t.shape[-1] != (n := widths[int(match[1]) + 1]):
+            raise ValueError(f"state: {name} has {t.shape[-1]} entries, and its map {n}")
+    return widths
+
+
+def fit(net: MLP, state: Mapping[str, Tensor]) -> None:
+    """Give `net` the depth and the hidden widths of a state that is about to be loaded into it.
+
+    What has the right shape already stays as it is. A parameter of another shape is replaced.
+
+    Raises:
+        ValueError: the state has another input or output, another kernel, or of a network with kernels or of an
+            ensemble another depth. Nothing is changed.
+    """
+    weights = _weights(state)
+    if not weights or any(w.ndim != net.affine[0].weight.ndim for w in weights):
+        return  # torch says what is missing, or of another kind
+    widths = widths_of(state)
+    if (widths[0], widths[-1]) != (net.widths[0], net.widths[-1]):
+        raise ValueError(
+            f"state: its widths are {widths}, and this network goes from {net.widths[0]} to {net.widths[-1]}; "
+            "only hidden widths and the depth are changed to fit"
+        )
+    if len(weights) != net.depth and not net.can_deepen:
+        raise ValueError(f"state: has {len(weights)} maps, and this {type(net).__name__} {net.depth}")
+    for index, (w, affine) in enumerate(zip(weights, net.affine, strict=False)):
+        if w.shape[:-2] != affine.weight.shape[:-2]:
+            raise ValueError(
+                f"state: maps.{index}.weight is {list(w.shape)}, and this network's {list(affine.weight.shape)}; "
+                "only hidden widths and the depth are changed to fit"
+            )
+    if len(weights) != net.depth:
+        net.redepth(len(weights))
+    fit_alphas(net.activations, state)
+    own = net.tensors()
+    net.assign(
+        {
+            name: own[name].new_empty(t.shape)
+            for name, t in state.items()
+            if name in own and own[name].shape != t.shape
+        }
+    )
+
+
+def fit_alphas(activations: nn.ModuleList, state: Mapping[str, Tensor]) -> None:
+    """Let the activations have an alpha where a state has one, and nowhere else."""
+    for index, activation in enumerate(activations):
+        name = f"activations.{index}.alpha"
+        if isinstance(activation, Isotropic) and (name in state) != (activation.alpha is not None):
+            activation.alpha = torch.empty_like(activation.log_o) if name in state else None
+
+
+def _weights(state: Mapping[str, Tensor]) -> list[Tensor]:
+    found: list[Tensor] = []
+    while (name := f"maps.{len(found)}.weight") in state:
+        found.append(state[name])
+    return found
+
+
+def filled(net: Network, state: Mapping[str, Tensor]) -> Network:
+    """A network on the device "meta" with copies of a state's tensors."""
+    net.load_state_dict({name: t.detach().clone() for name, t in state.items()}, assign=True)
+    return net
+
+
+def arguments(known: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The arguments of a network's constructor in what a state says of it: shapes alone, in the state's dtype.
+
+    Raises:
+        ValueError: the activation is somebody's own, and was not given.
+    """
+    activation = known.get("activation")
+    if isinstance(activation, str) and activation not in ACTIVATIONS:
+        raise ValueError(f"state: its activation {activation!r} is none of the library's; give activation=")
+    floating = next(t.dtype for t in state.values() if t.is_floating_point())
+    given = {name: value for name, value in known.items() if name != "kind"}
+    return {"dtype": floating, "device": "meta"} | given
