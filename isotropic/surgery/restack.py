@@ -69,10 +69,9 @@ def restack(parts: Sequence[tuple[IsotropicMLP, Optimizer]], make: Make) -> tupl
             for params, (_, each) in zip(own, parts, strict=True)
         ]
         for key in {key: None for state in states for key, t in state.items() if t is not None}:
-            parted = [state.get(key) for state in states]
-            optimiser.state[parameter][key] = (
-                _shared(key, parted) if _common(key, optimiser) else _join(parted, parameter)
-            )
+            parted, begun = [state.get(key) for state in states], optimiser.state[parameter]
+            padding = begun.get(key, torch.zeros_like(parameter)).detach()  # as Adagrad's sums begin
+            begun[key] = _shared(key, parted) if _common(key, optimiser) else _join(parted, padding)
     return ensemble, optimiser
 
 
@@ -93,10 +92,10 @@ def _shared(key: str, states: Sequence[Tensor | None]) -> Tensor:
     return known[0].clone()
 
 
-def _join(states: Sequence[Tensor | None], parameter: Tensor) -> Tensor:
-    """The members' parts of a state, in a tensor of the shape of the stacked parameter."""
-    joined = torch.zeros_like(parameter)
+def _join(states: Sequence[Tensor | None], padding: Tensor) -> Tensor:
+    """The members' parts of a state, in a copy of a tensor of the shape of the stacked parameter."""
+    joined = padding.clone()
     for k, t in enumerate(states):
         if t is not None:
             joined[k][tuple(slice(n) for n in t.shape)] = t
-    return joined.detach()
+    return joined

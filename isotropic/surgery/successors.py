@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -27,7 +28,8 @@ def succeed(old: nn.Parameter, new: nn.Parameter, gradient: Tensor | None) -> No
     if hooks := getattr(old, "_post_accumulate_grad_hooks", None):
         new._post_accumulate_grad_hooks = hooks
     if type(new) is not type(old):
-        new.__class__ = type(old)
+        with suppress(TypeError):  # of another layout in memory
+            new.__class__ = type(old)
 
 
 def mark(old: nn.Parameter, name: str, held: bool) -> None:

@@ -571,10 +571,11 @@ def test_bases_of_normalised_networks(watch: Cuda) -> None:
     step(net, own)
     net.eval()
     measure_whitening(net, 1, x)
-    hold_in_eigenbasis(net, 1)
-    represent_components(net, 1, torch.eye(5, dtype=torch.float64, device="cuda"), "exact")
+    hold_in_eigenbasis(net, 1, optimiser=own)
+    represent_components(net, 1, torch.eye(5, dtype=torch.float64, device="cuda"), "exact", optimiser=own)
     turn_to_eigenbasis(net, 2, x, optimiser=own)
     assert set(watch.reads) == {
+        CHECK,
         "normalise/ica.py: measure_whitening",
         "normalise/normalisers.py: check_basis",
         "normalise/whitening.py: _InverseRoot.forward",

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import torch
 from isotropic_testing import inputs, network, train
-from torch.optim import SGD, Adam, AdamW
+from torch.optim import SGD, Adagrad, Adam, AdamW, NAdam, RMSprop
 
 from isotropic import Ensemble, adapt
 from isotropic.surgery.restack import restack, unstack
@@ -17,6 +17,9 @@ MAKERS = {
     "momentum": lambda net: SGD(net.parameters(), lr=0.05, momentum=0.9),
     "adam": lambda net: Adam(net.parameters(), lr=0.01),
     "adamw": lambda net: AdamW(net.parameters(), lr=0.01, weight_decay=0.1, amsgrad=True),
+    "nadam": lambda net: NAdam(net.parameters(), lr=0.01),
+    "centred": lambda net: RMSprop(net.parameters(), lr=0.01, centered=True),
+    "adagrad": lambda net: Adagrad(net.parameters(), lr=0.01, initial_accumulator_value=0.1),
     "fused": lambda net: AdamW(net.parameters(), lr=0.01, fused=True),
 }
 WIDTHS = [[5, 4, 6, 3], [5, 7, 2, 3], [5, 1, 6, 3]]
