@@ -12,7 +12,7 @@ from torch.nn import functional
 from isotropic.axes import Axis, Tensors, hidden_axes
 from isotropic.networks import state as states
 from isotropic.networks.activation import Elementwise, Isotropic
-from isotropic.networks.treatment import Flag, Treatment, flags
+from isotropic.networks.treatment import Treatment, flags
 
 
 class AffineMap(nn.Module):
@@ -83,28 +83,34 @@ class MLP(nn.Module):
         """[*K]: () of one network."""
         return ()
 
-    def _flags(self, of: Flag) -> Tensor:
-        return flags(self.treatments, self.members, of, self.affine[0].weight)
+    def _flags(self, name: str) -> Tensor:
+        """A property of the treatments, [*K]: kept, so that no step has to wait for its copy to a device."""
+        like, treatments = self.affine[0].weight, self.treatments
+        of, t = self.__dict__.setdefault("_kept", {}).get(name, ((), like))
+        if of != treatments or t.device != like.device or (t.is_floating_point() and t.dtype != like.dtype):
+            t = flags(treatments, self.members, lambda treatment: getattr(treatment, name), like)
+            self._kept[name] = treatments, t
+        return t
 
     @property
     def has_length(self) -> Tensor:
         """Which networks have an intrinsic length that pruning changes, boolean [*K]."""
-        return self._flags(lambda treatment: treatment.has_length)
+        return self._flags("has_length")
 
     @property
     def has_psi(self) -> Tensor:
         """Which networks have compensatory vectors, boolean [*K]."""
-        return self._flags(lambda treatment: treatment.has_psi)
+        return self._flags("has_psi")
 
     @property
     def expects(self) -> Tensor:
         """Which networks use compensation "expectation", boolean [*K]."""
-        return self._flags(lambda treatment: treatment.expects)
+        return self._flags("expects")
 
     @property
     def psi_decay(self) -> Tensor:
         """lambda_psi, [*K]; 0 where psi is not decayed. A copy: of one network it is changed by assignment."""
-        return self._flags(lambda treatment: treatment.decay)
+        return self._flags("decay").clone()
 
     def rows(self, x: Tensor) -> Tensor:
         """x as `trace` takes it; ValueError or TypeError if it cannot be."""
@@ -177,7 +183,7 @@ class MLP(nn.Module):
     @property
     def needs_inputs(self) -> bool:
         """Whether pruning needs data to take means over."""
-        return bool(self.expects.any())
+        return any(treatment.expects for treatment in self.treatments)
 
     def batches(self, inputs: Tensor | Iterable[Tensor]) -> Iterator[Tensor]:
         """x, or several such batches, one after another, [*K, N, n_0] or [N, n_0]: what is before n_0 are samples."""
@@ -197,7 +203,7 @@ class MLP(nn.Module):
         members, decays = len(self.members), {treatment.decay for treatment in self.treatments}
         squares = [affine.psi.square().flatten(members).sum(-1) for affine in self.affine if affine.psi is not None]
         if not squares:
-            return self.psi_decay * 0.0
+            return self.affine[0].weight.new_zeros(self.members)
         decay = decays.pop() if len(decays) == 1 else self.psi_decay  # a number need not be copied to a device
         return decay * torch.stack(squares).sum(0)
 

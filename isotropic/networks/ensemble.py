@@ -15,7 +15,7 @@ from isotropic.networks.activation import Elementwise, Isotropic
 from isotropic.networks.base import MLP, AffineMap
 from isotropic.networks.inputs import check_tensor
 from isotropic.networks.network import IsotropicMLP, check_dense
-from isotropic.networks.treatment import Treatment, flags
+from isotropic.networks.treatment import Treatment
 
 
 class Ensemble(MLP):
@@ -66,11 +66,12 @@ class Ensemble(MLP):
             return Isotropic(stack(f"{here}.log_o"), any(trains_length), alpha, first.treatment.named)
 
         super().__init__([affine(i) for i in range(first.depth)], [hidden(i) for i in range(first.depth - 1)])
-        self._masks: dict[str, Tensor] = {}
         self._mixed = {"log_o": len({*trains_length}) > 1, "psi": len({*trains_psi}) > 1}
         self._padding = [[w - n for w, n in zip(widest, net.widths, strict=True)] for net in members]
         self._blanks = _Shared(_blank(net) for net in members)
         self.to(first.affine[0].weight.device)
+        for name in ("decay", "trains_length", "trains_psi"):  # what a step of training needs
+            self._flags(name)
 
     def __len__(self) -> int:
         """K, the number of members."""
@@ -143,17 +144,10 @@ class Ensemble(MLP):
         """The lengths and psi that some members train and others do not, with the mask of those that do."""
         if self._mixed["log_o"]:
             lengths = (a.log_o for a in self.activations if isinstance(a, Isotropic))
-            yield from ((length, self._mask("trains_length")) for length in lengths)
+            yield from ((length, self._flags("trains_length")) for length in lengths)
         if self._mixed["psi"]:
             psi = (affine.psi for affine in self.affine if affine.psi is not None)
-            yield from ((vector, self._mask("trains_psi")) for vector in psi)
-
-    def _mask(self, name: str) -> Tensor:
-        """Which members train something, [K]: kept, so that no step has to wait for a device."""
-        like, kept = self.affine[0].weight, self._masks.get(name)
-        if kept is None or kept.device != like.device:
-            kept = self._masks[name] = flags(self.treatments, self.members, lambda each: getattr(each, name), like)
-        return kept
+            yield from ((vector, self._flags("trains_psi")) for vector in psi)
 
     def described(self) -> dict[str, Any]:
         """As in `MLP`: of each member its treatment, and how much of the widths is padding."""

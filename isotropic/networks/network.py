@@ -139,6 +139,7 @@ class IsotropicMLP(Treated):
         )
         self.treatment, self.flatten = treatment, flatten
         self.to(draw.device)
+        self._flags("decay")  # which a step of training needs
 
     def forward(self, x: Tensor) -> Tensor:
         """x [..., n_0] -> logits [..., n_L]; with `flatten` x [B, ...] with n_0 numbers a sample -> [B, n_L].

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from isotropic.networks.activation import Elementwise, Isotropic
 INTRINSIC_LENGTHS = ("none", "constant", "trainable")
 COMPENSATIONS = ("none", "constant", "trainable", "trainable+decay", "expectation")
 WITH_PSI = ("constant", "trainable", "trainable+decay")  # those with compensatory vectors
+_AS = {torch.float16: np.float16, torch.float32: np.float32}  # a tensor would have to be asked for its number
 INITIAL_LENGTH = 1e-6  # o at the start of training (EXPERIMENTS, "Common to all")
 
 
@@ -60,7 +62,7 @@ class Treatment:
 
     def rounded(self, dtype: torch.dtype) -> Treatment:
         """With lambda_psi as a network of this dtype holds it."""
-        return replace(self, psi_decay=torch.tensor(self.psi_decay, dtype=dtype, device="cpu").item())
+        return replace(self, psi_decay=float(_AS.get(dtype, float)(self.psi_decay)))
 
     @property
     def isotropic(self) -> bool:

@@ -49,7 +49,7 @@ def sigma_sum(net: MLP, layer: int) -> Tensor:
 
 def count_present(net: MLP, above: float) -> Tensor:
     """How many of W, b, psi and o have an absolute value above a threshold, [*K]. It is o that counts, not log o."""
-    members = net.has_length.shape
+    members = net.members
     total = torch.zeros(members, dtype=torch.float64, device=net.affine[0].weight.device)
     for name, t in net.tensors().items():
         values = t.exp() if name.endswith("log_o") else t.abs()

@@ -21,7 +21,6 @@ from isotropic.normalise.ica import (
 )
 from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.normalise.whitening import BatchNorm
-from isotropic.training.measures import Sample
 from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments.components import (
@@ -39,6 +38,7 @@ from pipeline.experiments.components import (
 from pipeline.experiments.plan.work import Work
 from pipeline.results.statistics import select
 from pipeline.training.activations import normalised
+from pipeline.training.evaluation import Sample
 
 CPU = torch.device("cpu")
 USUAL, TURNED = "as usual", "in the eigenbasis"

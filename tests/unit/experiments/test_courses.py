@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from isotropic.networks.convolutional import IsotropicConvNet
 from isotropic.networks.ensemble import Ensemble
 from isotropic.normalise import ica
 from isotropic.normalise.normalised import NormalisedMLP
-from isotropic.surgery import eigenbasis, over_data
+from isotropic.surgery import eigenbasis
 from isotropic.surgery.carried import Carried
 from isotropic.training.descent import Descent
 from pipeline.data.dataset import Dataset
@@ -231,11 +232,16 @@ def _taken(
             passed.append(samples * (FLOAT64_PASS if x.dtype == torch.float64 else 1))
         return trace(self, x, *block)
 
-    hidden = over_data._hidden
+    reached, init = MLP.reached, Carried.__init__
 
-    def measured(net: MLP, layer: int, x: torch.Tensor) -> torch.Tensor:
-        passed.append(x.shape[-2])  # of one member
-        return hidden(net, layer, x)
+    def measured(self: MLP, layer: int, x: torch.Tensor) -> Any:
+        samples = x.shape[-2]  # of one member
+        if sys._getframe(1).f_code.co_name == "mean_gain":
+            samples *= (len(self) if isinstance(self, Ensemble) else 1) * (
+                FLOAT64_PASS if x.dtype == torch.float64 else 1
+            )
+        passed.append(samples)
+        return reached(self, layer, x)
 
     def followed_alone(self: NormalisedMLP, layer: int, x: torch.Tensor) -> torch.Tensor:
         if not self.training:
@@ -244,7 +250,8 @@ def _taken(
 
     def noted(function: Any) -> Any:
         def noting(*arguments: Any, **named: Any) -> Any:
-            changed.append(function)
+            if function is not init or not isinstance(arguments[1], NormalisedMLP):  # turned without a decomposition
+                changed.append(function)
             return function(*arguments, **named)
 
         return noting
@@ -253,7 +260,7 @@ def _taken(
         for owner, what in DECOMPOSING:
             patch.setattr(owner, what, noted(getattr(owner, what)))
         patch.setattr(Descent, "__call__", counted)
-        patch.setattr(over_data, "_hidden", measured)
+        patch.setattr(MLP, "reached", measured)
         patch.setattr(MLP, "trace", followed)
         patch.setattr(autograd, "step", counted_alone)
         patch.setattr(NormalisedMLP, "after", followed_alone)
