@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorDeviceMismatchError
 
 from isotropic import Ensemble, IsotropicConvNet, IsotropicMLP, NormalisedMLP, ParallelMLP
-from isotropic.networks import state
+from isotropic.networks import state as states
 from isotropic.networks.nested import embed
 from isotropic.normalise.ica import hold_in_eigenbasis, measure_whitening, represent_components
 from isotropic.normalise.normalisers import BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm
@@ -364,8 +364,8 @@ def test_measures_stay_on_the_device(watch: Cuda) -> None:
 
 
 def test_going_on_from_a_checkpoint(watch: Cuda, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "unpacked", lambda t: {})  # its bytes are on the CPU, where they are fake here, too
     """What is read from a file is on the CPU, and comes to where the networks are."""
+    monkeypatch.setattr(states, "unpacked", lambda t: {})  # its bytes are on the CPU, where they are fake here, too
     for net in (ensemble(), convolutional()):
         own = optimiser.make(net, training())
         step(net, own)
