@@ -203,6 +203,24 @@ class View:
             )
         return h, a, g
 
+    def same_layers(self, model: nn.Module) -> View:
+        """The view of the layers of the same names in a copy of the model, such as an average of its weights.
+
+        Raises:
+            ValueError: the model has none of such a name, or one that is changed in another way.
+        """
+        layers = []
+        for name, own in zip(self.names, self._layers, strict=True):
+            try:
+                layer = model.get_submodule(name)
+            except AttributeError:
+                raise ValueError(f"also: {type(model).__name__} has no {name!r}; give copies of the model") from None
+            check_layer(layer, repr(name))
+            if isinstance(layer, CompensatedLinear) != isinstance(own, CompensatedLinear):
+                raise ValueError(f"also: {name!r} is {type(layer).__name__} beside {type(own).__name__} of `net`")
+            layers.append(layer)
+        return View(model, layers, self.names)  # type: ignore[arg-type]
+
     def fit(self, state: dict[str, Tensor]) -> None:
         """Give the layers the shapes that a saved state of the model has, for `model.load_state_dict` to follow.
 
