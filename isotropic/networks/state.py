@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from isotropic.activations import ACTIVATIONS
 from isotropic.networks.activation import Isotropic
+from isotropic.surgery.successors import mark_replaced
 
 if TYPE_CHECKING:
     from isotropic.networks.base import MLP
@@ -127,6 +128,7 @@ def fit(net: MLP, state: Mapping[str, Tensor]) -> None:
                 f"state: maps.{index}.weight is {list(w.shape)}, and this network's {list(affine.weight.shape)}; "
                 "only hidden widths and the depth are changed to fit"
             )
+    before = dict(net.named_parameters())
     if len(weights) != net.depth:
         net.redepth(len(weights))
     fit_alphas(net.activations, state)
@@ -138,6 +140,7 @@ def fit(net: MLP, state: Mapping[str, Tensor]) -> None:
             if name in own and own[name].shape != t.shape
         }
     )
+    mark_replaced(before, dict(net.named_parameters()))
 
 
 def fit_alphas(activations: nn.ModuleList, state: Mapping[str, Tensor]) -> None:
