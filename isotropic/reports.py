@@ -17,7 +17,7 @@ from isotropic.networks.kernels import Convolution, side_after
 from isotropic.networks.parallel import ParallelMLP
 from isotropic.surgery.carried import families_of
 from isotropic.surgery.holders import Holders
-from isotropic.surgery.modules import bare
+from isotropic.surgery.modules import bare, network_of
 
 
 class Count(NamedTuple):
@@ -135,7 +135,7 @@ def explain(net: MLP, layer: int, *, optimiser: object = None) -> Explanation:
         ValueError: the layer is out of range, or the optimisers do not hold the network.
         TypeError: an optimiser whose state has no known transform.
     """
-    net = bare(net)
+    net = network_of(net)
     layer = index(layer, "layer", "is not a hidden layer of this network", 1, net.depth - 1)
     tensors, families = net.tensors(), families_of(net, Holders(net, optimiser))
     rows = []

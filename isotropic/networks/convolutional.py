@@ -179,7 +179,7 @@ class IsotropicConvNet(Treated):
 def _checked_sizes(image: Sequence[int], channels: Sequence[int]) -> tuple[list[int], list[int]]:
     sides, counts = integers(image), integers(channels)
     if sides is None or len(sides) != 3:
-        raise ValueError(f"image: {tuple(image)} is not (C, H, W), three integers >= 1")
+        raise ValueError(f"image: {image!r} is not (C, H, W), three integers >= 1")
     if not counts:
-        raise ValueError(f"channels: {list(channels)} is not a list of one or more integers >= 1")
+        raise ValueError(f"channels: {channels!r} is not a list of one or more integers >= 1")
     return sides, counts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +22,7 @@ class Draw:
         self.device = wanted
         self._device = "meta" if wanted.type == "meta" else "cpu"
         self.dtype = dtype or torch.get_default_dtype()
-        self._generator = None if seed is None else torch.Generator("cpu").manual_seed(seed)
+        self._generator = None if seed is None else torch.Generator("cpu").manual_seed(_whole(seed))
 
     def zeros(self, *shape: int) -> Tensor:
         """Zeros."""
@@ -32,3 +34,10 @@ class Draw:
             return self.zeros(rows, columns)
         drawn = torch.empty(rows, columns, dtype=torch.float64, device=self._device)
         return nn.init.orthogonal_(drawn, generator=self._generator).to(self.dtype)
+
+
+def _whole(seed: object) -> int:
+    try:
+        return operator.index(seed)  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError(f"seed: {seed!r} is not an integer, nor None") from None

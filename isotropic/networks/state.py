@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from isotropic.activations import ACTIVATIONS
 from isotropic.networks.activation import Isotropic
+from isotropic.surgery.successors import mark_replaced
 
 if TYPE_CHECKING:
     from isotropic.networks.base import MLP
@@ -39,7 +40,15 @@ def unpacked(t: Tensor | None) -> dict[str, Any]:
 
 
 def unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state without what DDP and torch.compile put before its names."""
+    """A state without what DDP and torch.compile put before its names.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(state, Mapping):
+        raise TypeError(
+            f"state: a {type(state).__name__} is no state; give net.state_dict(), or what torch.load makes of a file"
+        )
     return {_WRAPPERS.sub("", name) if _WRAPPERS.match(name) else name: t for name, t in state.items()}
 
 
@@ -52,8 +61,9 @@ def known_of(state: Mapping[str, Tensor], changed: Mapping[str, Any], kind: str)
     known = unpacked(state.get(EXTRA))
     if not known and not changed:
         raise ValueError(
-            f"state: has no {EXTRA!r}, as states of earlier versions have none; give its treatments, as in "
-            f"{kind}.from_state_dict(state, intrinsic_length='trainable', compensation='trainable+decay')"
+            f"state: has no {EXTRA!r} ({_first(state)}); one of an earlier version has none: "
+            f"give its treatments, as in {kind}.from_state_dict(state, intrinsic_length='trainable', "
+            "compensation='trainable+decay')"
         )
     check_kind(known, kind)
     return known | dict(changed)
@@ -73,7 +83,7 @@ def widths_of(state: Mapping[str, Tensor]) -> list[int]:
     """
     weights = _weights(state)
     if not weights:
-        raise ValueError(f"state: has no maps.0.weight; its first names are {', '.join(list(state)[:3]) or 'none'}")
+        raise ValueError(f"state: has no maps.0.weight; {_first(state)}")
     widths = [weights[0].shape[-1]]
     for index, weight in enumerate(weights):
         if weight.shape[-1] != widths[-1]:
@@ -86,6 +96,10 @@ def widths_of(state: Mapping[str, Tensor]) -> list[int]:
         if match and t.shape[-1] != (n := widths[int(match[1]) + 1]):
             raise ValueError(f"state: {name} has {t.shape[-1]} entries, and its map {n}")
     return widths
+
+
+def _first(state: Mapping[str, Tensor]) -> str:
+    return f"its first names are {', '.join(map(str, list(state)[:3])) or 'none'}"
 
 
 def fit(net: MLP, state: Mapping[str, Tensor]) -> None:
@@ -114,6 +128,7 @@ def fit(net: MLP, state: Mapping[str, Tensor]) -> None:
                 f"state: maps.{index}.weight is {list(w.shape)}, and this network's {list(affine.weight.shape)}; "
                 "only hidden widths and the depth are changed to fit"
             )
+    before = dict(net.named_parameters())
     if len(weights) != net.depth:
         net.redepth(len(weights))
     fit_alphas(net.activations, state)
@@ -125,6 +140,7 @@ def fit(net: MLP, state: Mapping[str, Tensor]) -> None:
             if name in own and own[name].shape != t.shape
         }
     )
+    mark_replaced(before, dict(net.named_parameters()))
 
 
 def fit_alphas(activations: nn.ModuleList, state: Mapping[str, Tensor]) -> None:

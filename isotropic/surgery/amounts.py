@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ class Change:
     layer: int
     before: int
     after: int
-    removed: Tensor
+    removed: Tensor = field(repr=False)
 
     @property
     def difference(self) -> int:
@@ -62,11 +62,11 @@ class Amount:
         if len(asked) != 1:
             raise ValueError(f"{', '.join(asked) or 'nothing'} given; valid is exactly one of {', '.join(AMOUNTS)}")
         ((kind, value),) = asked.items()
-        if kind == "fraction" and not 0 <= _number(value) < 1:
+        if kind == "fraction" and not 0 <= real(value) < 1:
             raise ValueError(f"fraction: {value!r} is not a number from 0 to below 1")
-        if kind == "threshold" and not _number(value) >= 0:
+        if kind == "threshold" and not real(value) >= 0:
             raise ValueError(f"threshold: {value!r} is not a number >= 0")
-        if kind == "energy" and not 0 < _number(value) <= 1:
+        if kind == "energy" and not 0 < real(value) <= 1:
             raise ValueError(f"energy: {value!r} is not a number above 0 and at most 1")
         return Amount(kind, value)
 
@@ -86,7 +86,7 @@ class Amount:
         if self.kind == "to":
             return n - _width_left(self.value, layer, n)
         if self.kind == "fraction":  # 0.29 of 100 is 29, though the product is 28.999...
-            return min(n - 1, math.floor(_number(self.value) * n + 1e-9))
+            return min(n - 1, math.floor(real(self.value) * n + 1e-9))
         assert importances is not None
         kept = self._kept(importances).clamp_min(1).flatten().tolist()
         if len(set(kept)) > 1:
@@ -100,10 +100,10 @@ class Amount:
     def _kept(self, importances: Tensor) -> Tensor:
         """How many each network keeps, [*K]; 0 where all could go."""
         if self.kind == "threshold":
-            return (importances > _number(self.value)).sum(-1)
+            return (importances > real(self.value)).sum(-1)
         kept = importances.square().cumsum(-1)
         rounding = importances.shape[-1] * torch.finfo(torch.float64).eps
-        return (kept < _number(self.value) * (1 - rounding) * kept[..., -1:]).sum(-1) + 1
+        return (kept < real(self.value) * (1 - rounding) * kept[..., -1:]).sum(-1) + 1
 
 
 def whole(value: object) -> int | None:
@@ -146,7 +146,7 @@ def _width_left(to: object, layer: int, width: int) -> int:
     return left
 
 
-def _number(value: object) -> float:
+def real(value: object) -> float:
     """A real number of any kind as Python's; NaN, which is in no range, for all that is none."""
     try:
         return math.nan if isinstance(value, (bool, str)) else float(value)  # type: ignore[arg-type]

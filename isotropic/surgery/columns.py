@@ -89,8 +89,14 @@ def one_each(generator: Generator | Sequence[Generator] | None, members: int) ->
 
     Raises:
         ValueError: several, but not one a member.
+        TypeError: what is no generator.
     """
     generators = list(generator) if isinstance(generator, Sequence) else [generator] * members
     if len(generators) != members:
         raise ValueError(f"generator: {len(generators)} generators for an ensemble of {members} members")
+    for each in generators:
+        if not isinstance(each, Generator | None):
+            raise TypeError(
+                f"generator: {each!r} is no torch.Generator, such as torch.Generator().manual_seed(0), nor None"
+            )
     return [*generators]

@@ -12,7 +12,7 @@ from isotropic.networks.base import AffineMap
 from isotropic.networks.network import IsotropicMLP
 from isotropic.surgery.carried import families_of
 from isotropic.surgery.holders import Holders
-from isotropic.surgery.modules import averages_of, bare, check_modules
+from isotropic.surgery.modules import averages_of, check_modules, network_of
 from isotropic.surgery.successors import succeed
 
 
@@ -42,7 +42,7 @@ def insert_layer(
         ValueError: an ensemble, elementwise activations, layer out of range, or an optimiser of other parameters.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    net = bare(net)
+    net = network_of(net)
     layer = _check(net, layer, "is not a map of this network", net.depth)
     averages = cast("list[IsotropicMLP]", averages_of(also, net, range(1, net.depth)))
     holders = Holders(net, optimiser, unknown)
@@ -97,7 +97,7 @@ def remove_layer(
             parameters.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    net = bare(net)
+    net = network_of(net)
     layer = _check(net, layer, "is not a hidden layer of this network", net.depth - 1)
     averages = cast("list[IsotropicMLP]", averages_of(also, net, range(1, net.depth)))
     for each in (net, *averages):

@@ -9,7 +9,7 @@ from isotropic.axes import stacked
 from isotropic.integers import index
 from isotropic.networks.base import MLP
 from isotropic.surgery.carried import Carried
-from isotropic.surgery.modules import bare
+from isotropic.surgery.modules import network_of
 
 SIDES = ("left", "right", "full")
 
@@ -85,13 +85,13 @@ def hidden_width(
         ValueError: a side that is not one of `sides`, or, of a network with kernels, of `of_kernels`, or a layer that
             has no hidden width on this side.
     """
-    net = bare(net)
+    net = network_of(net)
     if side not in sides:
         raise ValueError(f"side: {side!r} is not one of {', '.join(sides)}")
     if net.has_kernels and side not in of_kernels:
         raise ValueError(f"side: {side!r} is not possible with kernels; one of {', '.join(of_kernels)}")
     first, last = (1 if side == "left" else 2), (net.depth if side == "right" else net.depth - 1)
-    layer = index(layer, "layer", f"cannot be diagonalised on side {side!r}", first, last)
+    layer = index(layer, "layer", f"has no hidden width on side {side!r}", first, last)
     return layer - 1 if side == "right" else layer
 
 

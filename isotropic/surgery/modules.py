@@ -31,21 +31,52 @@ def bare(net: Any) -> Any:
     return getattr(net, "_orig_mod", net)
 
 
+def network_of(net: Any) -> Any:
+    """The network or view itself, which surgery can change, without torch.compile around it.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: as `bare`.
+    """
+    net = bare(net)
+    if not changes(net):
+        raise TypeError(f"net: {no_network(net)}")
+    return net
+
+
+def changes(net: Any) -> bool:
+    """Whether surgery knows how to change this: a network, or a view."""
+    return not isinstance(net, type) and all(hasattr(net, name) for name in ("axes", "tensors", "assign"))
+
+
+def no_network(net: Any) -> str:
+    """Why this cannot be changed, and what can instead."""
+    said = f"{type(net).__name__} is no network that can be changed, nor a view"
+    if changes(getattr(net, "module", None)):
+        return f"{said}; give its `module`"
+    if isinstance(net, nn.Module) or hasattr(net, "modules"):  # a chain has modules, too
+        return f"{said}; attach(model, layers) gives a view of layers of any model, find(model) says which there are"
+    return f"{said}; give one"
+
+
 def averages_of(also: Any, net: MLP, layers: Sequence[int]) -> list[MLP]:
     """The networks to be changed alongside, without what averages them.
 
     Raises:
-        ValueError: one is `net` itself, or has another table, width or shape than `net` at one of the hidden layers.
+        ValueError: one is none, or `net` itself, or has another table, width or shape than `net` at one of the hidden
+            layers.
     """
     if isinstance(also, Iterator):
         raise ValueError(f"also: a {type(also).__name__} can be gone through once only; give a list")
     several = [also] if isinstance(also, nn.Module) or not isinstance(also, Iterable) else also
     averages = [bare(each.module if isinstance(each, AveragedModel) else each) for each in several]
+    if hasattr(type(net), "same_layers"):  # of a view: averages of its model
+        averages = [net.same_layers(each) if isinstance(each, nn.Module) else each for each in averages]  # type: ignore[operator]
     for each in averages:
-        if each is net:
+        if not changes(each):
+            raise ValueError(f"also: {no_network(each)}")
+        if each is net or each.affine[0].weight is net.affine[0].weight:
             raise ValueError("also: the network itself is among them; give averages of it, such as `ema.module`")
-        if not all(hasattr(each, name) for name in ("axes", "tensors", "assign")):
-            raise ValueError(f"also: {type(each).__name__} is not a network or view of one, as `net` is")
         if each.depth != net.depth:
             raise ValueError(f"also: it has {each.depth} maps and `net` {net.depth}; give averages of `net`")
         for layer in layers:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Generator
 
 from isotropic.networks.base import MLP
-from isotropic.surgery.amounts import Change, at_least_one, whole
+from isotropic.surgery.amounts import Change, at_least_one, real, whole
 from isotropic.surgery.carried import Carried
 from isotropic.surgery.choice import IMPORTANCES, ranked
-from isotropic.surgery.modules import bare
+from isotropic.surgery.modules import network_of
 from isotropic.surgery.over_data import Inputs, check_inputs
 from isotropic.surgery.removal import remove_last
 from isotropic.surgery.widths import new_columns, recorded
@@ -65,10 +65,10 @@ def adapt(
         TypeError: an optimiser whose state has no known transform. On any error network and optimiser are unchanged:
             every layer is checked before the first is changed, and the changes are put in place together.
     """
-    net = bare(net)
+    net = network_of(net)
     if net.has_length.ndim > 0:
         raise ValueError("net: an ensemble's members need changes of their own; adapt each `ensemble.member(k)`")
-    if not threshold > 0:
+    if not real(threshold) > 0:
         raise ValueError(f"threshold: {threshold!r} is not greater than 0")
     wanted, most = at_least_one("scaffold", scaffold), most if most is None else at_least_one("most", most)
     if only is not None and only not in ONLY:
@@ -116,6 +116,9 @@ def hidden_layers(net: MLP, layers: Sequence[int] | None) -> list[int]:
     every = list(range(1, net.depth))
     if layers is None:
         return every
+    if isinstance(layers, str) or not isinstance(layers, Iterable):
+        raise ValueError(f"layers: {layers!r} is not a list of hidden layers, each of 1 to {net.depth - 1}, nor None")
+    layers = list(layers)
     chosen = [whole(layer) for layer in layers]
     for layer, given in zip(chosen, layers, strict=True):
         if layer not in every:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -43,6 +44,13 @@ def mark(old: nn.Parameter, name: str, held: bool) -> None:
     _replacements += 1
 
 
+def mark_replaced(before: Mapping[str, nn.Parameter], now: Mapping[str, nn.Parameter]) -> None:
+    """Remember of the parameters before a state of other widths came which of them the network no longer has."""
+    for name, old in before.items():
+        if now.get(name) is not old:
+            mark(old, name, held=False)
+
+
 def _look(optimiser: Optimizer, *_: Any) -> None:
     """Before a step: warn, once an optimiser, if it holds what was replaced."""
     if _looked.get(optimiser, 0) >= _replacements:
@@ -53,7 +61,8 @@ def _look(optimiser: Optimizer, *_: Any) -> None:
     if name is not None:
         _looked[optimiser] = float("inf")
         warnings.warn(
-            f"{type(optimiser).__name__} steps {name}, which a change of the network has replaced by another "
-            "parameter: it no longer trains it; pass `optimiser=` to the change, or make a new optimiser",
+            f"{type(optimiser).__name__} steps {name}, which a change of the network, or a state of other widths, "
+            "has replaced by another parameter: it no longer trains it; pass `optimiser=` to the change, or make a "
+            "new optimiser",
             stacklevel=3,
         )

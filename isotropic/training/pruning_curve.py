@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from isotropic.networks.base import MLP
 from isotropic.surgery.choice import Choice
+from isotropic.surgery.modules import network_of
 from isotropic.surgery.over_data import Inputs
 from isotropic.surgery.widths import prune
 from isotropic.training.measures import function_change
@@ -43,6 +44,9 @@ def pruning_curve(
     Raises:
         ValueError, TypeError: as `prune`.
     """
+    if not isinstance(counts, Iterable):
+        raise TypeError(f"counts: {counts!r} is not a list of numbers of neurons, such as range(10)")
+    net = network_of(net)
     before, changes = net.trace(x)[0], []
     order = choice if isinstance(choice, str) else torch.as_tensor(choice)
     for count in counts:

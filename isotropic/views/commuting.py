@@ -46,7 +46,7 @@ def _fault(f: Function, h: Tensor, q: Tensor) -> str | None:
     if not a.ndim or a.shape[-1] != h.shape[-1]:
         return f"{OTHER_SHAPE}: {list(h.shape)} becomes {list(a.shape)}"
     if not same(f(h), a):
-        return "is random in training, such as dropout"
+        return "is random in training, such as dropout, which may stand before the first layer or after the last"
     if not same(f(h @ q), a.double() @ q):
         return "does not commute with rotations"
     try:

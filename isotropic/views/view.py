@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropic.axes import Axis, Tensors, hidden_axes
+from isotropic.surgery.successors import mark_replaced
 from isotropic.views.layers import CompensatedLinear, Layer, check_layer
 from isotropic.views.running import run
 from isotropic.views.skeleton import mode
@@ -203,23 +204,56 @@ class View:
             )
         return h, a, g
 
+    def same_layers(self, model: nn.Module) -> View:
+        """The view of the layers of the same names in a copy of the model, such as an average of its weights.
+
+        Raises:
+            ValueError: the model has none of such a name, or one that is changed in another way.
+        """
+        layers = []
+        for name, own in zip(self.names, self._layers, strict=True):
+            try:
+                layer = model.get_submodule(name)
+            except AttributeError:
+                raise ValueError(f"also: {type(model).__name__} has no {name!r}; give copies of the model") from None
+            check_layer(layer, repr(name))
+            if isinstance(layer, CompensatedLinear) != isinstance(own, CompensatedLinear):
+                raise ValueError(f"also: {name!r} is {type(layer).__name__} beside {type(own).__name__} of `net`")
+            layers.append(layer)
+        return View(model, layers, self.names)  # type: ignore[arg-type]
+
     def fit(self, state: dict[str, Tensor]) -> None:
         """Give the layers the shapes that a saved state of the model has, for `model.load_state_dict` to follow.
 
-        Their parameters are new ones, so make the optimiser after this.
+        Those of another shape get new parameters, so make the optimiser after this.
 
         Raises:
-            KeyError: a layer that the state does not have.
+            ValueError: a layer that the state does not have, or of another n_0 or n_L. The layers are unchanged.
         """
-        shapes = {}
-        for i, (name, layer) in enumerate(zip(self.names, self._layers, strict=True)):
-            for leaf, t in layer.state_dict().items():
-                if leaf != "log_o":
-                    shapes[f"maps.{i}.{leaf}"] = t.new_empty(state[f"{name}.{leaf}"].shape)
-        self.assign({name: t for name, t in shapes.items() if not name.endswith("per_constant")})
-        for i, layer in enumerate(self._layers):
-            if isinstance(layer, CompensatedLinear) and layer.per_constant is not None:
-                layer.per_constant = shapes[f"maps.{i}.per_constant"]
+        own = [{leaf: t for leaf, t in layer.state_dict().items() if leaf != "log_o"} for layer in self._layers]
+        for name, leaves in zip(self.names, own, strict=True):
+            if missing := [leaf for leaf in leaves if f"{name}.{leaf}" not in state]:
+                raise ValueError(f"state: has no {name}.{missing[0]}; it is of another model, or before `convert`")
+        weights = [state[f"{name}.weight"] for name in self.names]
+        if (ends := [weights[0].shape[1], weights[-1].shape[0]]) != [self.widths[0], self.widths[-1]]:
+            raise ValueError(
+                f"state: {self.names[0]} to {self.names[-1]} goes from {ends[0]} to {ends[1]}, and here from "
+                f"{self.widths[0]} to {self.widths[-1]}; only hidden widths are changed to fit"
+            )
+        for layer, leaves, name in zip(self._layers, own, self.names, strict=True):
+            before = dict(layer.named_parameters(recurse=False))
+            for leaf, t in leaves.items():
+                blank = t.new_empty(state[f"{name}.{leaf}"].shape)
+                if leaf in before and blank.shape != t.shape:
+                    setattr(layer, leaf, nn.Parameter(blank, before[leaf].requires_grad))
+                elif leaf not in before:
+                    setattr(layer, leaf, blank)
+            if isinstance(layer, nn.Linear):
+                layer.out_features, layer.in_features = layer.weight.shape
+            mark_replaced(
+                {f"{name}.{leaf}": p for leaf, p in before.items()},
+                {f"{name}.{leaf}": p for leaf, p in layer.named_parameters(recurse=False)},
+            )
 
     def _check(self) -> None:
         for name, layer in zip(self.names, self._layers, strict=True):

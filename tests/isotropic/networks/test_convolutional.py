@@ -85,6 +85,8 @@ def test_elementwise_tanh_for_comparison() -> None:
     [
         ({"image": (8, 8)}, r"image: \(8, 8\) is not \(C, H, W\), three integers >= 1"),
         ({"image": (1, 0, 8)}, r"image: \(1, 0, 8\)"),
+        ({"image": 8}, r"image: 8 is not \(C, H, W\), three integers >= 1"),
+        ({"channels": 4}, r"channels: 4 is not a list of one or more integers >= 1"),
         ({"channels": []}, r"channels: \[\] is not a list of one or more integers >= 1"),
         ({"channels": [4, 1.5]}, r"channels: \[4, 1.5\]"),
         ({"classes": 0}, "classes: 0 is not an integer >= 1"),
@@ -132,7 +134,7 @@ def begun(make: Any = OPTIMISERS["adamw"]) -> tuple[IsotropicConvNet, Optimizer]
             lambda n, o: prune(n, 2, 7, optimiser=o),
             "count: 7 neurons of layer 2, which has 7, is not an integer from 1 to 6",
         ),
-        (lambda n, o: grow(n, 3, 1, optimiser=o), "layer: 3 cannot be diagonalised on side 'left'; one of 1 to 2"),
+        (lambda n, o: grow(n, 3, 1, optimiser=o), "layer: 3 has no hidden width on side 'left'; one of 1 to 2"),
         (lambda n, o: grow(n, 1, 1, columns="ones", optimiser=o), "columns: 'ones' is not one of"),
         (lambda n, o: sparsify(n), "side: 'full' is not possible with kernels"),
         (lambda n, o: insert_layer(n, 1, o), "net: IsotropicConvNet is no IsotropicMLP"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from isotropic_testing import (
@@ -151,3 +152,11 @@ def test_refused(arguments: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError) as caught:
         IsotropicMLP(**({"widths": [3, 4, 2]} | arguments))  # type: ignore[arg-type]
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_seed_is_an_integer_of_any_kind() -> None:
+    drawn = [IsotropicMLP([4, 3, 2], seed=seed).maps[0].weight for seed in (3, np.int64(3), torch.tensor(3), 4)]
+    assert all(torch.equal(drawn[0], other) for other in drawn[1:3]) and not torch.equal(drawn[0], drawn[3])
+    for seed in ("3", 3.0):
+        with pytest.raises(ValueError, match=f"seed: {seed!r} is not an integer, nor None"):
+            IsotropicMLP([4, 3, 2], seed=seed)  # type: ignore[arg-type]

@@ -303,6 +303,11 @@ def test_states_that_are_no_networks() -> None:
     state = dict(net.state_dict())
     with pytest.raises(ValueError, match=r"has no maps.0.weight; its first names are weight, bias"):
         IsotropicMLP.from_state_dict(dict(nn.Linear(2, 2).state_dict()), intrinsic_length="none")
+    with pytest.raises(ValueError, match=r"has no '_extra_state' \(its first names are net, optimiser\)"):
+        IsotropicMLP.from_state_dict({"net": state, "optimiser": {}})
+    for given in ("net.pt", net, None):
+        with pytest.raises(TypeError, match=r"state: a \w+ is no state; give net.state_dict\(\)"):
+            IsotropicMLP.from_state_dict(given)
     with pytest.raises(ValueError, match=r"maps.1.weight takes 9 numbers, and the map before gives 8"):
         IsotropicMLP.from_state_dict(state | {"maps.1.weight": torch.zeros(7, 9)})
     with pytest.raises(ValueError, match=r"maps.1.bias has 9 entries, and its map 7"):

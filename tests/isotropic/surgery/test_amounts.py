@@ -233,3 +233,10 @@ def test_growing_without_a_basis_leaves_what_is_there(side: str) -> None:
 def test_an_unknown_basis() -> None:
     words = "basis: 'left' is not None or 'singular'"
     assert_refused(*begun(WIDTHS, "adamw"), lambda n, o: grow(n, 2, 1, basis="left", optimiser=o), words)
+
+
+def test_a_record_is_printed_in_a_line() -> None:
+    """In a list, as `adapt` returns it, too, where singular values would fill pages."""
+    net = IsotropicMLP([90, 80, 70, 2], seed=0)
+    change = prune(net, 1, 60)
+    assert len(change.removed) == 60 and str([change]) == "[Change(layer=1, before=80, after=20)]"

@@ -172,7 +172,7 @@ def test_what_cannot_change_alongside() -> None:
         ([network([5, 4, 7, 3])], "also: maps.1.weight is (7, 4) beside (6, 4) of `net`"),
         ([network([5, 4, 6, 6, 3])], "also: it has 4 maps and `net` 3"),
         ([network(WIDTHS, compensation="none")], "also: maps.1.psi is None beside (6,)"),
-        (torch.nn.Linear(2, 2), "also: Linear is not a network"),
+        (torch.nn.Linear(2, 2), "also: Linear is no network that can be changed, nor a view"),
         (iter([]), "can be gone through once only"),
     ):
         assert_refused(net, optimiser, lambda n, o, also=also: grow(n, 2, 1, optimiser=o, also=also), words)

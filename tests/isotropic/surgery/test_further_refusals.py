@@ -43,7 +43,7 @@ def test_an_unknown_name(call: Call, words: str) -> None:
 @pytest.mark.parametrize("operation", BACKWARD)
 def test_a_layer_without_a_hidden_width_before_it(operation: str, layer: object) -> None:
     net, optimiser = begun()
-    words = f"layer: {layer!r} cannot be diagonalised on side 'right'; one of 2 to 3"
+    words = f"layer: {layer!r} has no hidden width on side 'right'; one of 2 to 3"
     assert_refused(net, optimiser, lambda n, o: BACKWARD[operation](n, o, layer), words)
 
 

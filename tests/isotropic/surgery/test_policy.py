@@ -114,6 +114,9 @@ def test_gradient_importance_is_the_derivative_by_the_singular_value():
     [
         ({"threshold": 0}, "threshold: 0"),
         ({"threshold": float("nan")}, "threshold: nan"),
+        ({"threshold": "1"}, "threshold: '1'"),
+        ({"layers": 1}, "layers: 1 is not a list of hidden layers, each of 1 to 2, nor None"),
+        ({"layers": "1"}, "layers: '1' is not a list"),
         ({"scaffold": 0}, "scaffold: 0"),
         ({"scaffold": 1.5}, "scaffold: 1.5"),
         ({"importance": "size"}, "'size' is not one of singular-value, gradient"),

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from isotropic_testing import OPTIMISERS, inputs, network, train
 from refusals import WIDTHS, Call, assert_refused, begun, everything
+from torch import nn
 from torch.optim import ASGD, Adafactor, Adam, AdamW, Optimizer, Rprop
+from torch.optim.swa_utils import AveragedModel
 
-from isotropic import Ensemble, IsotropicMLP, diagonalise, grow, prune
+from isotropic import (
+    Ensemble,
+    IsotropicActivation,
+    IsotropicMLP,
+    adapt,
+    diagonalise,
+    explain,
+    find,
+    grow,
+    insert_layer,
+    prune,
+    prune_to,
+    pruning_curve,
+    sparsify_jointly,
+    triangularise,
+)
 from isotropic.networks.base import MLP
 
 OPERATIONS: dict[str, Callable[[MLP, Optimizer | None, object], object]] = {
@@ -18,6 +36,55 @@ OPERATIONS: dict[str, Callable[[MLP, Optimizer | None, object], object]] = {
     "grow": lambda net, optimiser, layer: grow(net, layer, 1, optimiser=optimiser),  # type: ignore[arg-type]
     "prune": lambda net, optimiser, layer: prune(net, layer, 1, optimiser=optimiser),  # type: ignore[arg-type]
 }
+WHOLE: dict[str, Callable[[MLP, Optimizer | None, object], object]] = {
+    "adapt": lambda net, optimiser, _: adapt(net, optimiser=optimiser),
+    "prune_to": lambda net, optimiser, _: prune_to(net, 10, optimiser=optimiser),
+    "triangularise": lambda net, optimiser, layer: triangularise(net, layer, optimiser=optimiser),  # type: ignore[arg-type]
+    "sparsify jointly": lambda net, optimiser, _: sparsify_jointly(net, optimiser=optimiser),
+    "insert": lambda net, optimiser, layer: insert_layer(net, layer, optimiser=optimiser),  # type: ignore[arg-type]
+    "explain": lambda net, optimiser, layer: explain(net, layer),  # type: ignore[arg-type]
+    "curve": lambda net, optimiser, layer: pruning_curve(net, layer, [1], torch.ones(2, 3), torch.ones(2)),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 3)),
+            "Sequential is no network that.*nor a view; attach",
+        ),
+        (find(nn.Sequential(nn.Linear(3, 2), IsotropicActivation(), nn.Linear(2, 3)))[0], "Chain is no network"),
+        (
+            AveragedModel(IsotropicMLP([3, 3, 2])),
+            "AveragedModel is no network that.*nor a view; give its",
+        ),
+        ([IsotropicMLP([3, 3, 2])], "list is no network that can be changed, nor a view; give one"),
+        (IsotropicMLP, "type is no network"),
+        (None, "NoneType is no network"),
+    ],
+    ids=["model", "chain", "average", "list", "class", "none"],
+)
+@pytest.mark.parametrize("operation", [*OPERATIONS, *WHOLE])
+def test_what_is_no_network(operation: str, given: object, words: str) -> None:
+    with pytest.raises(TypeError, match=f"net: {words}") as caught:
+        (OPERATIONS | WHOLE)[operation](given, None, 1)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("generator", [5, [5], np.random.default_rng(0)], ids=["number", "list", "numpy"])
+def test_what_is_no_generator(generator: object) -> None:
+    net, optimiser = begun()
+    words = "is no torch.Generator, such as torch.Generator().manual_seed(0), nor None"
+
+    def adapted(n: MLP, o: Optimizer) -> object:
+        return adapt(n, optimiser=o, scaffold=9, generator=generator)  # type: ignore[arg-type]
+
+    def grown(n: MLP, o: Optimizer) -> object:
+        return grow(n, 2, 1, optimiser=o, generator=generator)  # type: ignore[arg-type]
+
+    for call in (grown, adapted):
+        assert_refused(net, optimiser, call, words, TypeError)
 
 
 @pytest.mark.parametrize("layer", [0, -1, 3, 4, True, 1.0, "1", None], ids=repr)
@@ -39,7 +106,7 @@ def test_a_layer_out_of_range(operation: str, layer: object) -> None:
 )
 def test_a_layer_that_this_side_cannot_have(side: str, layer: int, allowed: str) -> None:
     net, optimiser = begun()
-    words = f"layer: {layer} cannot be diagonalised on side {side!r}; one of {allowed}"
+    words = f"layer: {layer} has no hidden width on side {side!r}; one of {allowed}"
     assert_refused(net, optimiser, lambda n, o: diagonalise(n, layer, side, optimiser=o), words)
 
 

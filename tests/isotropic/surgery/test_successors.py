@@ -130,6 +130,23 @@ def test_an_optimiser_that_was_not_told_warns_once(change: str) -> None:
     assert warned(net, optimiser, 4) == []
 
 
+@pytest.mark.parametrize("widths", [[5, 7, 6, 3], [5, 4, 6, 6, 3], [5, 6, 3]], ids=["width", "deeper", "shallower"])
+def test_an_optimiser_from_before_a_state_of_other_widths_warns(widths: list[int]) -> None:
+    """It would go on without a word, with parameters that the network no longer has."""
+    net = network(WIDTHS)
+    optimiser = AdamW(net.parameters())
+    net.load_state_dict(network(widths).state_dict())
+    with pytest.warns(UserWarning, match=r"AdamW steps maps\.\d\.\w+, which .* make a new optimiser"):
+        train(net, optimiser, 1)
+    with warnings.catch_warnings():  # the controls: made after it, or of the widths that there were
+        warnings.simplefilter("error")
+        train(net, AdamW(net.parameters()), 1)
+        same = network(WIDTHS)
+        optimiser = AdamW(same.parameters())
+        same.load_state_dict(network(WIDTHS, seed=3).state_dict())
+        train(same, optimiser, 1)
+
+
 def test_no_other_optimiser_warns() -> None:
     """One that was told, before and after; one that is new; one of another network."""
     (net, optimiser), (another, its) = begun(WIDTHS, "adamw"), begun(WIDTHS, "momentum")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
+import torch
 from isotropic_testing import assert_close, assert_differs
 from torch.optim import SGD, AdamW
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -36,15 +38,23 @@ def test_hooks_stay() -> None:
     assert seen == [7]
 
 
+GIVEN: dict[str, Callable[[AveragedModel], object]] = {
+    "view": lambda ema: isotropic.attach(ema.module, [ema.module.fc1, ema.module.fc2, ema.module.fc3]),
+    "average": lambda ema: ema,
+    "its module": lambda ema: ema.module,
+    "compiled": lambda ema: torch.compile(ema.module, backend="eager"),
+}
+
+
+@pytest.mark.parametrize("given", GIVEN)
 @pytest.mark.parametrize("converted", [False, True], ids=["attached", "converted"])
-def test_an_average_of_weights(converted: bool) -> None:
+def test_an_average_of_weights(converted: bool, given: str) -> None:
     """Changed alongside, the average of the turned model is the turned average; left behind, it mixes two bases."""
     changes = []
     for alongside in (True, False):
         made, v = view("mlp", converted=converted)
         ema = AveragedModel(made.model, multi_avg_fn=get_ema_multi_avg_fn(0.5))
-        average = ema.module
-        other = isotropic.attach(average, [average.fc1, average.fc2, average.fc3])
+        other = GIVEN[given](ema)
         optimiser = SGD(made.model.parameters(), lr=0.05)
         ema.update_parameters(made.model)  # the first time it copies
         step(made, optimiser, 3)
@@ -61,8 +71,24 @@ def test_an_average_of_weights(converted: bool) -> None:
             ema.update_parameters(made.model)
         else:
             assert_differs(ema(*made.inputs), expected, "averaged over two bases", 1e-3)
-        changes.append(other.widths)
+        changes.append(GIVEN["view"](ema).widths)  # type: ignore[attr-defined]
     assert changes == [[6, 6, 7, 4], [6, 5, 7, 4]]
+
+
+def test_what_is_no_copy_of_the_model() -> None:
+    made, v = view("mlp")
+    converted = view("mlp", converted=True)[0].model
+    again = isotropic.attach(made.model, made.layers)
+    for also, words in (
+        (case("transformer").model, "has no 'fc1'; give copies of the model"),
+        (converted, "'fc1' is CompensatedLinear beside Linear of `net`"),
+        (again, "the network itself is among them"),
+        (made.model, "the network itself is among them"),
+        ([None], "NoneType is no network that can be changed, nor a view; give one"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            grow(v, 1, 2, also=also)
+    assert v.widths == again.widths == [6, 5, 7, 4]
 
 
 def test_two_optimisers_and_what_is_frozen() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 
 import pytest
 import torch
 from isotropic_testing import DTYPES, OPTIMISERS, assert_close, assert_differs
-from views_testing import CASES, step, view
+from torch.optim import AdamW
+from views_testing import CASES, case, step, view
 
 import isotropic
 from isotropic import View, adapt, diagonalise, grow, prune, sparsify_jointly, triangularise
@@ -161,3 +163,49 @@ def test_saved_and_resumed(name: str, converted: bool) -> None:
     assert torch.equal(fresh(), made()) and again.widths == v.widths
     grow(again, 1, 1)
     assert_close(fresh(), made(), "grown after")
+
+
+@pytest.mark.parametrize("converted", [False, True], ids=["attached", "converted"])
+def test_fitting_keeps_what_has_its_shape_and_says_what_it_replaced(converted: bool) -> None:
+    made, v = view("mlp", converted=converted)
+    optimiser, before = AdamW(made.model.parameters()), dict(v.named_parameters())
+    v.fit(made.model.state_dict())
+    assert all(p is before[name] for name, p in v.named_parameters())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        step(made, optimiser)
+    other, wider = view("mlp", converted=converted)
+    grow(wider, 1, 3)
+    v.fit(other.model.state_dict())
+    made.model.load_state_dict(other.model.state_dict())
+    assert v.maps[2].weight is before["maps.2.weight"] and v.widths == wider.widths
+    with pytest.warns(UserWarning, match=r"AdamW steps fc1\.weight, which"):
+        step(made, optimiser)
+
+
+def test_fitting_refuses_what_is_of_another_model() -> None:
+    made, v = view("mlp", converted=True)
+    state = made.model.state_dict()
+    for given, words in (
+        ({"module." + name: t for name, t in state.items()}, "state: has no fc1.weight; it is of another model"),
+        (view("mlp")[0].model.state_dict(), "state: has no fc2.per_constant; .*before `convert`"),
+        (state | {"fc1.weight": torch.zeros(9, 2)}, "state: fc1 to fc3 goes from 2 to 4, and here from 6 to 4; only"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            v.fit(given)
+    assert v.widths == [6, 5, 7, 4]
+
+
+@pytest.mark.parametrize("width", [5, 4], ids=["as many", "the control"])
+def test_neurons_beyond_the_inputs_go_exactly(width: int) -> None:
+    """16 neurons of 5 numbers: further singular values are 0, in whichever way they were trained."""
+    made = case("mlp")
+    v = isotropic.convert(made.model, made.layers)
+    grow(v, 2, 9)  # 16 neurons behind 5
+    step(made, AdamW(made.model.parameters(), lr=0.1), 3)
+    before = made()
+    prune(v, 2, to=width)
+    if width == 5:
+        assert_close(made(), before, "as many as inputs")
+    else:
+        assert_differs(made(), before, "fewer", 1e-4)
