@@ -70,6 +70,7 @@ class MLP(nn.Module):
 
     def __init__(self, maps: list[AffineMap], activations: list[Isotropic | Elementwise]) -> None:
         super().__init__()
+        self._kept: dict[str, tuple[tuple[Treatment, ...], Tensor]] = {}
         self.maps = nn.ModuleList(maps)
         self.activations = nn.ModuleList(activations)
 
@@ -86,7 +87,7 @@ class MLP(nn.Module):
     def _flags(self, name: str) -> Tensor:
         """A property of the treatments, [*K]: kept, so that no step has to wait for its copy to a device."""
         like, treatments = self.affine[0].weight, self.treatments
-        of, t = self.__dict__.setdefault("_kept", {}).get(name, ((), like))
+        of, t = self._kept.get(name, ((), like))
         if of != treatments or t.device != like.device or (t.is_floating_point() and t.dtype != like.dtype):
             t = flags(treatments, self.members, lambda treatment: getattr(treatment, name), like)
             self._kept[name] = treatments, t

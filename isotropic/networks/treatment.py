@@ -18,7 +18,10 @@ from isotropic.networks.activation import Elementwise, Isotropic
 INTRINSIC_LENGTHS = ("none", "constant", "trainable")
 COMPENSATIONS = ("none", "constant", "trainable", "trainable+decay", "expectation")
 WITH_PSI = ("constant", "trainable", "trainable+decay")  # those with compensatory vectors
-_AS = {torch.float16: np.float16, torch.float32: np.float32}  # a tensor would have to be asked for its number
+_AS: dict[torch.dtype, type[np.floating[Any]]] = {
+    torch.float16: np.float16,
+    torch.float32: np.float32,
+}  # a tensor would have to be asked for its number
 INITIAL_LENGTH = 1e-6  # o at the start of training (EXPERIMENTS, "Common to all")
 
 
@@ -62,7 +65,7 @@ class Treatment:
 
     def rounded(self, dtype: torch.dtype) -> Treatment:
         """With lambda_psi as a network of this dtype holds it."""
-        return replace(self, psi_decay=float(_AS.get(dtype, float)(self.psi_decay)))
+        return replace(self, psi_decay=float(_AS.get(dtype, np.float64)(self.psi_decay)))
 
     @property
     def isotropic(self) -> bool:
