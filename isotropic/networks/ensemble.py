@@ -14,7 +14,7 @@ from isotropic.axes import Tensors
 from isotropic.networks.activation import Elementwise, Isotropic
 from isotropic.networks.base import MLP, AffineMap
 from isotropic.networks.inputs import check_tensor
-from isotropic.networks.network import IsotropicMLP, check_dense
+from isotropic.networks.network import IsotropicMLP, check_dense, check_network
 from isotropic.networks.treatment import Treatment, flags
 
 
@@ -200,6 +200,7 @@ def _check(members: Sequence[IsotropicMLP]) -> None:
     if not members:
         raise ValueError("members: an ensemble needs at least one network")
     for k, net in enumerate(members):
+        check_network(net, f"members: member {k}")
         if net.has_kernels:
             raise ValueError(f"members: member {k} is an {type(net).__name__}; only dense networks can be stacked")
         check_dense(net, f"members: member {k}")

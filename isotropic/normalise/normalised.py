@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from isotropic.axes import Axis, Tensors
 from isotropic.integers import index
 from isotropic.networks import state as states
-from isotropic.networks.network import IsotropicMLP, Treated
+from isotropic.networks.network import IsotropicMLP, Treated, check_network
 from isotropic.normalise.normalisers import (
     BatchNormOfNorm,
     FrobNorm,
@@ -56,6 +56,7 @@ class NormalisedMLP(Treated):
     kind = "NormalisedMLP"
 
     def __init__(self, net: IsotropicMLP, normaliser: Callable[[int], Normaliser]) -> None:
+        check_network(net, "net")
         if not net.isotropic:
             raise ValueError(
                 f"activation {net.activation!r} does not commute with rotations; a network with an isotropic one"

@@ -20,7 +20,20 @@ def bare(net: Any) -> Any:
 
     Raises:
         ValueError: it is in DistributedDataParallel, which holds the parameters that are to be replaced, or sharded.
+        TypeError: it is neither a network that can be changed nor a view.
     """
+    inner = unwrapped(net)
+    if not is_network(inner):
+        raise TypeError(
+            f"net: {type(inner).__name__} is no network whose widths can be changed; give IsotropicMLP, NormalisedMLP, "
+            "IsotropicConvNet or Ensemble itself, or for a module of your own `attach(model, layers)`, a view of its "
+            "nn.Linear layers, which `find(model)` proposes"
+        )
+    return inner
+
+
+def unwrapped(net: Any) -> Any:
+    """Without torch.compile around it; a ValueError for wrappers that hold what is to be replaced."""
     if isinstance(net, DistributedDataParallel):
         raise ValueError(
             "net: DistributedDataParallel holds the old parameters; change `ddp.module` on every process, with a "
@@ -29,6 +42,11 @@ def bare(net: Any) -> Any:
     if any(kind.__name__ == "FullyShardedDataParallel" for kind in type(net).__mro__):
         raise ValueError("net: its parameters are sharded; change the network before FullyShardedDataParallel")
     return getattr(net, "_orig_mod", net)
+
+
+def is_network(net: object) -> bool:
+    """Whether it is a network or a view of one, which have what surgery asks of them."""
+    return all(hasattr(net, name) for name in ("axes", "tensors", "assign"))
 
 
 def averages_of(also: Any, net: MLP, layers: Sequence[int]) -> list[MLP]:
@@ -40,11 +58,11 @@ def averages_of(also: Any, net: MLP, layers: Sequence[int]) -> list[MLP]:
     if isinstance(also, Iterator):
         raise ValueError(f"also: a {type(also).__name__} can be gone through once only; give a list")
     several = [also] if isinstance(also, nn.Module) or not isinstance(also, Iterable) else also
-    averages = [bare(each.module if isinstance(each, AveragedModel) else each) for each in several]
+    averages = [unwrapped(each.module if isinstance(each, AveragedModel) else each) for each in several]
     for each in averages:
         if each is net:
             raise ValueError("also: the network itself is among them; give averages of it, such as `ema.module`")
-        if not all(hasattr(each, name) for name in ("axes", "tensors", "assign")):
+        if not is_network(each):
             raise ValueError(f"also: {type(each).__name__} is not a network or view of one, as `net` is")
         if each.depth != net.depth:
             raise ValueError(f"also: it has {each.depth} maps and `net` {net.depth}; give averages of `net`")

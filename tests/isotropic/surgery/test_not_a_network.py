@@ -1,0 +1,74 @@
+"""What is no network is refused in one line that says what is taken, by every change and every class built on one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from isotropic_testing import network
+from torch import nn
+
+import isotropic
+from isotropic import BatchNorm, Ensemble, IsotropicActivation, IsotropicMLP, NormalisedMLP, ParallelMLP, sparsify
+
+
+class Own(nn.Module):
+    """Somebody's feed-forward block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1, self.act, self.fc2 = nn.Linear(6, 5), IsotropicActivation(), nn.Linear(5, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc2(self.act(self.fc1(x)))
+
+
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "grow": lambda net: isotropic.grow(net, 1, 2),
+    "grow, right": lambda net: isotropic.grow(net, 2, 2, side="right"),
+    "prune": lambda net: isotropic.prune(net, 1, 2),
+    "prune_to": lambda net: isotropic.prune_to(net, 50),
+    "adapt": isotropic.adapt,
+    "diagonalise": lambda net: isotropic.diagonalise(net, 1),
+    "triangularise": lambda net: isotropic.triangularise(net, 1),
+    "sparsify": isotropic.sparsify,
+    "sparsify_jointly": isotropic.sparsify_jointly,
+    "insert_layer": lambda net: isotropic.insert_layer(net, 1),
+    "remove_layer": lambda net: isotropic.remove_layer(net, 1),
+    "add_neurons": lambda net: isotropic.add_neurons(net, 1, 2),
+    "explain": lambda net: isotropic.explain(net, 1),
+    "ParallelMLP": ParallelMLP,
+    "NormalisedMLP": lambda net: NormalisedMLP(net, BatchNorm),
+    "Ensemble": lambda net: Ensemble([net]),
+}
+NONE: dict[str, Callable[[], object]] = {
+    "Own": Own,
+    "Sequential": lambda: nn.Sequential(nn.Linear(6, 5), IsotropicActivation(), nn.Linear(5, 3)),
+    "SparseMLP": lambda: sparsify(IsotropicMLP([6, 5, 4, 3])),
+    "list": lambda: [network((6, 5, 3))],
+    "NoneType": lambda: None,
+}
+
+
+@pytest.mark.parametrize("what", NONE)
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_no_network(change: str, what: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=rf"^(net|members: member 0): {what} is no ") as refused:
+        CHANGES[change](NONE[what]())
+    assert "\n" not in str(refused.value)
+
+
+def test_what_to_do_with_a_module_of_ones_own() -> None:
+    model = Own()
+    with pytest.raises(TypeError, match=r"attach\(model, layers\)"):
+        isotropic.grow(model, 1, 2)
+    isotropic.grow(isotropic.attach(model, [model.fc1, model.fc2]), 1, 2)
+    assert model.fc1.out_features == 7
+
+
+@pytest.mark.parametrize("given", [[None], [[]], [3]], ids=str)
+def test_what_is_no_optimiser_in_a_list(given: list[object]) -> None:
+    with pytest.raises(TypeError, match=r"^optimiser: \w+ is no torch.optim.Optimizer"):
+        isotropic.grow(network((6, 5, 3)), 1, 2, optimiser=given)
