@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from isotropic.activations import ACTIVATIONS
 from isotropic.networks.activation import Isotropic
+from isotropic.surgery.successors import follow
 
 if TYPE_CHECKING:
     from isotropic.networks.base import MLP
@@ -91,11 +92,12 @@ def widths_of(state: Mapping[str, Tensor]) -> list[int]:
 def fit(net: MLP, state: Mapping[str, Tensor]) -> None:
     """Give `net` the depth and the hidden widths of a state that is about to be loaded into it.
 
-    What has the right shape already stays as it is. A parameter of another shape is replaced.
+    What has the right shape already stays as it is. A parameter of another shape is replaced; an optimiser that goes
+    on with the old one warns.
 
     Raises:
         ValueError: the state has another input or output, another kernel, or of a network with kernels or of an
-            ensemble another depth. Nothing is changed.
+            ensemble another depth, or lacks a part of what carries a width that changes. Nothing is changed.
     """
     weights = _weights(state)
     if not weights or any(w.ndim != net.affine[0].weight.ndim for w in weights):
@@ -114,17 +116,39 @@ def fit(net: MLP, state: Mapping[str, Tensor]) -> None:
                 f"state: maps.{index}.weight is {list(w.shape)}, and this network's {list(affine.weight.shape)}; "
                 "only hidden widths and the depth are changed to fit"
             )
+    _check_whole(net, state, widths)
+    before = dict(net.named_parameters())
     if len(weights) != net.depth:
         net.redepth(len(weights))
     fit_alphas(net.activations, state)
-    own = net.tensors()
+    own, rows = net.tensors(), {row.tensor for layer in range(1, net.depth) for row in net.axes(layer)}
+    shaped = rows | {name for name in own if name.startswith("maps.")}  # with another depth the last map is another
     net.assign(
         {
-            name: own[name].new_empty(t.shape)
-            for name, t in state.items()
-            if name in own and own[name].shape != t.shape
+            name: own[name].new_empty(state[name].shape)
+            for name in sorted(shaped & own.keys() & state.keys())
+            if own[name].shape != state[name].shape and own[name].ndim == state[name].ndim
         }
     )
+    follow(net, before)
+
+
+def _check_whole(net: MLP, state: Mapping[str, Tensor], widths: list[int]) -> None:
+    """Raise a ValueError if a state of other widths or depth lacks what these shape: it would not fit the rest."""
+    if len(widths) - 1 != net.depth:
+        has_psi = any(treatment.has_psi for treatment in net.treatments)
+        needed = [f"maps.{number}.bias" for number in range(len(widths) - 1)]
+        needed += [f"maps.{number}.psi" for number in range(1, len(widths) - 1) if has_psi]
+    else:
+        own = net.tensors()
+        changing = [layer for layer in range(1, net.depth) if widths[layer] != net.widths[layer]]
+        needed = [row.tensor for layer in changing for row in net.axes(layer) if row.tensor in own]
+    missing = next((name for name in needed if name not in state), None)
+    if missing is not None:
+        raise ValueError(
+            f"state: is of widths {widths} and has no {missing}, so that this network, of {net.widths}, cannot take "
+            "them; give a state of the whole network"
+        )
 
 
 def fit_alphas(activations: nn.ModuleList, state: Mapping[str, Tensor]) -> None:

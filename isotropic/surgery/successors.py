@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -30,6 +31,21 @@ def succeed(old: nn.Parameter, new: nn.Parameter, gradient: Tensor | None) -> No
         new.__class__ = type(old)
 
 
+def follow(net: Any, before: Mapping[str, nn.Parameter]) -> None:
+    """After parameters of a network were replaced without their optimisers, as by a saved state of other widths.
+
+    They leave all but their gradients to those of the same names, and who still steps them is warned.
+    """
+    after = dict(net.named_parameters())
+    for name, old in before.items():
+        new = after.get(name)
+        if new is old:
+            continue
+        if new is not None:
+            succeed(old, new, None)
+        mark(old, name, held=False)
+
+
 def mark(old: nn.Parameter, name: str, held: bool) -> None:
     """Remember of a parameter that it was replaced; unless its optimiser was `held`, look who goes on with it."""
     global _replacements
@@ -51,7 +67,8 @@ def _look(optimiser: Optimizer, *_: Any) -> None:
     if name is not None:
         _looked[optimiser] = float("inf")
         warnings.warn(
-            f"{type(optimiser).__name__} steps {name}, which a change of the network has replaced by another "
-            "parameter: it no longer trains it; pass `optimiser=` to the change, or make a new optimiser",
+            f"{type(optimiser).__name__} steps {name}, which a change of the network, or a saved state of other widths, "
+            "has replaced by another parameter: it no longer trains it; pass `optimiser=` to the change, or make a new "
+            "optimiser after it",
             stacklevel=3,
         )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropic.axes import Axis, Tensors, hidden_axes
+from isotropic.surgery.successors import follow
 from isotropic.views.layers import CompensatedLinear, Layer, check_layer
 from isotropic.views.running import run
 from isotropic.views.skeleton import mode
@@ -206,17 +207,29 @@ class View:
     def fit(self, state: dict[str, Tensor]) -> None:
         """Give the layers the shapes that a saved state of the model has, for `model.load_state_dict` to follow.
 
-        Their parameters are new ones, so make the optimiser after this.
+        Parameters of other shapes are new ones, so make the optimiser after this.
 
         Raises:
-            KeyError: a layer that the state does not have.
+            ValueError: a part of a layer that the state does not have, or one that only `convert` gives layers. The
+                model is unchanged.
         """
+        before = dict(self.named_parameters())
         shapes = {}
         for i, (name, layer) in enumerate(zip(self.names, self._layers, strict=True)):
+            if not isinstance(layer, CompensatedLinear) and {f"{name}.log_o", f"{name}.per_constant"} & state.keys():
+                raise ValueError(
+                    f"state: {name!r} was converted in it; convert(model, layers) here, too, before `fit`"
+                )
             for leaf, t in layer.state_dict().items():
+                if f"{name}.{leaf}" not in state:
+                    raise ValueError(
+                        f"state: has no {name}.{leaf}, which this view has; give that of the whole model"
+                    )
                 if leaf != "log_o":
                     shapes[f"maps.{i}.{leaf}"] = t.new_empty(state[f"{name}.{leaf}"].shape)
-        self.assign({name: t for name, t in shapes.items() if not name.endswith("per_constant")})
+        other = {name: t for name, t in shapes.items() if name in before and before[name].shape != t.shape}
+        self.assign(other)
+        follow(self, before)
         for i, layer in enumerate(self._layers):
             if isinstance(layer, CompensatedLinear) and layer.per_constant is not None:
                 layer.per_constant = shapes[f"maps.{i}.per_constant"]
