@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Network = TypeVar("Network", bound=nn.Module)
 EXTRA = "_extra_state"  # torch's name for it
-_WRAPPERS = re.compile(r"(?:(?:module|_orig_mod)\.)+")  # DistributedDataParallel, torch.compile
+_WRAPPERS = re.compile(r"(?:(?:module|_orig_mod)\.)+")  # DistributedDataParallel, AveragedModel, torch.compile
 
 
 def packed(known: dict[str, Any]) -> Tensor:
@@ -35,13 +35,17 @@ def unpacked(t: Tensor | None) -> dict[str, Any]:
     """What `packed` was given; nothing of None, or of a tensor without data. An average of states may hold floats."""
     if t is None or t.is_meta:
         return {}
-    known: dict[str, Any] = json.loads(bytes(t.detach().cpu().double().round().to(torch.uint8).tolist()))
+    try:
+        known: dict[str, Any] = json.loads(bytes(t.detach().cpu().double().round().to(torch.uint8).tolist()))
+    except ValueError as e:
+        raise ValueError(f"state: its {EXTRA!r} is not what a network of this library saves ({e})") from e
     return known
 
 
 def unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state without what DDP and torch.compile put before its names."""
-    return {_WRAPPERS.sub("", name) if _WRAPPERS.match(name) else name: t for name, t in state.items()}
+    """A state without what DDP, torch.compile and AveragedModel put before its names, and the latter's count."""
+    inside = {_WRAPPERS.sub("", name): t for name, t in state.items() if _WRAPPERS.match(name)}
+    return inside or dict(state)
 
 
 def known_of(state: Mapping[str, Tensor], changed: Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -51,6 +55,12 @@ def known_of(state: Mapping[str, Tensor], changed: Mapping[str, Any], kind: str)
         ValueError: it says nothing, or is of another kind of network.
     """
     known = unpacked(state.get(EXTRA))
+    within = [name.removesuffix(EXTRA) for name in state if name.endswith(f".{EXTRA}")]
+    if not known and within:
+        raise ValueError(
+            f"state: is of a larger model, with networks under {', '.join(map(repr, within))}; give the part of one, "
+            f"under names without {within[0]!r}"
+        )
     if not known and not changed:
         raise ValueError(
             f"state: has no {EXTRA!r}, as states of earlier versions have none; give its treatments, as in "

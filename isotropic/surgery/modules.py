@@ -25,9 +25,9 @@ def bare(net: Any) -> Any:
     inner = unwrapped(net)
     if not is_network(inner):
         raise TypeError(
-            f"net: {type(inner).__name__} is no network whose widths can be changed; give IsotropicMLP, NormalisedMLP, "
-            "IsotropicConvNet or Ensemble itself, or for a module of your own `attach(model, layers)`, a view of its "
-            "nn.Linear layers, which `find(model)` proposes"
+            f"net: {type(inner).__name__} is no network whose widths can be changed; valid are IsotropicMLP, "
+            "NormalisedMLP, IsotropicConvNet, Ensemble, and of a module of your own a view of its nn.Linear layers, "
+            "`attach(model, layers)`, which `find(model)` proposes"
         )
     return inner
 

@@ -67,8 +67,8 @@ def _look(optimiser: Optimizer, *_: Any) -> None:
     if name is not None:
         _looked[optimiser] = float("inf")
         warnings.warn(
-            f"{type(optimiser).__name__} steps {name}, which a change of the network, or a saved state of other widths, "
-            "has replaced by another parameter: it no longer trains it; pass `optimiser=` to the change, or make a new "
-            "optimiser after it",
+            f"{type(optimiser).__name__} steps {name}, which a change of the network, or a saved state of other "
+            "widths, has replaced by another parameter: it no longer trains it; pass `optimiser=` to the change, or "
+            "make a new optimiser",
             stacklevel=3,
         )
