@@ -99,8 +99,10 @@ class NormalisedMLP(Treated):
                 norm.train(mode)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [B, n_0] -> logits [B, n_L]; flattened as the network's."""
-        return self.after(len(self.normalisers), x)
+        """x [..., n_0] -> logits [..., n_L]; all that comes before n_0 are samples. Flattened as the network's."""
+        rows = self.rows(x)
+        h = self.after(len(self.normalisers), rows.reshape(-1, rows.shape[-1]))
+        return h.view(*rows.shape[:-1], h.shape[-1])
 
     def after(self, layer: int, x: Tensor) -> Tensor:
         """h_{layer+1}, [B, n_{layer+1}]: what the map behind `layer` normalisers gives; 0 <= layer <= L - 1."""
