@@ -99,6 +99,7 @@ def widths_of(state: Mapping[str, Tensor]) -> list[int]:
     return widths
 
 
+@torch.inference_mode(mode=False)  # in which parameters could not be trained afterwards
 def fit(net: MLP, state: Mapping[str, Tensor]) -> None:
     """Give `net` the depth and the hidden widths of a state that is about to be loaded into it.
 

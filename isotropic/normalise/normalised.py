@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any, Self, cast
 
-import torch
 from torch import Tensor, nn
 
 from isotropic.axes import Axis, Tensors
@@ -22,6 +21,7 @@ from isotropic.normalise.normalisers import (
 )
 from isotropic.normalise.whitening import BatchNorm, Whitening
 from isotropic.surgery.carried import Carried
+from isotropic.surgery.modules import change
 
 
 class NormalisedMLP(Treated):
@@ -116,7 +116,7 @@ class NormalisedMLP(Treated):
         a: Tensor = self.activations[layer - 1](self.after(layer - 1, x))[0]
         return a
 
-    @torch.no_grad()
+    @change
     def rotate(self, layer: int, basis: Tensor, *, optimiser: object = None) -> None:
         """Change the basis of hidden width `layer`: W_l <- Q^T W_l, b_l <- Q^T b_l, W_{l+1} <- W_{l+1} Q, N_l too.
 

@@ -13,13 +13,13 @@ from isotropic.reports import counted
 from isotropic.surgery.amounts import Change, at_least_one
 from isotropic.surgery.carried import Carried
 from isotropic.surgery.choice import ranked
-from isotropic.surgery.modules import bare
+from isotropic.surgery.modules import bare, change
 from isotropic.surgery.over_data import Inputs, check_inputs
 from isotropic.surgery.removal import remove_last
 from isotropic.surgery.widths import recorded
 
 
-@torch.no_grad()
+@change
 def prune_to(
     net: MLP,
     parameters: int,

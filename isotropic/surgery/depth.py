@@ -12,11 +12,11 @@ from isotropic.networks.base import AffineMap
 from isotropic.networks.network import IsotropicMLP
 from isotropic.surgery.carried import families_of
 from isotropic.surgery.holders import Holders
-from isotropic.surgery.modules import averages_of, bare, check_modules
+from isotropic.surgery.modules import averages_of, bare, change, check_modules
 from isotropic.surgery.successors import succeed
 
 
-@torch.no_grad()
+@change
 def insert_layer(
     net: IsotropicMLP, layer: int, optimiser: object = None, *, also: object = (), unknown: str = "error"
 ) -> None:
@@ -75,7 +75,7 @@ def _beside(name: str, layer: int, net: IsotropicMLP) -> list[str]:
     return [f"{here}.weight"] if leaf == "weight" else [f"{here}.bias", f"{here}.weight"]
 
 
-@torch.no_grad()
+@change
 def remove_layer(
     net: IsotropicMLP, layer: int, *, optimiser: object = None, also: object = (), unknown: str = "error"
 ) -> None:
@@ -121,15 +121,16 @@ def remove_layer(
 
 def _merge(net: IsotropicMLP, layer: int) -> None:
     first, second = net.affine[layer - 1], net.affine[layer]
-    bias = second.weight @ first.bias + second.bias
+    wide = second.weight.double()  # rounded once, and in what autocast leaves alone
+    bias = wide @ first.bias.double() + second.bias.double()
     merged: dict[str, Tensor] = {
-        "weight": second.weight @ first.weight,
-        "bias": bias if second.psi is None else bias + second.psi,
+        "weight": wide @ first.weight.double(),
+        "bias": bias if second.psi is None else bias + second.psi.double(),
     }
     if first.psi is not None:
-        merged["psi"] = second.weight @ first.psi
+        merged["psi"] = wide @ first.psi.double()
     before = dict(net.named_parameters())
-    net.assign({f"maps.{layer - 1}.{name}": t.detach() for name, t in merged.items()})
+    net.assign({f"maps.{layer - 1}.{name}": t.detach().to(second.weight.dtype) for name, t in merged.items()})
     for name, parameter in net.named_parameters():
         if parameter is not before[name]:
             succeed(before[name], parameter, None)

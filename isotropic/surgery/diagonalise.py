@@ -9,12 +9,12 @@ from isotropic.axes import stacked
 from isotropic.integers import index
 from isotropic.networks.base import MLP
 from isotropic.surgery.carried import Carried
-from isotropic.surgery.modules import bare
+from isotropic.surgery.modules import bare, change
 
 SIDES = ("left", "right", "full")
 
 
-@torch.no_grad()
+@change
 def diagonalise(
     net: MLP,
     layer: int,

@@ -12,7 +12,7 @@ from torch.optim import Adam
 
 from isotropic.networks.base import MLP
 from isotropic.surgery.carried import Carried, refuse_kernels
-from isotropic.surgery.modules import bare
+from isotropic.surgery.modules import bare, change
 
 _SMOOTHINGS = (0.3, 1e-6)  # epsilon of the first stage and of the last: from the size of a weight to none
 _LARGEST_RATE = 0.1
@@ -51,7 +51,7 @@ def annealing(steps: int, stages: int = 30) -> tuple[Stage, ...]:
 THOROUGH = annealing(3000)
 
 
-@torch.no_grad()
+@change
 def sparsify_jointly(
     net: MLP,
     stages: Sequence[Stage] = THOROUGH,

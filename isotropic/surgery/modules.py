@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ParamSpec, TypeVar, cast
 
+import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.parametrize import is_parametrized
@@ -12,7 +13,16 @@ from torch.optim.swa_utils import AveragedModel
 
 from isotropic.networks.base import MLP
 
+P, R = ParamSpec("P"), TypeVar("R")
 _SHARDED = {"DTensor", "FlatParameter"}  # by name: to import them takes longer than all else here
+
+
+def change(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that changes networks: without gradients, and outside of inference mode, as training goes on after.
+
+    What is made in inference mode could not be trained.
+    """
+    return cast("Callable[P, R]", torch.inference_mode(mode=False)(torch.no_grad()(function)))
 
 
 def bare(net: Any) -> Any:

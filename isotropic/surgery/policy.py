@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Generator
 
 from isotropic.networks.base import MLP
 from isotropic.surgery.amounts import Change, at_least_one, whole
 from isotropic.surgery.carried import Carried
 from isotropic.surgery.choice import IMPORTANCES, ranked
-from isotropic.surgery.modules import bare
+from isotropic.surgery.modules import bare, change
 from isotropic.surgery.over_data import Inputs, check_inputs
 from isotropic.surgery.removal import remove_last
 from isotropic.surgery.widths import new_columns, recorded
@@ -19,7 +18,7 @@ from isotropic.surgery.widths import new_columns, recorded
 ONLY = ("prune", "grow")
 
 
-@torch.no_grad()
+@change
 def adapt(
     net: MLP,
     *,

@@ -270,7 +270,7 @@ def test_networks_are_refused() -> None:
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 100.0])
 @pytest.mark.parametrize("kind", ALL)
 def test_half_precision_is_that_of_float32_rounded_once(kind: type[Normaliser], scale: float, how: str) -> None:
-    """Values, gradients and running statistics. In float16 (0.001^2 + eps)^(-3/2), of the gradient, would overflow."""
+    """Values, gradients, running statistics. In float16 (0.001^2 + eps)^(-3/2), of the gradient, would overflow."""
     dtype = torch.bfloat16 if how == "bfloat16" else torch.float16
     x = (scale * normal(16, 6)).to(dtype)
     norm = kind(6) if how == "autocast" else kind(6).to(dtype)

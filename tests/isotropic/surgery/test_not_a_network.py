@@ -72,3 +72,12 @@ def test_what_to_do_with_a_module_of_ones_own() -> None:
 def test_what_is_no_optimiser_in_a_list(given: list[object]) -> None:
     with pytest.raises(TypeError, match=r"^optimiser: \w+ is no torch.optim.Optimizer"):
         isotropic.grow(network((6, 5, 3)), 1, 2, optimiser=given)
+
+
+@pytest.mark.parametrize("given", [3, [3], "cpu"], ids=str)
+@pytest.mark.parametrize("change", [{"layer": 1}, {"layer": 2, "side": "right", "rows": "normal"}], ids=str)
+def test_what_is_no_generator(given: Any, change: dict[str, Any]) -> None:
+    net = network((6, 5, 3))
+    with pytest.raises((TypeError, ValueError), match=r"^generator: ") as refused:
+        isotropic.grow(net, count=2, generator=given, **change)
+    assert "\n" not in str(refused.value) and net.widths == [6, 5, 3]
