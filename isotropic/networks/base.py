@@ -177,7 +177,7 @@ class MLP(nn.Module):
     @property
     def needs_inputs(self) -> bool:
         """Whether pruning needs data to take means over."""
-        return bool(self.expects.any())
+        return any(treatment.expects for treatment in self.treatments)
 
     def batches(self, inputs: Tensor | Iterable[Tensor]) -> Iterator[Tensor]:
         """x, or several such batches, one after another, [*K, N, n_0] or [N, n_0]: what is before n_0 are samples."""

@@ -60,7 +60,7 @@ def insert_layer(
 def _insert(net: IsotropicMLP, layer: int) -> None:
     weight, n = net.affine[layer - 1].weight, net.widths[layer]
     zeros, one = weight.new_zeros(n), weight.new_ones(())
-    psi = zeros.clone() if bool(net.has_psi) else None
+    psi = zeros.clone() if net.treatment.has_psi else None
     identity = torch.eye(n, dtype=weight.dtype, device=weight.device)
     net.maps.insert(layer, AffineMap(identity, zeros, psi, net.compensation != "constant"))
     net.activations.insert(layer - 1, net.treatment.hidden(weight, alpha=one))

@@ -29,7 +29,7 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     "grow": lambda net: isotropic.grow(net, 1, 2),
     "grow, right": lambda net: isotropic.grow(net, 2, 2, side="right"),
     "prune": lambda net: isotropic.prune(net, 1, 2),
-    "prune_to": lambda net: isotropic.prune_to(net, 50),
+    "prune_to": lambda net: isotropic.prune_to(net, 60, round_to=2),
     "adapt": isotropic.adapt,
     "diagonalise": lambda net: isotropic.diagonalise(net, 1),
     "triangularise": lambda net: isotropic.triangularise(net, 1),
@@ -81,3 +81,23 @@ def test_what_is_no_generator(given: Any, change: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError), match=r"^generator: ") as refused:
         isotropic.grow(net, count=2, generator=given, **change)
     assert "\n" not in str(refused.value) and net.widths == [6, 5, 3]
+
+
+@pytest.mark.parametrize("change", ["prune", "prune_to", "adapt", "diagonalise", "triangularise", "sparsify"])
+def test_a_network_without_numbers(change: str) -> None:
+    net = IsotropicMLP([6, 5, 4, 3], device="meta")
+    with pytest.raises(ValueError, match=r"^net: is on the meta device"):
+        CHANGES[change](net)
+    assert net.widths == [6, 5, 4, 3]
+
+
+def test_what_needs_no_numbers_is_done_without() -> None:
+    net = IsotropicMLP([6, 5, 4, 3], device="meta")
+    isotropic.grow(net, 1, 2)
+    isotropic.insert_layer(net, 1)
+    source = IsotropicMLP([6, 5, 4, 3], seed=0)
+    isotropic.grow(source, 1, 2)
+    isotropic.insert_layer(source, 1)
+    net.to_empty(device="cpu").load_state_dict(source.state_dict())
+    x = torch.randn(4, 6)
+    assert torch.equal(net(x), source(x))
