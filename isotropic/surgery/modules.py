@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import nn
@@ -13,7 +13,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from isotropic.networks.base import MLP
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 _SHARDED = {"DTensor", "FlatParameter"}  # by name: to import them takes longer than all else here
 
 
@@ -22,7 +23,7 @@ def change(function: Callable[P, R]) -> Callable[P, R]:
 
     What is made in inference mode could not be trained.
     """
-    return cast("Callable[P, R]", torch.inference_mode(mode=False)(torch.no_grad()(function)))
+    return torch.inference_mode(mode=False)(torch.no_grad()(function))
 
 
 def bare(net: Any) -> Any:

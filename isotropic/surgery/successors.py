@@ -53,11 +53,11 @@ def mark(old: nn.Parameter, name: str, held: bool) -> None:
     if held or not old.requires_grad:
         return
     if _replacements == 0:
-        register_optimizer_step_pre_hook(_look)
+        register_optimizer_step_pre_hook(warn_of_replaced)
     _replacements += 1
 
 
-def _look(optimiser: Optimizer, *_: Any) -> None:
+def warn_of_replaced(optimiser: Optimizer, *_: Any) -> None:
     """Before a step: warn, once an optimiser, if it holds what was replaced."""
     if _looked.get(optimiser, 0) >= _replacements:
         return
