@@ -91,6 +91,7 @@ def averages_of(also: Any, net: MLP, layers: Sequence[int]) -> list[MLP]:
 def check_modules(net: MLP, maps: Sequence[int]) -> None:
     """Raise a ValueError for maps (counted from 0) whose parameters cannot be replaced by others of another shape."""
     present = net.tensors()
+    _refuse_tied(net)
     for number in maps:
         affine = net.affine[number]
         if is_parametrized(affine) or f"maps.{number}.weight" not in present:
@@ -105,6 +106,14 @@ def check_modules(net: MLP, maps: Sequence[int]) -> None:
                     f"maps.{number}.{name} is sharded over processes; change the network before it is sharded (FSDP, "
                     "distribute_tensor), or gather it first"
                 )
+
+
+def _refuse_tied(net: MLP) -> None:
+    """Raise a ValueError if a network has one parameter under two names; `attach` sees it of a view's model."""
+    first: dict[int, str] = {}
+    for name, p in net.named_parameters(remove_duplicate=False) if isinstance(net, MLP) else ():
+        if (other := first.setdefault(id(p), name)) != name:
+            raise ValueError(f"net: {name} is tied to {other}, and one would not follow the other; untie them")
 
 
 def _shapes(net: MLP, layer: int) -> dict[str, tuple[int, ...]]:

@@ -101,3 +101,17 @@ def test_what_needs_no_numbers_is_done_without() -> None:
     net.to_empty(device="cpu").load_state_dict(source.state_dict())
     x = torch.randn(4, 6)
     assert torch.equal(net(x), source(x))
+
+
+@pytest.mark.parametrize("leaf", ["maps.{}.weight", "maps.{}.bias", "activations.{}.log_o"])
+@pytest.mark.parametrize("change", ["grow", "prune", "adapt", "diagonalise", "insert_layer", "prune_to"])
+def test_tied_parameters(change: str, leaf: str) -> None:
+    net = IsotropicMLP([6, 5, 5, 5, 4], seed=0)
+    here, _, name = leaf.format(1).rpartition(".")
+    there = leaf.format(2).rpartition(".")[0]
+    setattr(net.get_submodule(there), name, getattr(net.get_submodule(here), name))
+    x = torch.randn(8, 6)
+    before = net(x)
+    with pytest.raises(ValueError, match=rf"^net: {there}.{name} is tied to {here}.{name}"):
+        CHANGES[change](net)
+    assert torch.equal(net(x), before) and net.widths == [6, 5, 5, 5, 4]
