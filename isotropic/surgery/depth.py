@@ -11,6 +11,7 @@ from isotropic.integers import index
 from isotropic.networks.base import AffineMap
 from isotropic.networks.network import IsotropicMLP
 from isotropic.surgery.carried import families_of
+from isotropic.surgery.finite import require_finite
 from isotropic.surgery.holders import Holders
 from isotropic.surgery.modules import averages_of, bare, change, check_modules
 from isotropic.surgery.successors import succeed
@@ -93,8 +94,8 @@ def remove_layer(
         also, unknown: as in `diagonalise`.
 
     Raises:
-        ValueError: an ensemble, elementwise activations, layer out of range or not linear, or an optimiser of other
-            parameters.
+        ValueError: an ensemble, elementwise activations, layer out of range or not linear, values not finite, or an
+            optimiser of other parameters.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     net = bare(net)
@@ -105,6 +106,9 @@ def remove_layer(
         if alpha is None or not bool(alpha == 1):
             value = 0 if alpha is None else alpha.item()
             raise ValueError(f"layer: {layer} is not linear (alpha is {value}, not 1), and cannot be removed exactly")
+        for name, t in each.tensors().items():
+            if name.startswith((f"maps.{layer - 1}.", f"maps.{layer}.")):
+                require_finite(name, t)
     holders = Holders(net, optimiser, unknown)
     families_of(net, holders)
     for each in averages:
