@@ -9,6 +9,7 @@ from isotropic.networks.ensemble import Ensemble
 from isotropic.networks.nested import embed
 from isotropic.networks.network import IsotropicMLP
 from isotropic.networks.parallel import ParallelMLP
+from isotropic.networks.sparse import SparseMLP
 from isotropic.normalise.ica import (
     hold_in_eigenbasis,
     independent_components,
@@ -50,6 +51,7 @@ __all__ = [
     "IsotropicMLP",
     "NormalisedMLP",
     "ParallelMLP",
+    "SparseMLP",
     "View",
     "Whitening",
     "adapt",

@@ -103,7 +103,7 @@ def _chain(given: Any) -> list[Any]:
             raise TypeError(f"optimiser: {type(held).__name__} is a scheduler; give the optimiser that it schedules")
         chain.append(held)
         held = getattr(held, "optimizer", None)
-    if not isinstance(chain[-1], Optimizer):
+    if not chain or not isinstance(chain[-1], Optimizer):
         raise TypeError(
             f"optimiser: {type(given).__name__} is no torch.optim.Optimizer, nor has one as `optimizer`; give one, a "
             "list of several, or None"

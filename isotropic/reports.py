@@ -17,7 +17,7 @@ from isotropic.networks.kernels import Convolution, side_after
 from isotropic.networks.parallel import ParallelMLP
 from isotropic.surgery.carried import families_of
 from isotropic.surgery.holders import Holders
-from isotropic.surgery.modules import bare, network_of
+from isotropic.surgery.modules import bare, unwrapped
 
 
 class Count(NamedTuple):
@@ -83,7 +83,7 @@ def singular_values(net: Any) -> list[Tensor]:
     Raises:
         TypeError: a network without maps of its own, such as ParallelMLP.
     """
-    net = bare(net)
+    net = unwrapped(net)
     members = net.has_length.ndim if hasattr(net, "has_length") else 0
     return [_values(affine.weight.detach().double(), members) for affine in _maps(net)]
 
@@ -97,7 +97,7 @@ def count(net: Any) -> Count:
     Raises:
         TypeError: a module that is none of this library's networks or views.
     """
-    net = bare(net)
+    net = unwrapped(net)
     parameters = sum(t.numel() for t in counted(net).values())
     if isinstance(net, ParallelMLP):
         weights = [net.weight, *net.later]
@@ -135,7 +135,7 @@ def explain(net: MLP, layer: int, *, optimiser: object = None) -> Explanation:
         ValueError: the layer is out of range, or the optimisers do not hold the network.
         TypeError: an optimiser whose state has no known transform.
     """
-    net = network_of(net)
+    net = bare(net)
     layer = index(layer, "layer", "is not a hidden layer of this network", 1, net.depth - 1)
     tensors, families = net.tensors(), families_of(net, Holders(net, optimiser))
     rows = []

@@ -148,10 +148,12 @@ def _widened(t: Tensor) -> Tensor:
 
 
 def _rounded(t: Tensor, like: Tensor) -> Tensor:
-    return t.to(like.dtype)
+    """In the dtype of `like`; of integers as it is, as torch.tanh gives floats for them."""
+    return t.to(like.dtype) if like.is_floating_point() else t
 
 
 fx.wrap("_widened")  # of a tensor that is only traced the dtype is not known yet
+fx.wrap("_rounded")
 
 
 def _name(sigma: object) -> str:

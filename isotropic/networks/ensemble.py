@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from isotropic.axes import Tensors
+from isotropic.networks import state as states
 from isotropic.networks.activation import Elementwise, Isotropic
 from isotropic.networks.base import MLP, AffineMap
 from isotropic.networks.inputs import check_tensor
-from isotropic.networks.network import IsotropicMLP, check_dense
+from isotropic.networks.network import IsotropicMLP, check_dense, check_network
 from isotropic.networks.treatment import Treatment
 
 
@@ -149,6 +150,21 @@ class Ensemble(MLP):
             psi = (affine.psi for affine in self.affine if affine.psi is not None)
             yield from ((vector, self._flags("trains_psi")) for vector in psi)
 
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Tensor], **arguments: Any) -> Self:
+        """As `IsotropicMLP.from_state_dict`; the arguments are those of every member."""
+        own = states.unwrapped(state)
+        known, widths = states.known_of(own, {}, cls.kind), states.widths_of(own)
+        members = [
+            IsotropicMLP(
+                [w - p for w, p in zip(widths, padding, strict=True)], **states.arguments(each | arguments, own)
+            )
+            for each, padding in zip(known["members"], known["padding"], strict=True)
+        ]
+        for net in members:
+            states.fit_alphas(net.activations, own)
+        return states.filled(cls(members), own)
+
     def described(self) -> dict[str, Any]:
         """As in `MLP`: of each member its treatment, and how much of the widths is padding."""
         return {"members": [each.described() for each in self.treatments], "padding": self._padding}
@@ -184,9 +200,9 @@ def _pad(t: Tensor | None, shape: tuple[int, ...], like: Tensor) -> Tensor:
 
 
 def _blank(net: IsotropicMLP) -> IsotropicMLP:
-    """`net` without its numbers: what `member` needs besides the stacked tensors."""
+    """`net` without its numbers, on no device but the CPU: what `member` needs besides the stacked tensors."""
     blank = copy.deepcopy(net)
-    blank.assign({name: t.new_empty(0) for name, t in net.tensors().items()})
+    blank.assign({name: t.new_empty(0, device="cpu") for name, t in net.tensors().items()})
     return blank
 
 
@@ -194,6 +210,7 @@ def _check(members: Sequence[IsotropicMLP]) -> None:
     if not members:
         raise ValueError("members: an ensemble needs at least one network")
     for k, net in enumerate(members):
+        check_network(net, f"members: member {k}")
         if net.has_kernels:
             raise ValueError(f"members: member {k} is an {type(net).__name__}; only dense networks can be stacked")
         check_dense(net, f"members: member {k}")

@@ -197,6 +197,12 @@ def _listed(values: object) -> object:
     return list(values) if isinstance(values, Sequence) and not isinstance(values, str) else values
 
 
+def check_network(net: object, name: str) -> None:
+    """Raise a TypeError for what is none of the library's networks, before anything is asked of it."""
+    if not isinstance(net, MLP):
+        check_dense(net, name)
+
+
 def check_dense(net: object, name: str) -> None:
     """Raise a TypeError unless `net` is an IsotropicMLP, for what takes its maps and activations and no more."""
     if not isinstance(net, IsotropicMLP):

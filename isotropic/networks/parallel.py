@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from isotropic.networks import state as states
 from isotropic.networks.inputs import integer, rows
-from isotropic.networks.network import IsotropicMLP, check_dense
+from isotropic.networks.network import IsotropicMLP, check_dense, check_network
 
 
 class ParallelMLP(nn.Module):
@@ -54,6 +54,7 @@ class ParallelMLP(nn.Module):
 
     def __init__(self, net: IsotropicMLP) -> None:
         super().__init__()
+        check_network(net, "net")
         if not net.isotropic:
             raise ValueError(
                 f"activation {net.activation!r} has no scalar gain to take out of a product; use an isotropic one"

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 
 from isotropic.activations import ACTIVATIONS
 from isotropic.networks.activation import Isotropic
-from isotropic.surgery.successors import mark_replaced
+from isotropic.surgery.successors import follow
 
 if TYPE_CHECKING:
     from isotropic.networks.base import MLP
 
 Network = TypeVar("Network", bound=nn.Module)
 EXTRA = "_extra_state"  # torch's name for it
-_WRAPPERS = re.compile(r"(?:(?:module|_orig_mod)\.)+")  # DistributedDataParallel, torch.compile
+_WRAPPERS = re.compile(r"(?:(?:module|_orig_mod)\.)+")  # DistributedDataParallel, AveragedModel, torch.compile
 
 
 def packed(known: dict[str, Any]) -> Tensor:
@@ -35,12 +35,15 @@ def unpacked(t: Tensor | None) -> dict[str, Any]:
     """What `packed` was given; nothing of None, or of a tensor without data. An average of states may hold floats."""
     if t is None or t.is_meta:
         return {}
-    known: dict[str, Any] = json.loads(bytes(t.detach().cpu().double().round().to(torch.uint8).tolist()))
+    try:
+        known: dict[str, Any] = json.loads(bytes(t.detach().cpu().double().round().to(torch.uint8).tolist()))
+    except ValueError as e:
+        raise ValueError(f"state: its {EXTRA!r} is not what a network of this library saves ({e})") from e
     return known
 
 
 def unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state without what DDP and torch.compile put before its names.
+    """A state without what DDP, torch.compile and AveragedModel put before its names, and the latter's count.
 
     Raises:
         TypeError: it is none.
@@ -49,7 +52,8 @@ def unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         raise TypeError(
             f"state: a {type(state).__name__} is no state; give net.state_dict(), or what torch.load makes of a file"
         )
-    return {_WRAPPERS.sub("", name) if _WRAPPERS.match(name) else name: t for name, t in state.items()}
+    inside = {_WRAPPERS.sub("", name): t for name, t in state.items() if _WRAPPERS.match(name)}
+    return inside or dict(state)
 
 
 def known_of(state: Mapping[str, Tensor], changed: Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -59,6 +63,12 @@ def known_of(state: Mapping[str, Tensor], changed: Mapping[str, Any], kind: str)
         ValueError: it says nothing, or is of another kind of network.
     """
     known = unpacked(state.get(EXTRA))
+    within = [name.removesuffix(EXTRA) for name in state if name.endswith(f".{EXTRA}")]
+    if not known and within:
+        raise ValueError(
+            f"state: is of a larger model, with networks under {', '.join(map(repr, within))}; give the part of one, "
+            f"under names without {within[0]!r}"
+        )
     if not known and not changed:
         raise ValueError(
             f"state: has no {EXTRA!r} ({_first(state)}); one of an earlier version has none: "
@@ -102,14 +112,16 @@ def _first(state: Mapping[str, Tensor]) -> str:
     return f"its first names are {', '.join(map(str, list(state)[:3])) or 'none'}"
 
 
+@torch.inference_mode(mode=False)  # in which parameters could not be trained afterwards
 def fit(net: MLP, state: Mapping[str, Tensor]) -> None:
     """Give `net` the depth and the hidden widths of a state that is about to be loaded into it.
 
-    What has the right shape already stays as it is. A parameter of another shape is replaced.
+    What has the right shape already stays as it is. A parameter of another shape is replaced; an optimiser that goes
+    on with the old one warns.
 
     Raises:
         ValueError: the state has another input or output, another kernel, or of a network with kernels or of an
-            ensemble another depth. Nothing is changed.
+            ensemble another depth, or lacks a part of what carries a width that changes. Nothing is changed.
     """
     weights = _weights(state)
     if not weights or any(w.ndim != net.affine[0].weight.ndim for w in weights):
@@ -128,19 +140,39 @@ def fit(net: MLP, state: Mapping[str, Tensor]) -> None:
                 f"state: maps.{index}.weight is {list(w.shape)}, and this network's {list(affine.weight.shape)}; "
                 "only hidden widths and the depth are changed to fit"
             )
+    _check_whole(net, state, widths)
     before = dict(net.named_parameters())
     if len(weights) != net.depth:
         net.redepth(len(weights))
     fit_alphas(net.activations, state)
-    own = net.tensors()
+    own, rows = net.tensors(), {row.tensor for layer in range(1, net.depth) for row in net.axes(layer)}
+    shaped = rows | {name for name in own if name.startswith("maps.")}  # with another depth the last map is another
     net.assign(
         {
-            name: own[name].new_empty(t.shape)
-            for name, t in state.items()
-            if name in own and own[name].shape != t.shape
+            name: own[name].new_empty(state[name].shape)
+            for name in sorted(shaped & own.keys() & state.keys())
+            if own[name].shape != state[name].shape and own[name].ndim == state[name].ndim
         }
     )
-    mark_replaced(before, dict(net.named_parameters()))
+    follow(before, dict(net.named_parameters()))
+
+
+def _check_whole(net: MLP, state: Mapping[str, Tensor], widths: list[int]) -> None:
+    """Raise a ValueError if a state of other widths or depth lacks what these shape: it would not fit the rest."""
+    if len(widths) - 1 != net.depth:
+        has_psi = any(treatment.has_psi for treatment in net.treatments)
+        needed = [f"maps.{number}.bias" for number in range(len(widths) - 1)]
+        needed += [f"maps.{number}.psi" for number in range(1, len(widths) - 1) if has_psi]
+    else:
+        own = net.tensors()
+        changing = [layer for layer in range(1, net.depth) if widths[layer] != net.widths[layer]]
+        needed = [row.tensor for layer in changing for row in net.axes(layer) if row.tensor in own]
+    missing = next((name for name in needed if name not in state), None)
+    if missing is not None:
+        raise ValueError(
+            f"state: is of widths {widths} and has no {missing}, so that this network, of {net.widths}, cannot take "
+            "them; give a state of the whole network"
+        )
 
 
 def fit_alphas(activations: nn.ModuleList, state: Mapping[str, Tensor]) -> None:

@@ -21,11 +21,12 @@ from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.normalise.normalisers import check_basis
 from isotropic.normalise.whitening import BatchNorm, Whitening
 from isotropic.surgery.holders import Holders
+from isotropic.surgery.modules import change
 
 VARIANTS = ("exact", "diagonal")
 
 
-@torch.no_grad()
+@change
 def measure_whitening(net: NormalisedMLP, layer: int, x: Tensor) -> None:
     """Put a whitening with the statistics of the activations of x [B, ...] behind hidden layer `layer`.
 
@@ -44,7 +45,7 @@ def measure_whitening(net: NormalisedMLP, layer: int, x: Tensor) -> None:
     net.normalisers[layer - 1] = whole.train(net.training)
 
 
-@torch.no_grad()
+@change
 def hold_in_eigenbasis(net: NormalisedMLP, layer: int, *, optimiser: object = None) -> Tensor:
     """Turn hidden width `layer` to the eigenbasis of its Whitening's covariance, and put BatchNorm in its place.
 
@@ -76,7 +77,7 @@ def eigenbasis(net: NormalisedMLP, layer: int) -> tuple[Tensor, Tensor]:
     return values.flip(-1), basis.flip(-1)
 
 
-@torch.no_grad()
+@change
 def independent_components(net: NormalisedMLP, layer: int, x: Tensor, seed: int = 0, steps: int = 1000) -> Tensor:
     """An orthogonal R for which the entries of R z are as independent as can be, z the whitened activations of x.
 
@@ -114,7 +115,7 @@ def independent_components(net: NormalisedMLP, layer: int, x: Tensor, seed: int 
     return rotation.to(x.device)
 
 
-@torch.no_grad()
+@change
 def represent_components(
     net: NormalisedMLP, layer: int, rotation: Tensor, variant: str = "exact", *, optimiser: object = None
 ) -> None:

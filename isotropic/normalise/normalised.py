@@ -6,13 +6,12 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any, Self, cast
 
-import torch
 from torch import Tensor, nn
 
 from isotropic.axes import Axis, Tensors
 from isotropic.integers import index
 from isotropic.networks import state as states
-from isotropic.networks.network import IsotropicMLP, Treated
+from isotropic.networks.network import IsotropicMLP, Treated, check_network
 from isotropic.normalise.normalisers import (
     BatchNormOfNorm,
     FrobNorm,
@@ -22,6 +21,7 @@ from isotropic.normalise.normalisers import (
 )
 from isotropic.normalise.whitening import BatchNorm, Whitening
 from isotropic.surgery.carried import Carried
+from isotropic.surgery.modules import change
 
 
 class NormalisedMLP(Treated):
@@ -56,6 +56,7 @@ class NormalisedMLP(Treated):
     kind = "NormalisedMLP"
 
     def __init__(self, net: IsotropicMLP, normaliser: Callable[[int], Normaliser]) -> None:
+        check_network(net, "net")
         if not net.isotropic:
             raise ValueError(
                 f"activation {net.activation!r} does not commute with rotations; a network with an isotropic one"
@@ -98,8 +99,10 @@ class NormalisedMLP(Treated):
                 norm.train(mode)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [B, n_0] -> logits [B, n_L]; flattened as the network's."""
-        return self.after(len(self.normalisers), x)
+        """x [..., n_0] -> logits [..., n_L]; all that comes before n_0 are samples. Flattened as the network's."""
+        rows = self.rows(x)
+        h = self.after(len(self.normalisers), rows.reshape(-1, rows.shape[-1]))
+        return h.view(*rows.shape[:-1], h.shape[-1])
 
     def after(self, layer: int, x: Tensor) -> Tensor:
         """h_{layer+1}, [B, n_{layer+1}]: what the map behind `layer` normalisers gives; 0 <= layer <= L - 1."""
@@ -113,7 +116,7 @@ class NormalisedMLP(Treated):
         a: Tensor = self.activations[layer - 1](self.after(layer - 1, x))[0]
         return a
 
-    @torch.no_grad()
+    @change
     def rotate(self, layer: int, basis: Tensor, *, optimiser: object = None) -> None:
         """Change the basis of hidden width `layer`: W_l <- Q^T W_l, b_l <- Q^T b_l, W_{l+1} <- W_{l+1} Q, N_l too.
 

@@ -26,9 +26,11 @@ class Normaliser(nn.Module):
     Attributes:
         rows: (tensor, axis, power) of everything that a change of basis Q touches: t <- Q^T t along that axis,
             with the elementwise squares of Q where the power is 2.
+        least_trained: how many samples a batch of training needs.
     """
 
     rows: ClassVar[tuple[tuple[str, int, int], ...]] = ()
+    least_trained: ClassVar[int] = 1
 
     def __init__(self, width: int, eps: float = EPS, momentum: float = MOMENTUM) -> None:
         super().__init__()
@@ -39,6 +41,20 @@ class Normaliser(nn.Module):
         if not 0 <= momentum <= 1:
             raise ValueError(f"momentum: {momentum!r} is not between 0 and 1")
         self.width, self.eps, self.momentum = width, eps, momentum
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, n] -> [B, n], computed in at least float32, whatever autocast says, and rounded once to x's dtype.
+
+        Raises:
+            ValueError: another shape, or fewer samples than training needs.
+        """
+        self.check(x, self.least_trained if self.training else 1)
+        with torch.autocast(x.device.type, enabled=False):
+            return self.normalise(x.to(torch.promote_types(x.dtype, torch.float32))).to(x.dtype)
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """x [B, n] in at least float32 -> [B, n]; statistics are taken from the batch in training alone."""
+        raise NotImplementedError
 
     @torch.no_grad()
     def rotate(self, basis: Tensor) -> None:
@@ -62,7 +78,8 @@ class Normaliser(nn.Module):
 
     def follow(self, name: str, now: Tensor) -> None:
         """Move a running statistic towards the batch's: t <- (1 - momentum) t + momentum now."""
-        getattr(self, name).lerp_(now.detach(), self.momentum)
+        running = getattr(self, name)
+        running.lerp_(now.detach().to(running.dtype), self.momentum)
 
     def extra_repr(self) -> str:
         """The settings, for print(net)."""
@@ -86,10 +103,9 @@ class BatchNormOfNorm(Normaliser):
         super().__init__(width, eps, momentum)
         self.register_buffer("mean_norm", torch.ones(()))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x [B, n] -> [B, n]; ValueError for another shape."""
-        self.check(x)
-        size = self.mean_norm
+    def normalise(self, x: Tensor) -> Tensor:
+        """As `Normaliser.normalise`."""
+        size = self.mean_norm.to(x.dtype)
         if self.training:
             size = torch.linalg.vector_norm(x, dim=-1).mean()
             self.follow("mean_norm", size)
@@ -137,10 +153,9 @@ class FrobNorm(_MeanSquare):
         super().__init__(width, eps, momentum)
         self.register_buffer("mean_square", torch.ones(()))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x [B, n] -> [B, n]; ValueError for another shape."""
-        self.check(x)
-        square = self.mean_square
+    def normalise(self, x: Tensor) -> Tensor:
+        """As `Normaliser.normalise`."""
+        square = self.mean_square.to(x.dtype)
         if self.training:
             square = x.square().mean() * self.share(x)
             self.follow("mean_square", square)
@@ -180,10 +195,9 @@ class GeneralisedLayerNorm(_MeanSquare):
         else:
             self.register_buffer("direction", uniform)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x [B, n] -> [B, n]; ValueError for another shape."""
-        self.check(x)
-        m = functional.normalize(self.direction, dim=0)
+    def normalise(self, x: Tensor) -> Tensor:
+        """As `Normaliser.normalise`."""
+        m = functional.normalize(self.direction.to(x.dtype), dim=0)
         beside = x - (x @ m)[:, None] * m  # P x, [B, n]
         return beside * torch.rsqrt(beside.square().mean(-1, keepdim=True) * self.share(x) + self.eps)
 

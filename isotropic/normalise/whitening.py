@@ -32,6 +32,7 @@ class BatchNorm(Normaliser):
     """
 
     rows = (("mean", -1, 1), ("variance", -1, 2))
+    least_trained = 2
     mean: Tensor
     variance: Tensor
 
@@ -40,10 +41,9 @@ class BatchNorm(Normaliser):
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("variance", torch.ones(width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x [B, n] -> [B, n]; ValueError for another shape, or a single sample in training."""
-        self.check(x, least=2 if self.training else 1)
-        mean, variance = self.mean, self.variance
+    def normalise(self, x: Tensor) -> Tensor:
+        """As `Normaliser.normalise`."""
+        mean, variance = self.mean.to(x.dtype), self.variance.to(x.dtype)
         if self.training:
             mean, variance = x.mean(0), x.var(0, correction=0)
             self.follow("mean", mean)
@@ -64,6 +64,7 @@ class Whitening(Normaliser):
     """
 
     rows = (("mean", -1, 1), ("covariance", -2, 1), ("covariance", -1, 1))
+    least_trained = 2
     mean: Tensor
     covariance: Tensor
 
@@ -80,21 +81,19 @@ class Whitening(Normaliser):
         whole.covariance.copy_(norm.variance.diag())
         return whole.train(norm.training)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x [B, n] -> [B, n].
+    def normalise(self, x: Tensor) -> Tensor:
+        """As `Normaliser.normalise`.
 
         Raises:
-            ValueError: another shape, a single sample in training, or C + eps I singular, as with eps = 0 and no
-                more samples than n.
+            ValueError: C + eps I is singular, as with eps = 0 and no more samples than n.
         """
-        self.check(x, least=2 if self.training else 1)
-        mean, covariance = self.mean, self.covariance.double()
+        mean, covariance = self.mean.to(x.dtype), self.covariance.double()
         if self.training:
             mean = x.mean(0)
             beside = (x - mean).double()
             covariance = beside.mT @ beside / len(x)  # [n, n]
             self.follow("mean", mean)
-            self.follow("covariance", (covariance * (len(x) / (len(x) - 1))).to(self.covariance))
+            self.follow("covariance", (covariance * (len(x) / (len(x) - 1))))
         one = torch.eye(self.width, dtype=covariance.dtype, device=covariance.device)
         root: Tensor = _InverseRoot.apply(covariance + self.eps * one)
         return (x - mean) @ root.to(x)

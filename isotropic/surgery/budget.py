@@ -13,13 +13,13 @@ from isotropic.reports import counted
 from isotropic.surgery.amounts import Change, at_least_one
 from isotropic.surgery.carried import Carried
 from isotropic.surgery.choice import ranked
-from isotropic.surgery.modules import network_of
+from isotropic.surgery.modules import bare, change
 from isotropic.surgery.over_data import Inputs, check_inputs
 from isotropic.surgery.removal import remove_last
 from isotropic.surgery.widths import recorded
 
 
-@torch.no_grad()
+@change
 def prune_to(
     net: MLP,
     parameters: int,
@@ -53,7 +53,7 @@ def prune_to(
             `prune`.
         TypeError: an optimiser whose state has no known transform. On any error network and optimiser are unchanged.
     """
-    net = network_of(net)
+    net = bare(net)
     if net.has_length.ndim > 0:
         raise ValueError("net: an ensemble's members need widths of their own; prune each `ensemble.member(k)`")
     most, step = at_least_one("parameters", parameters), at_least_one("round_to", round_to)

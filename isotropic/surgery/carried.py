@@ -15,7 +15,7 @@ from isotropic.networks.base import MLP
 from isotropic.optimisers import group_of
 from isotropic.surgery.finite import check_finite
 from isotropic.surgery.holders import Holders
-from isotropic.surgery.modules import averages_of, check_modules, network_of
+from isotropic.surgery.modules import averages_of, bare, check_modules
 from isotropic.surgery.successors import succeed
 
 GRADIENT = "grad"  # carried as a first moment
@@ -79,7 +79,7 @@ class Carried:
         unknown: str = "error",
         mixes: bool = True,
     ) -> None:
-        self.net = network_of(net)
+        self.net = bare(net)
         self.layer = _check(self.net, layer, elementwise)
         self.table: Table = self.net.axes(self.layer)
         self.averages = averages_of(also, self.net, [self.layer])

@@ -89,14 +89,17 @@ def one_each(generator: Generator | Sequence[Generator] | None, members: int) ->
 
     Raises:
         ValueError: several, but not one a member.
-        TypeError: what is no generator.
+        TypeError: what is no generator of torch's.
     """
     generators = list(generator) if isinstance(generator, Sequence) else [generator] * members
     if len(generators) != members:
         raise ValueError(f"generator: {len(generators)} generators for an ensemble of {members} members")
-    for each in generators:
-        if not isinstance(each, Generator | None):
-            raise TypeError(
-                f"generator: {each!r} is no torch.Generator, such as torch.Generator().manual_seed(0), nor None"
-            )
+    other = next((each for each in generators if each is not None and not isinstance(each, Generator)), None)
+    if other is not None:
+        raise TypeError(
+            f"generator: {other!r} is no torch.Generator, such as torch.Generator().manual_seed(0), nor None"
+        )
+    on = next((each.device for each in generators if each is not None and each.device.type != "cpu"), None)
+    if on is not None:
+        raise ValueError(f"generator: is on {on}; new values are drawn on the CPU, torch.Generator() is there")
     return [*generators]

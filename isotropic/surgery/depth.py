@@ -11,12 +11,13 @@ from isotropic.integers import index
 from isotropic.networks.base import AffineMap
 from isotropic.networks.network import IsotropicMLP
 from isotropic.surgery.carried import families_of
+from isotropic.surgery.finite import require_finite
 from isotropic.surgery.holders import Holders
-from isotropic.surgery.modules import averages_of, check_modules, network_of
+from isotropic.surgery.modules import averages_of, bare, change, check_modules
 from isotropic.surgery.successors import succeed
 
 
-@torch.no_grad()
+@change
 def insert_layer(
     net: IsotropicMLP, layer: int, optimiser: object = None, *, also: object = (), unknown: str = "error"
 ) -> None:
@@ -42,7 +43,7 @@ def insert_layer(
         ValueError: an ensemble, elementwise activations, layer out of range, or an optimiser of other parameters.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    net = network_of(net)
+    net = bare(net)
     layer = _check(net, layer, "is not a map of this network", net.depth)
     averages = cast("list[IsotropicMLP]", averages_of(also, net, range(1, net.depth)))
     holders = Holders(net, optimiser, unknown)
@@ -75,7 +76,7 @@ def _beside(name: str, layer: int, net: IsotropicMLP) -> list[str]:
     return [f"{here}.weight"] if leaf == "weight" else [f"{here}.bias", f"{here}.weight"]
 
 
-@torch.no_grad()
+@change
 def remove_layer(
     net: IsotropicMLP, layer: int, *, optimiser: object = None, also: object = (), unknown: str = "error"
 ) -> None:
@@ -93,11 +94,11 @@ def remove_layer(
         also, unknown: as in `diagonalise`.
 
     Raises:
-        ValueError: an ensemble, elementwise activations, layer out of range or not linear, or an optimiser of other
-            parameters.
+        ValueError: an ensemble, elementwise activations, layer out of range or not linear, values not finite, or an
+            optimiser of other parameters.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    net = network_of(net)
+    net = bare(net)
     layer = _check(net, layer, "is not a hidden layer of this network", net.depth - 1)
     averages = cast("list[IsotropicMLP]", averages_of(also, net, range(1, net.depth)))
     for each in (net, *averages):
@@ -105,6 +106,9 @@ def remove_layer(
         if alpha is None or not bool(alpha == 1):
             value = 0 if alpha is None else alpha.item()
             raise ValueError(f"layer: {layer} is not linear (alpha is {value}, not 1), and cannot be removed exactly")
+        for name, t in each.tensors().items():
+            if name.startswith((f"maps.{layer - 1}.", f"maps.{layer}.")):
+                require_finite(name, t)
     holders = Holders(net, optimiser, unknown)
     families_of(net, holders)
     for each in averages:
@@ -121,15 +125,16 @@ def remove_layer(
 
 def _merge(net: IsotropicMLP, layer: int) -> None:
     first, second = net.affine[layer - 1], net.affine[layer]
-    bias = second.weight @ first.bias + second.bias
+    wide = second.weight.double()  # rounded once, and in what autocast leaves alone
+    bias = wide @ first.bias.double() + second.bias.double()
     merged: dict[str, Tensor] = {
-        "weight": second.weight @ first.weight,
-        "bias": bias if second.psi is None else bias + second.psi,
+        "weight": wide @ first.weight.double(),
+        "bias": bias if second.psi is None else bias + second.psi.double(),
     }
     if first.psi is not None:
-        merged["psi"] = second.weight @ first.psi
+        merged["psi"] = wide @ first.psi.double()
     before = dict(net.named_parameters())
-    net.assign({f"maps.{layer - 1}.{name}": t.detach() for name, t in merged.items()})
+    net.assign({f"maps.{layer - 1}.{name}": t.detach().to(second.weight.dtype) for name, t in merged.items()})
     for name, parameter in net.named_parameters():
         if parameter is not before[name]:
             succeed(before[name], parameter, None)

@@ -9,12 +9,12 @@ from isotropic.axes import stacked
 from isotropic.integers import index
 from isotropic.networks.base import MLP
 from isotropic.surgery.carried import Carried
-from isotropic.surgery.modules import network_of
+from isotropic.surgery.modules import bare, change
 
 SIDES = ("left", "right", "full")
 
 
-@torch.no_grad()
+@change
 def diagonalise(
     net: MLP,
     layer: int,
@@ -85,7 +85,7 @@ def hidden_width(
         ValueError: a side that is not one of `sides`, or, of a network with kernels, of `of_kernels`, or a layer that
             has no hidden width on this side.
     """
-    net = network_of(net)
+    net = bare(net)
     if side not in sides:
         raise ValueError(f"side: {side!r} is not one of {', '.join(sides)}")
     if net.has_kernels and side not in of_kernels:

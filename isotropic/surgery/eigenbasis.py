@@ -7,15 +7,15 @@ basis in which the covariance is diagonal (Appendices B and E).
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from isotropic.normalise.ica import hold_in_eigenbasis, measure_whitening
 from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.surgery.holders import Holders
+from isotropic.surgery.modules import change
 
 
-@torch.no_grad()
+@change
 def turn_to_eigenbasis(net: NormalisedMLP, layer: int, x: Tensor, *, optimiser: object = None) -> Tensor:
     """Turn hidden width `layer` to the eigenbasis of the covariance of its activations of x, to train on there.
 

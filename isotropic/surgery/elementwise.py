@@ -14,13 +14,14 @@ from torch import Generator, Tensor
 from isotropic.networks.base import MLP
 from isotropic.surgery.carried import Carried, Family
 from isotropic.surgery.columns import one_each
+from isotropic.surgery.modules import change
 from isotropic.surgery.over_data import Inputs, mean_activation
 from isotropic.surgery.widths import check_count
 
 Draws = Generator | Sequence[Generator] | None
 
 
-@torch.no_grad()
+@change
 def net2wider(
     net: MLP,
     layer: int,
@@ -81,7 +82,7 @@ def net2wider(
     carried.commit()
 
 
-@torch.no_grad()
+@change
 def add_neurons(
     net: MLP,
     layer: int,
@@ -109,7 +110,7 @@ def add_neurons(
     carried.commit()
 
 
-@torch.no_grad()
+@change
 def prune_by_magnitude(
     net: MLP,
     layer: int,
@@ -154,7 +155,7 @@ def prune_by_magnitude(
     carried.commit()
 
 
-@torch.no_grad()
+@change
 def merge_neurons(
     net: MLP, layer: int, count: int, *, optimiser: object = None, also: object = (), unknown: str = "error"
 ) -> None:

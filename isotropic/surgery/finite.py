@@ -32,6 +32,8 @@ def check_finite(families: Iterable[_Family], layer: int, table: Table) -> None:
         for name, t in family.tensors.items()
         if t.numel() > 0 and (name in turned or (family.state is None and name.startswith(beside)))
     ]
+    if any(t.is_meta for _, _, t in named):
+        raise ValueError("net: is on the meta device and holds no numbers; to_empty and load its state first")
     flags = torch.stack([_finite(t, zero_length=name.endswith(".log_o")) for _, name, t in named])
     if not bool(flags.all()):
         family, name, _ = next(each for each, finite in zip(named, flags.tolist(), strict=True) if not finite)

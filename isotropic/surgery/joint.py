@@ -12,7 +12,7 @@ from torch.optim import Adam
 
 from isotropic.networks.base import MLP
 from isotropic.surgery.carried import Carried, refuse_kernels
-from isotropic.surgery.modules import network_of
+from isotropic.surgery.modules import bare, change
 
 _SMOOTHINGS = (0.3, 1e-6)  # epsilon of the first stage and of the last: from the size of a weight to none
 _LARGEST_RATE = 0.1
@@ -51,7 +51,7 @@ def annealing(steps: int, stages: int = 30) -> tuple[Stage, ...]:
 THOROUGH = annealing(3000)
 
 
-@torch.no_grad()
+@change
 def sparsify_jointly(
     net: MLP,
     stages: Sequence[Stage] = THOROUGH,
@@ -97,7 +97,7 @@ def sparsify_jointly(
     """
     if not 0 < power <= 1:
         raise ValueError(f"power: {power!r} is not above 0 and at most 1, where the proxy favours zeros")
-    net = network_of(net)
+    net = bare(net)
     refuse_kernels(net)
     # Refuses what cannot be turned before anything is computed.
     carried = [Carried(net, layer, optimiser, also=also, unknown=unknown) for layer in range(1, net.depth)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ParamSpec, TypeVar
 
+import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.parametrize import is_parametrized
@@ -12,7 +13,17 @@ from torch.optim.swa_utils import AveragedModel
 
 from isotropic.networks.base import MLP
 
+P = ParamSpec("P")
+R = TypeVar("R")
 _SHARDED = {"DTensor", "FlatParameter"}  # by name: to import them takes longer than all else here
+
+
+def change(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that changes networks: without gradients, and outside of inference mode, as training goes on after.
+
+    What is made in inference mode could not be trained.
+    """
+    return torch.inference_mode(mode=False)(torch.no_grad()(function))
 
 
 def bare(net: Any) -> Any:
@@ -20,7 +31,16 @@ def bare(net: Any) -> Any:
 
     Raises:
         ValueError: it is in DistributedDataParallel, which holds the parameters that are to be replaced, or sharded.
+        TypeError: it is neither a network that can be changed nor a view.
     """
+    inner = unwrapped(net)
+    if not changes(inner):
+        raise TypeError(f"net: {no_network(inner)}")
+    return inner
+
+
+def unwrapped(net: Any) -> Any:
+    """Without torch.compile around it; a ValueError for wrappers that hold what is to be replaced."""
     if isinstance(net, DistributedDataParallel):
         raise ValueError(
             "net: DistributedDataParallel holds the old parameters; change `ddp.module` on every process, with a "
@@ -29,19 +49,6 @@ def bare(net: Any) -> Any:
     if any(kind.__name__ == "FullyShardedDataParallel" for kind in type(net).__mro__):
         raise ValueError("net: its parameters are sharded; change the network before FullyShardedDataParallel")
     return getattr(net, "_orig_mod", net)
-
-
-def network_of(net: Any) -> Any:
-    """The network or view itself, which surgery can change, without torch.compile around it.
-
-    Raises:
-        TypeError: it is neither.
-        ValueError: as `bare`.
-    """
-    net = bare(net)
-    if not changes(net):
-        raise TypeError(f"net: {no_network(net)}")
-    return net
 
 
 def changes(net: Any) -> bool:
@@ -69,7 +76,7 @@ def averages_of(also: Any, net: MLP, layers: Sequence[int]) -> list[MLP]:
     if isinstance(also, Iterator):
         raise ValueError(f"also: a {type(also).__name__} can be gone through once only; give a list")
     several = [also] if isinstance(also, nn.Module) or not isinstance(also, Iterable) else also
-    averages = [bare(each.module if isinstance(each, AveragedModel) else each) for each in several]
+    averages = [unwrapped(each.module if isinstance(each, AveragedModel) else each) for each in several]
     if hasattr(type(net), "same_layers"):  # of a view: averages of its model
         averages = [net.same_layers(each) if isinstance(each, nn.Module) else each for each in averages]  # type: ignore[operator]
     for each in averages:
@@ -93,6 +100,7 @@ def averages_of(also: Any, net: MLP, layers: Sequence[int]) -> list[MLP]:
 def check_modules(net: MLP, maps: Sequence[int]) -> None:
     """Raise a ValueError for maps (counted from 0) whose parameters cannot be replaced by others of another shape."""
     present = net.tensors()
+    _refuse_tied(net)
     for number in maps:
         affine = net.affine[number]
         if is_parametrized(affine) or f"maps.{number}.weight" not in present:
@@ -107,6 +115,14 @@ def check_modules(net: MLP, maps: Sequence[int]) -> None:
                     f"maps.{number}.{name} is sharded over processes; change the network before it is sharded (FSDP, "
                     "distribute_tensor), or gather it first"
                 )
+
+
+def _refuse_tied(net: MLP) -> None:
+    """Raise a ValueError if a network has one parameter under two names; `attach` sees it of a view's model."""
+    first: dict[int, str] = {}
+    for name, p in net.named_parameters(remove_duplicate=False) if isinstance(net, MLP) else ():
+        if (other := first.setdefault(id(p), name)) != name:
+            raise ValueError(f"net: {name} is tied to {other}, and one would not follow the other; untie them")
 
 
 def _shapes(net: MLP, layer: int) -> dict[str, tuple[int, ...]]:

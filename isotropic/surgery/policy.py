@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import torch
 from torch import Generator
 
 from isotropic.networks.base import MLP
 from isotropic.surgery.amounts import Change, at_least_one, real, whole
 from isotropic.surgery.carried import Carried
 from isotropic.surgery.choice import IMPORTANCES, ranked
-from isotropic.surgery.modules import network_of
+from isotropic.surgery.modules import bare, change
 from isotropic.surgery.over_data import Inputs, check_inputs
 from isotropic.surgery.removal import remove_last
 from isotropic.surgery.widths import new_columns, recorded
@@ -19,7 +18,7 @@ from isotropic.surgery.widths import new_columns, recorded
 ONLY = ("prune", "grow")
 
 
-@torch.no_grad()
+@change
 def adapt(
     net: MLP,
     *,
@@ -65,7 +64,7 @@ def adapt(
         TypeError: an optimiser whose state has no known transform. On any error network and optimiser are unchanged:
             every layer is checked before the first is changed, and the changes are put in place together.
     """
-    net = network_of(net)
+    net = bare(net)
     if net.has_length.ndim > 0:
         raise ValueError("net: an ensemble's members need changes of their own; adapt each `ensemble.member(k)`")
     if not real(threshold) > 0:

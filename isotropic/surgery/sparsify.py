@@ -13,6 +13,7 @@ from isotropic.networks.network import IsotropicMLP
 from isotropic.networks.sparse import SparseMLP
 from isotropic.surgery.carried import Carried, refuse_kernels
 from isotropic.surgery.diagonalise import diagonalise
+from isotropic.surgery.modules import change
 
 
 def alternate_maps(depth: int) -> list[int]:
@@ -30,7 +31,7 @@ def diagonalise_alternate(net: MLP) -> None:
         diagonalise(net, layer, "full")
 
 
-@torch.no_grad()
+@change
 def triangularise(
     net: MLP, layer: int, *, optimiser: object = None, also: object = (), unknown: str = "error"
 ) -> None:

@@ -33,6 +33,20 @@ def succeed(old: nn.Parameter, new: nn.Parameter, gradient: Tensor | None) -> No
             new.__class__ = type(old)
 
 
+def follow(before: Mapping[str, nn.Parameter], after: Mapping[str, nn.Parameter]) -> None:
+    """After parameters were replaced without their optimisers, as by a saved state of other widths.
+
+    They leave all but their gradients to those of the same names, and who still steps them is warned.
+    """
+    for name, old in before.items():
+        new = after.get(name)
+        if new is old:
+            continue
+        if new is not None:
+            succeed(old, new, None)
+        mark(old, name, held=False)
+
+
 def mark(old: nn.Parameter, name: str, held: bool) -> None:
     """Remember of a parameter that it was replaced; unless its optimiser was `held`, look who goes on with it."""
     global _replacements
@@ -40,18 +54,11 @@ def mark(old: nn.Parameter, name: str, held: bool) -> None:
     if held or not old.requires_grad:
         return
     if _replacements == 0:
-        register_optimizer_step_pre_hook(_look)
+        register_optimizer_step_pre_hook(warn_of_replaced)
     _replacements += 1
 
 
-def mark_replaced(before: Mapping[str, nn.Parameter], now: Mapping[str, nn.Parameter]) -> None:
-    """Remember of the parameters before a state of other widths came which of them the network no longer has."""
-    for name, old in before.items():
-        if now.get(name) is not old:
-            mark(old, name, held=False)
-
-
-def _look(optimiser: Optimizer, *_: Any) -> None:
+def warn_of_replaced(optimiser: Optimizer, *_: Any) -> None:
     """Before a step: warn, once an optimiser, if it holds what was replaced."""
     if _looked.get(optimiser, 0) >= _replacements:
         return
@@ -61,8 +68,8 @@ def _look(optimiser: Optimizer, *_: Any) -> None:
     if name is not None:
         _looked[optimiser] = float("inf")
         warnings.warn(
-            f"{type(optimiser).__name__} steps {name}, which a change of the network, or a state of other widths, "
-            "has replaced by another parameter: it no longer trains it; pass `optimiser=` to the change, or make a "
-            "new optimiser",
+            f"{type(optimiser).__name__} steps {name}, which a change of the network, or a saved state of other "
+            "widths, has replaced by another parameter: it no longer trains it; pass `optimiser=` to the change, or "
+            "make a new optimiser",
             stacklevel=3,
         )

@@ -17,13 +17,14 @@ from isotropic.surgery.columns import OF_OTHERS, draw_columns
 from isotropic.surgery.correction import CORRECTIONS, prediction, residual_basis
 from isotropic.surgery.diagonalise import hidden_width, rotate_left
 from isotropic.surgery.finite import require_finite
+from isotropic.surgery.modules import change
 from isotropic.surgery.over_data import Inputs, activity, check_inputs
 from isotropic.surgery.removal import remove_last
 
 ENDS = ("left", "right")  # of a map: its output side, which forward adaptation changes, and its input side
 
 
-@torch.no_grad()
+@change
 def grow(
     net: MLP,
     layer: int,
@@ -119,7 +120,7 @@ def new_columns(
     return {name: drawn.reshape(*after.shape[:-1], count)}
 
 
-@torch.no_grad()
+@change
 def prune(
     net: MLP,
     layer: int,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from isotropic.networks.base import MLP
 from isotropic.surgery.choice import Choice
-from isotropic.surgery.modules import network_of
+from isotropic.surgery.modules import bare
 from isotropic.surgery.over_data import Inputs
 from isotropic.surgery.widths import prune
 from isotropic.training.measures import function_change
@@ -46,7 +46,7 @@ def pruning_curve(
     """
     if not isinstance(counts, Iterable):
         raise TypeError(f"counts: {counts!r} is not a list of numbers of neurons, such as range(10)")
-    net = network_of(net)
+    net = bare(net)
     before, changes = net.trace(x)[0], []
     order = choice if isinstance(choice, str) else torch.as_tensor(choice)
     for count in counts:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, AdamW, Optimizer
 
+from isotropic.surgery.successors import warn_of_replaced
+
 # Private to torch, hence tried for; see `_kernel`.
 KERNELS: dict[type[Optimizer], str] = {Adam: "_fused_adam_", AdamW: "_fused_adamw_"}
 
@@ -28,6 +30,7 @@ def bound(optimiser: Optimizer, apart: Sequence[Tensor] = ()) -> Callable[[], No
         optimiser: of one group of parameters.
         apart: parameters without a gradient, which have a step of their own (`alone`).
     """
+    warn_of_replaced(optimiser)  # as torch's own step does, which is not called
     kernel, kept = _kernel(optimiser), {id(p) for p in apart}
     parameters = [p for p in optimiser.param_groups[0]["params"] if id(p) not in kept]
     if kernel is None or any(p.grad is None for p in parameters):

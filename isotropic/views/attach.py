@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from isotropic.views.layers import CompensatedLinear, Layer, check_layer
 from isotropic.views.running import check_by_running, check_order, guessed_inputs
@@ -68,18 +69,20 @@ def convert(model: nn.Module, layers: Sequence[nn.Module], inputs: Any = None) -
     two of them sees one channel more, a constant, 0 until something is pruned: no output changes. Intrinsic lengths
     and compensatory vectors are buffers, which are saved and are not trained.
 
-    The layers are replaced wherever the model has them by name. A Python list that holds them, say, is not seen.
+    The layers are replaced wherever the model has them by name.
 
     Args:
         model, layers, inputs: as in `attach`.
 
     Raises:
-        ValueError: as `attach`, or layers that were converted before. The model is unchanged on any error.
+        ValueError: as `attach`, layers that were converted before, or that a Python list of the model holds, too,
+            where they would not be replaced. The model is unchanged on any error.
     """
     view = attach(model, layers, inputs)
     if any(isinstance(affine.layer, CompensatedLinear) for affine in view.affine):
         raise ValueError(f"layers: {view.names[0]!r} was converted before; attach(model, layers) gives a view of it")
     model, last = view.model, view.depth - 1
+    _refuse_held(model, [affine.layer for affine in view.affine], view.names)
     maps = [CompensatedLinear(affine.layer, i == 0, i == last) for i, affine in enumerate(view.affine)]  # type: ignore[arg-type]
     new = {id(affine.layer): converted for affine, converted in zip(view.affine, maps, strict=True)}
     for module in list(model.modules()):
@@ -87,6 +90,21 @@ def convert(model: nn.Module, layers: Sequence[nn.Module], inputs: Any = None) -
             if id(child) in new:
                 module._modules[name] = new[id(child)]
     return View(model, maps, view.names)
+
+
+def _refuse_held(model: nn.Module, layers: Sequence[object], names: Sequence[str]) -> None:
+    named = {id(layer): name for layer, name in zip(layers, names, strict=True)}
+    for path, module in model.named_modules():
+        for attribute, value in vars(module).items():
+            if attribute.startswith("_") and attribute in vars(nn.Module()):
+                continue
+            held = next((named[id(each)] for each in tree_leaves(value) if id(each) in named), None)
+            if held is not None:
+                where = f"the {type(value).__name__} {'.'.join(filter(None, (path, attribute)))}"
+                raise ValueError(
+                    f"layers: {held!r} is also in {where} of the model, where it would not be replaced; hold it "
+                    "by name or in an nn.ModuleList alone"
+                )
 
 
 def inner(model: nn.Module) -> nn.Module:
@@ -170,6 +188,8 @@ def checked(model: nn.Module, layers: Sequence[nn.Module]) -> tuple[list[Layer],
     """The layers and their names in the model, each of a kind that can be changed, of widths that fit."""
     if isinstance(layers, nn.Module) and not isinstance(layers, nn.ModuleList | nn.Sequential):
         raise ValueError(f"layers: one {type(layers).__name__}; give a list of two nn.Linear or more")
+    if not isinstance(layers, Iterable):
+        raise ValueError(f"layers: a {type(layers).__name__}; give a list of two nn.Linear or more")
     chain: list[Any] = list(layers)
     if len(chain) < 2:
         raise ValueError(f"layers: {len(chain)} given; the hidden widths lie between two or more")

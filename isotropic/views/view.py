@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropic.axes import Axis, Tensors, hidden_axes
-from isotropic.surgery.successors import mark_replaced
+from isotropic.surgery.successors import follow
 from isotropic.views.layers import CompensatedLinear, Layer, check_layer
 from isotropic.views.running import run
 from isotropic.views.skeleton import mode
@@ -225,35 +225,39 @@ class View:
     def fit(self, state: dict[str, Tensor]) -> None:
         """Give the layers the shapes that a saved state of the model has, for `model.load_state_dict` to follow.
 
-        Those of another shape get new parameters, so make the optimiser after this.
+        Parameters of other shapes are new ones, so make the optimiser after this.
 
         Raises:
-            ValueError: a layer that the state does not have, or of another n_0 or n_L. The layers are unchanged.
+            ValueError: a part of a layer that the state does not have, or one that only `convert` gives layers. The
+                model is unchanged.
         """
-        own = [{leaf: t for leaf, t in layer.state_dict().items() if leaf != "log_o"} for layer in self._layers]
-        for name, leaves in zip(self.names, own, strict=True):
-            if missing := [leaf for leaf in leaves if f"{name}.{leaf}" not in state]:
-                raise ValueError(f"state: has no {name}.{missing[0]}; it is of another model, or before `convert`")
-        weights = [state[f"{name}.weight"] for name in self.names]
-        if (ends := [weights[0].shape[1], weights[-1].shape[0]]) != [self.widths[0], self.widths[-1]]:
+        before, shapes = dict(self.named_parameters()), {}
+        for i, (name, layer) in enumerate(zip(self.names, self._layers, strict=True)):
+            if not isinstance(layer, CompensatedLinear) and {f"{name}.log_o", f"{name}.per_constant"} & state.keys():
+                raise ValueError(
+                    f"state: {name!r} was converted in it; convert(model, layers) here, too, before `fit`"
+                )
+            for leaf, t in layer.state_dict().items():
+                if f"{name}.{leaf}" not in state:
+                    raise ValueError(
+                        f"state: has no {name}.{leaf}; it is of another model, of a part, or before `convert`"
+                    )
+                if leaf != "log_o":
+                    shapes[f"maps.{i}.{leaf}"] = t.new_empty(state[f"{name}.{leaf}"].shape)
+        first, last = shapes["maps.0.weight"].shape[1], shapes[f"maps.{self.depth - 1}.weight"].shape[0]
+        if (first, last) != (self.widths[0], self.widths[-1]):
             raise ValueError(
-                f"state: {self.names[0]} to {self.names[-1]} goes from {ends[0]} to {ends[1]}, and here from "
+                f"state: {self.names[0]} to {self.names[-1]} goes from {first} to {last}, and here from "
                 f"{self.widths[0]} to {self.widths[-1]}; only hidden widths are changed to fit"
             )
-        for layer, leaves, name in zip(self._layers, own, self.names, strict=True):
-            before = dict(layer.named_parameters(recurse=False))
-            for leaf, t in leaves.items():
-                blank = t.new_empty(state[f"{name}.{leaf}"].shape)
-                if leaf in before and blank.shape != t.shape:
-                    setattr(layer, leaf, nn.Parameter(blank, before[leaf].requires_grad))
-                elif leaf not in before:
-                    setattr(layer, leaf, blank)
-            if isinstance(layer, nn.Linear):
-                layer.out_features, layer.in_features = layer.weight.shape
-            mark_replaced(
-                {f"{name}.{leaf}": p for leaf, p in before.items()},
-                {f"{name}.{leaf}": p for leaf, p in layer.named_parameters(recurse=False)},
-            )
+        other = {name: t for name, t in shapes.items() if name in before and before[name].shape != t.shape}
+        self.assign(other)
+        named = dict(self.named_parameters())
+        called = {each: f"{self.names[int(each.split('.')[1])]}.{each.split('.')[2]}" for each in before}
+        follow({called[each]: p for each, p in before.items()}, {called[each]: named[each] for each in before})
+        for i, layer in enumerate(self._layers):
+            if isinstance(layer, CompensatedLinear) and layer.per_constant is not None:
+                layer.per_constant = shapes[f"maps.{i}.per_constant"]
 
     def _check(self) -> None:
         for name, layer in zip(self.names, self._layers, strict=True):

@@ -312,8 +312,8 @@ SURGERY = [
     Fault(
         "a fraction is rounded up",
         "isotropic/surgery/amounts.py",
-        "math.floor(_number(self.value) * n + 1e-9)",
-        "math.ceil(_number(self.value) * n)",
+        "math.floor(real(self.value) * n + 1e-9)",
+        "math.ceil(real(self.value) * n)",
         ("isotropic/surgery/test_amounts.py",),
     ),
     Fault(

@@ -10,7 +10,7 @@ from isotropic_testing import DTYPES, assert_close, normal
 from torch import Tensor
 
 from isotropic.activations import _SERIES_BELOW, SIGMAS
-from isotropic.networks.activation import Elementwise, Isotropic
+from isotropic.networks.activation import Elementwise, Isotropic, IsotropicActivation
 
 gain, gain_and_slope = SIGMAS["tanh"].gain, SIGMAS["tanh"].gain_and_slope
 
@@ -122,3 +122,8 @@ def test_the_other_activation_is_elementwise_and_has_no_gain() -> None:
     h = normal(5, 4)
     actual, g = Elementwise()(h)
     assert torch.equal(actual, h.tanh()) and g is None
+
+
+def test_integers_become_floats_as_those_of_torch() -> None:
+    h = torch.tensor([[3, 4], [0, 0]])
+    assert_close(IsotropicActivation()(h), IsotropicActivation()(h.float()), "not rounded to integers")

@@ -15,6 +15,7 @@ import pytest
 import torch
 from isotropic_testing import LENGTHS, TREATMENTS, inputs, loss, network, normal
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from isotropic import (
     BatchNorm,
@@ -314,3 +315,47 @@ def test_states_that_are_no_networks() -> None:
         net.load_state_dict(state | {"maps.1.bias": torch.zeros(9)})
     with pytest.raises(ValueError, match="is of IsotropicMLP, not of SparseMLP"):
         type(sparsify(net)).from_state_dict(state)
+
+
+@pytest.mark.parametrize("linear", [False, True], ids=["", "with a linear layer"])
+def test_an_ensemble_and_its_members_from_a_state(linear: bool) -> None:
+    nets = [network([6, n, 7, 4], length, seed=n) for n, length in zip((5, 8), LENGTHS, strict=False)]
+    for net in nets if linear else ():
+        insert_layer(net, 1)
+    ensemble = Ensemble(nets)
+    if not linear:
+        grow(ensemble, 2, 3)
+    found = Ensemble.from_state_dict(saved(ensemble.state_dict()))
+    assert_same(ensemble, found)
+    assert found.member_widths == ensemble.member_widths and found.treatments == ensemble.treatments
+    for k in range(2):
+        assert_same(ensemble.member(k), found.member(k))
+
+
+def test_members_of_an_ensemble_that_was_made_on_the_meta_device() -> None:
+    source = Ensemble([network([6, n, 4], seed=n) for n in (5, 8)])
+    with torch.device("meta"):
+        ensemble = Ensemble([network([6, n, 4], seed=n) for n in (5, 8)])
+    ensemble.to_empty(device="cpu").load_state_dict(source.state_dict())
+    assert_same(source.member(0), ensemble.member(0))
+
+
+def test_an_average_of_weights_as_it_is_saved() -> None:
+    net = network(WIDTHS)
+    assert_same(net, IsotropicMLP.from_state_dict(saved(AveragedModel(net).state_dict())))
+
+
+def test_a_part_of_a_larger_model() -> None:
+    model = nn.ModuleDict({"stem": nn.Linear(2, 6), "head": network(WIDTHS)})
+    with pytest.raises(ValueError, match=r"^state: is of a larger model, with networks under 'head\.'"):
+        IsotropicMLP.from_state_dict(model.state_dict())
+    part = {name.removeprefix("head."): t for name, t in model.state_dict().items() if name.startswith("head.")}
+    assert_same(model["head"], IsotropicMLP.from_state_dict(part))
+
+
+def test_an_extra_state_of_somebody_else() -> None:
+    net = network(WIDTHS)
+    state = net.state_dict() | {EXTRA: torch.zeros(3, dtype=torch.uint8)}
+    for take in (net.load_state_dict, IsotropicMLP.from_state_dict):
+        with pytest.raises(ValueError, match=r"^state: its '_extra_state' is not what"):
+            take(state)

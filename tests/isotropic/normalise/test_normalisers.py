@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -263,3 +264,42 @@ def test_networks_are_refused() -> None:
             normalised.rotate(layer, torch.eye(4))
     with pytest.raises(ValueError, match=r"\(3, 3\) is not \[4, 4\]"):
         normalised.rotate(1, torch.eye(3))
+
+
+@pytest.mark.parametrize("how", ["half", "bfloat16", "autocast"])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 100.0])
+@pytest.mark.parametrize("kind", ALL)
+def test_half_precision_is_that_of_float32_rounded_once(kind: type[Normaliser], scale: float, how: str) -> None:
+    """Values, gradients, running statistics. In float16 (0.001^2 + eps)^(-3/2), of the gradient, would overflow."""
+    dtype = torch.bfloat16 if how == "bfloat16" else torch.float16
+    x = (scale * normal(16, 6)).to(dtype)
+    norm = kind(6) if how == "autocast" else kind(6).to(dtype)
+    exact = copy.deepcopy(norm).float()
+    if how == "autocast":  # after a map in half precision, statistics are still in float32
+        with torch.autocast("cpu", dtype=dtype):
+            given = x.clone().requires_grad_()
+            given_out = norm(given)
+    else:
+        given = x.clone().requires_grad_()
+        given_out = norm(given)
+    wide = x.float().requires_grad_()
+    out = exact(wide)
+    direction = normal(16, 6).to(dtype).float()
+    (given_out.float() * direction).sum().backward()
+    (out * direction).sum().backward()
+    assert given_out.dtype == dtype and given.grad is not None and wide.grad is not None
+    near = 4 * torch.finfo(dtype).eps
+    assert torch.allclose(given_out.float(), out, rtol=near, atol=near)
+    assert given.grad.isfinite().all()
+    assert torch.allclose(given.grad.float(), wide.grad, rtol=near, atol=1e-7)
+    for name, t in exact.named_buffers():
+        assert torch.allclose(dict(norm.named_buffers())[name].double(), t.double(), rtol=near, atol=near), name
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_network_takes_what_linear_layers_take(kind: type[Normaliser]) -> None:
+    net = NormalisedMLP(network([6, 5, 4], compensation="none"), kind).double()
+    x = normal(3, 4, 6)
+    assert_close(net(x), net(x.flatten(0, 1)).unflatten(0, (3, 4)), "samples in any shape")
+    assert net.eval()(x[0, 0]).shape == (4,)
+    assert_close(net(x[:, :1]), net(x)[:, :1], "one token each")

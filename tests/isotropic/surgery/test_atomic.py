@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -17,8 +18,10 @@ from isotropic import (
     diagonalise,
     explain,
     grow,
+    insert_layer,
     prune,
     prune_to,
+    remove_layer,
     sparsify_jointly,
     triangularise,
 )
@@ -147,3 +150,15 @@ def test_other_faults_of_adapting_change_nothing(fault: str) -> None:
         "gradient": ({"importance": "gradient"}, "needs maps.0.weight.grad", ValueError),
     }[fault]
     assert_refused(net, optimiser, lambda n, o: adapt(n, optimiser=o, **arguments), words, kind)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("where", ["net", "also"])
+@pytest.mark.parametrize("name", ["maps.0.weight", "maps.0.bias", "maps.1.weight", "maps.1.bias", "maps.1.psi"])
+def test_merging_two_maps(name: str, where: str) -> None:
+    """One NaN of a map would become many of the product."""
+    net, optimiser = begun()
+    insert_layer(net, 1, optimiser)
+    average = copy.deepcopy(net)
+    module, _, leaf = name.rpartition(".")
+    getattr((net if where == "net" else average).get_submodule(module), leaf).data.view(-1)[-1] = float("nan")
+    assert_refused(net, optimiser, lambda n, own: remove_layer(n, 1, optimiser=own, also=average), name)

@@ -19,7 +19,8 @@ from torch.nn.utils import parametrizations
 from torch.nn.utils import prune as masks
 from torch.optim import SGD, AdamW, Optimizer
 
-from isotropic import IsotropicMLP, adapt, diagonalise, grow, insert_layer, prune, remove_layer
+from isotropic import Ensemble, IsotropicMLP, adapt, diagonalise, grow, insert_layer, prune, remove_layer
+from isotropic.training.descent import Descent
 
 WIDTHS = [5, 4, 6, 3]
 CHANGES: dict[str, Callable[[IsotropicMLP], object]] = {
@@ -228,3 +229,16 @@ def test_any_integer_is_a_layer(layer: int) -> None:
 def test_a_network_without_hidden_layers_says_so() -> None:
     with pytest.raises(ValueError, match="layer: 1 is not a hidden layer of this network; it has none"):
         remove_layer(network([5, 3]), 1)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_descent_warns_as_a_step_of_torch_does(told: bool) -> None:
+    """Its kernel is called directly, where torch's hooks are not."""
+    ensemble = Ensemble([network(WIDTHS)])
+    optimiser = AdamW(ensemble.parameters(), fused=True)
+    grow(ensemble, 2, 2, optimiser=optimiser if told else None)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Descent(ensemble, optimiser)
+        Descent(ensemble, optimiser)
+    assert len(caught) == (0 if told else 1)

@@ -157,3 +157,37 @@ def test_a_length_that_is_spent_leaves_psi_as_it_is() -> None:
     assert_close(v.tensors()["activations.0.log_o"].exp(), o / 2, "half is spent")
     assert_close(v.maps[1].psi, psi, "psi")
     assert_close(model(normal(9, 6)), z, "grown")
+
+
+class Listed(nn.Module):
+    """Its forward calls the layers of a Python list, or of a dictionary of tuples."""
+
+    def __init__(self, keep: str) -> None:
+        super().__init__()
+        self.fc1, self.act, self.fc2 = nn.Linear(6, 5), Iso(), nn.Linear(5, 3)
+        if keep == "list":
+            self.layers = [self.fc1, self.fc2]
+        if keep == "dict":
+            self.layers = {"both": (self.fc1, self.fc2)}  # type: ignore[assignment]
+        if keep == "modules":
+            self.layers = nn.ModuleList([self.fc1, self.fc2])  # type: ignore[assignment]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first, last = self.layers["both"] if isinstance(self.layers, dict) else self.layers
+        return last(self.act(first(x)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("keep", ["list", "dict"])
+def test_layers_that_the_model_would_go_on_calling(keep: str) -> None:
+    model = Listed(keep)
+    with pytest.raises(ValueError, match=rf"^layers: 'fc1' is also in the {keep} layers of the model"):
+        isotropic.convert(model, [model.fc1, model.fc2])
+    assert type(model.fc1) is nn.Linear
+    grow(isotropic.attach(model, [model.fc1, model.fc2]), 1, 2)  # the layers stay: nothing to replace
+    assert model(torch.randn(2, 6)).shape == (2, 3) and model.fc1.out_features == 7
+
+
+def test_layers_in_a_module_list_are_replaced_there_too() -> None:
+    model = Listed("modules")
+    isotropic.convert(model, [model.fc1, model.fc2])
+    assert type(model.layers[0]) is CompensatedLinear and model.layers[0] is model.fc1  # type: ignore[comparison-overlap]

@@ -188,7 +188,7 @@ def test_fitting_refuses_what_is_of_another_model() -> None:
     state = made.model.state_dict()
     for given, words in (
         ({"module." + name: t for name, t in state.items()}, "state: has no fc1.weight; it is of another model"),
-        (view("mlp")[0].model.state_dict(), "state: has no fc2.per_constant; .*before `convert`"),
+        (view("mlp")[0].model.state_dict(), "state: has no fc1.log_o; .*before `convert`"),
         (state | {"fc1.weight": torch.zeros(9, 2)}, "state: fc1 to fc3 goes from 2 to 4, and here from 6 to 4; only"),
     ):
         with pytest.raises(ValueError, match=words):
