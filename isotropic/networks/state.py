@@ -27,8 +27,8 @@ _WRAPPERS = re.compile(r"(?:(?:module|_orig_mod)\.)+")  # DistributedDataParalle
 
 
 def packed(known: dict[str, Any]) -> Tensor:
-    """As bytes in a tensor on the CPU."""
-    return torch.tensor(list(json.dumps(known).encode()), dtype=torch.uint8, device="cpu")
+    """As bytes in a tensor on the CPU, of floats, so that averages that are taken of whole states can be taken."""
+    return torch.tensor(list(json.dumps(known).encode()), dtype=torch.float32, device="cpu")
 
 
 def unpacked(t: Tensor | None) -> dict[str, Any]:
@@ -205,6 +205,6 @@ def arguments(known: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str
     activation = known.get("activation")
     if isinstance(activation, str) and activation not in ACTIVATIONS:
         raise ValueError(f"state: its activation {activation!r} is none of the library's; give activation=")
-    floating = next(t.dtype for t in state.values() if t.is_floating_point())
+    floating = next(t.dtype for name, t in state.items() if t.is_floating_point() and name != EXTRA)
     given = {name: value for name, value in known.items() if name != "kind"}
     return {"dtype": floating, "device": "meta"} | given

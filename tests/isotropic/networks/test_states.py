@@ -359,3 +359,15 @@ def test_an_extra_state_of_somebody_else() -> None:
     for take in (net.load_state_dict, IsotropicMLP.from_state_dict):
         with pytest.raises(ValueError, match=r"^state: its '_extra_state' is not what"):
             take(state)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+def test_an_average_of_states_by_hand(dtype: torch.dtype) -> None:
+    """Of every tensor of a state alike; with the same numbers in both it is the network again."""
+    net = network(WIDTHS).to(dtype)
+    average = {name: t.detach().clone() for name, t in net.state_dict().items()}
+    for name, t in net.state_dict().items():
+        average[name].mul_(0.5).add_(t, alpha=0.5)
+    found = IsotropicMLP.from_state_dict({name: nn.Parameter(t) for name, t in average.items()})
+    assert found.treatment == net.treatment and found.affine[0].weight.dtype == dtype
+    assert_same(net, found)
