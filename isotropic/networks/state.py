@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from isotropic.activations import ACTIVATIONS
 from isotropic.networks.activation import Isotropic
-from isotropic.surgery.successors import follow
+from isotropic.successors import follow
 
 if TYPE_CHECKING:
     from isotropic.networks.base import MLP

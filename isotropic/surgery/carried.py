@@ -13,10 +13,10 @@ from isotropic.axes import Table, Tensors
 from isotropic.integers import index
 from isotropic.networks.base import MLP
 from isotropic.optimisers import group_of
+from isotropic.successors import succeed
 from isotropic.surgery.finite import check_finite
 from isotropic.surgery.holders import Holders
 from isotropic.surgery.modules import averages_of, bare, check_modules
-from isotropic.surgery.successors import succeed
 
 GRADIENT = "grad"  # carried as a first moment
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
 from isotropic.optimisers import UNKNOWN, Kind, begin, chains_of, kind_of, refusal
-from isotropic.surgery.successors import mark
+from isotropic.successors import mark
 
 
 class Holders:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, AdamW, Optimizer
 
-from isotropic.surgery.successors import warn_of_replaced
+from isotropic.successors import warn_of_replaced
 
 # Private to torch, hence tried for; see `_kernel`.
 KERNELS: dict[type[Optimizer], str] = {Adam: "_fused_adam_", AdamW: "_fused_adamw_"}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropic.axes import Axis, Tensors, hidden_axes
-from isotropic.surgery.successors import follow
+from isotropic.successors import follow
 from isotropic.views.layers import CompensatedLinear, Layer, check_layer
 from isotropic.views.running import run
 from isotropic.views.skeleton import mode

@@ -206,14 +206,14 @@ SURGERY = [
     ),
     Fault(
         "a change drops the gradients",
-        "isotropic/surgery/successors.py",
+        "isotropic/successors.py",
         "new.grad = gradient",
         "new.grad = None",
         ("isotropic/surgery/test_successors.py",),
     ),
     Fault(
         "a change drops the hooks",
-        "isotropic/surgery/successors.py",
+        "isotropic/successors.py",
         "new._backward_hooks = old._backward_hooks",
         "pass",
         ("isotropic/surgery/test_successors.py",),
