@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from isotropic.activations import Activation
+from isotropic.integers import integer, integers
 from isotropic.networks import state as states
 from isotropic.networks.base import AffineMap
 from isotropic.networks.draw import Draw
-from isotropic.networks.inputs import check_tensor, integer, integers
+from isotropic.networks.inputs import check_tensor
 from isotropic.networks.kernels import Convolution, GridMap, side_after
 from isotropic.networks.network import Treated
 from isotropic.networks.treatment import WITH_PSI, Treatment

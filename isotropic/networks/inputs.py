@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-
 from torch import Tensor
 
 
@@ -31,26 +29,3 @@ def check_tensor(x: object) -> None:
         raise TypeError(
             f"x: a {type(x).__name__} is no tensor; a DataLoader of pairs gives [x, y], of which the network takes x"
         )
-
-
-def integer(name: str, value: object, least: int = 1) -> int:
-    """`value` as an int: anything with `__index__` is an integer, such as numpy's, and a bool is none.
-
-    Raises:
-        ValueError: it is none, or below `least`.
-    """
-    try:
-        found = None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        found = None
-    if found is None or found < least:
-        raise ValueError(f"{name}: {value!r} is not an integer >= {least}")
-    return found
-
-
-def integers(values: object, least: int = 1) -> list[int] | None:
-    """Several as ints; None if one is none, or if they are no sequence."""
-    try:
-        return [integer("", value, least) for value in values]  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
-        return None

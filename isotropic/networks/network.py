@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from isotropic.activations import Activation
+from isotropic.integers import integers
 from isotropic.networks import state as states
 from isotropic.networks.base import MLP, AffineMap
 from isotropic.networks.draw import Draw
-from isotropic.networks.inputs import integers, rows
+from isotropic.networks.inputs import rows
 from isotropic.networks.treatment import Treatment
 
 

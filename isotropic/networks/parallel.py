@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isotropic.integers import integer
 from isotropic.networks import state as states
-from isotropic.networks.inputs import integer, rows
+from isotropic.networks.inputs import rows
 from isotropic.networks.network import IsotropicMLP, check_dense, check_network
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import operator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+from isotropic.integers import whole
 
 AMOUNTS = ("count", "to", "fraction", "threshold", "energy")  # the ways to say how much is pruned
 
@@ -104,24 +105,6 @@ class Amount:
         kept = importances.square().cumsum(-1)
         rounding = importances.shape[-1] * torch.finfo(torch.float64).eps
         return (kept < real(self.value) * (1 - rounding) * kept[..., -1:]).sum(-1) + 1
-
-
-def whole(value: object) -> int | None:
-    """An integer of any kind, numpy's too, as Python's; None for a bool and all that is no integer."""
-    if isinstance(value, bool) or (isinstance(value, Tensor) and value.dtype == torch.bool):
-        return None
-    try:
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        return None
-
-
-def at_least_one(name: str, value: object) -> int:
-    """An argument as an integer >= 1; a ValueError for all else."""
-    number = whole(value)
-    if number is None or number < 1:
-        raise ValueError(f"{name}: {value!r} is not an integer >= 1")
-    return number
 
 
 def whole_count(count: object, most: int | None, layer: int, width: int) -> int:

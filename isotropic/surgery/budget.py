@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from isotropic.integers import integer
 from isotropic.networks.base import MLP
 from isotropic.reports import counted
-from isotropic.surgery.amounts import Change, at_least_one
+from isotropic.surgery.amounts import Change
 from isotropic.surgery.carried import Carried
 from isotropic.surgery.choice import ranked
 from isotropic.surgery.modules import bare, change
@@ -56,7 +57,7 @@ def prune_to(
     net = bare(net)
     if net.has_length.ndim > 0:
         raise ValueError("net: an ensemble's members need widths of their own; prune each `ensemble.member(k)`")
-    most, step = at_least_one("parameters", parameters), at_least_one("round_to", round_to)
+    most, step = integer("parameters", parameters), integer("round_to", round_to)
     check_inputs(net, inputs)
     sizes = Sizes(net)
     _check_possible(sizes, most, step)

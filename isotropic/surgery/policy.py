@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from torch import Generator
 
+from isotropic.integers import integer, whole
 from isotropic.networks.base import MLP
-from isotropic.surgery.amounts import Change, at_least_one, real, whole
+from isotropic.surgery.amounts import Change, real
 from isotropic.surgery.carried import Carried
 from isotropic.surgery.choice import IMPORTANCES, ranked
 from isotropic.surgery.modules import bare, change
@@ -69,7 +70,7 @@ def adapt(
         raise ValueError("net: an ensemble's members need changes of their own; adapt each `ensemble.member(k)`")
     if not real(threshold) > 0:
         raise ValueError(f"threshold: {threshold!r} is not greater than 0")
-    wanted, most = at_least_one("scaffold", scaffold), most if most is None else at_least_one("most", most)
+    wanted, most = integer("scaffold", scaffold), most if most is None else integer("most", most)
     if only is not None and only not in ONLY:
         raise ValueError(f"only: {only!r} is not one of {', '.join(ONLY)}, nor None")
     if importance not in IMPORTANCES:
