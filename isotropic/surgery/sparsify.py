@@ -5,15 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
+from torch import nn
 
 from isotropic.networks.base import MLP
 from isotropic.networks.network import IsotropicMLP
 from isotropic.networks.sparse import SparseMLP
 from isotropic.surgery.carried import Carried, refuse_kernels
 from isotropic.surgery.diagonalise import diagonalise
-from isotropic.surgery.modules import change
+from isotropic.surgery.modules import bare, change
 
 
 def alternate_maps(depth: int) -> list[int]:
@@ -66,29 +68,29 @@ def triangularise_unpaired(net: MLP) -> None:
         triangularise(net, net.depth - 1)
 
 
-def sparsify(net: IsotropicMLP) -> SparseMLP:
+def sparsify(net: IsotropicMLP) -> nn.Module:
     """The same function with every second map a Hadamard product.
 
     Full diagonalisation of a copy's maps 2, 4, 6, ... <= L - 1; each then has min(n_l, n_{l-1}) weights instead of
     n_l n_{l-1}.
 
     Args:
-        net: an isotropic network; unchanged.
+        net: an isotropic network, or a view of nn.Linear modules that `attach` gave; unchanged.
 
     Returns:
-        A module with the same logits up to rounding, which stores and multiplies only what is left.
+        A module with the same logits up to rounding, which stores and multiplies only what is left: a `SparseMLP`, or
+        a copy of the whole model of the view with a `DiagonalLinear` in place of every second of its layers.
 
     Raises:
-        ValueError: as `diagonalise`, or a view, which is not a network that could be rebuilt.
+        ValueError: as `diagonalise`, or a view of converted layers, whose constant channel a diagonal would lose.
     """
-    if not isinstance(net, MLP):
-        raise ValueError(
-            f"net: {type(net).__name__} is no network of this library, whose maps could become others; "
-            "diagonalise(view, layer, 'full') makes a map of it diagonal in place"
-        )
-    changed = copy.deepcopy(net)
+    inner: Any = bare(net)
+    own = isinstance(inner, MLP)
+    changed = copy.deepcopy(inner) if own else inner.copied()
     diagonalise_alternate(changed)
-    return SparseMLP(changed, alternate_maps(net.depth))
+    layers = alternate_maps(inner.depth)
+    sparse: nn.Module = SparseMLP(changed, layers) if own else changed.with_diagonals(layers)
+    return sparse
 
 
 def parameter_count(widths: Sequence[int], diagonal: Sequence[int] = (), rest: bool = True) -> int:

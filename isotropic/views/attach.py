@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
+from isotropic.views.diagonal import put
 from isotropic.views.layers import CompensatedLinear, Layer, check_layer
 from isotropic.views.running import check_by_running, check_order, guessed_inputs
 from isotropic.views.skeleton import Skeleton, mode
@@ -85,10 +86,7 @@ def convert(model: nn.Module, layers: Sequence[nn.Module], inputs: Any = None) -
     _refuse_held(model, [affine.layer for affine in view.affine], view.names)
     maps = [CompensatedLinear(affine.layer, i == 0, i == last) for i, affine in enumerate(view.affine)]  # type: ignore[arg-type]
     new = {id(affine.layer): converted for affine, converted in zip(view.affine, maps, strict=True)}
-    for module in list(model.modules()):
-        for name, child in module._modules.items():
-            if id(child) in new:
-                module._modules[name] = new[id(child)]
+    put(model, new)
     return View(model, maps, view.names)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor, nn
 
 from isotropic.axes import Axis, Tensors, hidden_axes
 from isotropic.successors import follow
+from isotropic.views.diagonal import DiagonalLinear, put
 from isotropic.views.layers import CompensatedLinear, Layer, check_layer
 from isotropic.views.running import run
 from isotropic.views.skeleton import mode
@@ -258,6 +260,24 @@ class View:
         for i, layer in enumerate(self._layers):
             if isinstance(layer, CompensatedLinear) and layer.per_constant is not None:
                 layer.per_constant = shapes[f"maps.{i}.per_constant"]
+
+    def copied(self) -> View:
+        """A view of the same layers of a copy of the model.
+
+        Raises:
+            ValueError: converted layers, which no diagonal stands for: it would lose their constant channel.
+        """
+        self._check()
+        if any(isinstance(layer, CompensatedLinear) for layer in self._layers):
+            raise ValueError(f"net: {self.names[0]!r} was converted; a view that `attach` gives can be copied")
+        model = copy.deepcopy(self.model)
+        return View(model, [cast("Layer", model.get_submodule(name)) for name in self.names], self.names)
+
+    def with_diagonals(self, layers: Sequence[int]) -> nn.Module:
+        """The model, with these layers, which are diagonal already, stored as no more than that."""
+        chosen = [cast("nn.Linear", self._layers[layer - 1]) for layer in layers]
+        put(self.model, {id(linear): DiagonalLinear(linear) for linear in chosen})
+        return self.model
 
     def _check(self) -> None:
         for name, layer in zip(self.names, self._layers, strict=True):

@@ -492,7 +492,7 @@ DEPTH: dict[str, tuple[Change, set[str]]] = {
     "insert a layer": (lambda net, own: insert_layer(net, 2, own), set()),
     "remove a layer": (
         lambda net, own: [insert_layer(net, 2, own), remove_layer(net, 2, optimiser=own)],
-        {"surgery/depth.py: remove_layer"},
+        {"surgery/depth.py: remove_layer", FINITE},
     ),
 }
 ELEMENTWISE: dict[str, tuple[Change, set[str]]] = {

@@ -65,7 +65,6 @@ def test_reports() -> None:
     [
         lambda v: isotropic.insert_layer(v, 1),
         lambda v: isotropic.remove_layer(v, 1),
-        lambda v: isotropic.sparsify(v),
         lambda v: isotropic.add_neurons(v, 1, 1),
         lambda v: isotropic.net2wider(v, 1, 1),
         lambda v: isotropic.merge_neurons(v, 1, 1),

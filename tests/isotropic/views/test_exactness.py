@@ -15,6 +15,7 @@ from views_testing import CASES, case, step, view
 import isotropic
 from isotropic import View, adapt, diagonalise, grow, prune, sparsify_jointly, triangularise
 from isotropic.surgery.joint import annealing
+from isotropic.views.diagonal import DiagonalLinear
 
 EXACT: dict[str, Callable[[View], object]] = {
     "diagonalise": lambda v: diagonalise(v, 1),
@@ -139,13 +140,29 @@ def test_a_frozen_layer_stays_frozen() -> None:
     assert not made.model.fc1.weight.requires_grad and made.model.fc2.weight.requires_grad
 
 
-def test_sparsify_needs_a_network_of_its_own() -> None:
-    made, v = view("mlp")
+@pytest.mark.parametrize("name", ["mlp", "mlp without bias"])
+def test_sparsify_gives_a_copy_of_the_model_with_every_second_layer_diagonal(name: str) -> None:
+    made, v = view(name)
+    before, own = made(), [p.clone() for p in made.model.parameters()]
+    sparse = isotropic.sparsify(v)
+    assert all(torch.equal(p, q) for p, q in zip(made.model.parameters(), own, strict=True)), "it is a copy"
+    dense, made.model = made.model, sparse
+    assert_close(made(), before, "the copy")
+    n, m = dense.fc2.weight.shape
+    assert isinstance(sparse.fc2, DiagonalLinear) and sparse.fc2.weight.shape == (min(n, m),)
+    assert (sparse.fc2.in_features, sparse.fc2.out_features) == (m, n)
+    assert type(sparse.fc1) is type(sparse.fc3) is torch.nn.Linear
+    with torch.no_grad():
+        sparse.fc2.weight[-1] += 1
+    assert_differs(made(), before, "the control", 1e-4)
+
+
+def test_a_converted_chain_is_not_made_diagonal() -> None:
+    made, v = view("mlp", converted=True)
     before = made()
-    with pytest.raises(ValueError, match="View") as caught:
-        isotropic.sparsify(v)  # type: ignore[arg-type]
-    assert "\n" not in str(caught.value)
-    assert torch.equal(made(), before)
+    with pytest.raises(ValueError, match="net: 'fc1' was converted; a view that `attach` gives") as caught:
+        isotropic.sparsify(v)
+    assert "\n" not in str(caught.value) and torch.equal(made(), before)
 
 
 @pytest.mark.parametrize("converted", [False, True], ids=["attached", "converted"])
