@@ -67,7 +67,10 @@ def test_momentum_commutes_if_it_is_turned(forgotten: bool) -> None:
     """
     net, optimiser = trained(Whitening, SGD, momentum=0.9)
     turned, own = copy.deepcopy((net, optimiser))
-    turn_to_eigenbasis(turned, 1, X, optimiser=None if forgotten else own)
+    before = [own.state[p]["momentum_buffer"].clone() for p in turned.parameters()]
+    turn_to_eigenbasis(turned, 1, X, optimiser=own)
+    for p, momentum in zip(turned.parameters(), before, strict=True) if forgotten else ():
+        own.state[p]["momentum_buffer"].copy_(momentum)
     turned.normalisers[0] = Whitening.of(turned.norm(1))
     assert_close(logits(turned), logits(net), "logits, turned", slack=100)
     for _ in range(2):
