@@ -57,7 +57,7 @@ class PlainLoop:
     def __init__(self, file: Path, widths: Widths, training: Training, number: int = 0) -> None:
         self.images = Images(load(file))
         self.batch_size = training.batch_size
-        self.net = IsotropicMLP(widths, psi_decay=training.psi_decay, seed=number)
+        self.net = IsotropicMLP(widths, psi_decay=training.psi_decay, seed=number, flatten=True)
         self.optimiser = torch.optim.AdamW(
             self.net.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
         )

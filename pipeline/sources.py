@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -100,7 +101,8 @@ def expanded(entries: Iterable[str], **names: str) -> list[str]:
     found: list[str] = []
     for entry in entries:
         whole = entry.format(**names)
-        paths = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob(whole))
+        root = _root(whole)
+        paths = sorted(path.relative_to(root).as_posix() for path in root.glob(whole))
         if not paths:
             raise FileNotFoundError(f"pipeline/sources.py: {entry!r} matches no file below {ROOT}")
         found += paths
@@ -113,12 +115,25 @@ def files(entries: Iterable[str], **names: str) -> list[str]:
     Raises:
         FileNotFoundError: as of `expanded`.
     """
-    apart = {path for entry in APART for path in ROOT.glob(entry)}
-    found = set[Path]()
-    for path in (ROOT / entry for entry in expanded(entries, **names)):
-        inside = [each for each in path.rglob("*") if each.is_file() and each.suffix != ".pyc"]
-        found |= {each for each in inside if not apart & {each, *each.parents}} if path.is_dir() else {path}
-    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+    apart = {path for entry in APART for path in _root(entry).glob(entry)}
+    found = set[str]()
+    for entry in expanded(entries, **names):
+        root = _root(entry)
+        inside = [each for each in (root / entry).rglob("*") if each.is_file() and each.suffix != ".pyc"]
+        kept = (
+            [each for each in inside if not apart & {each, *each.parents}]
+            if (root / entry).is_dir()
+            else [root / entry]
+        )
+        found |= {each.relative_to(root).as_posix() for each in kept}
+    return sorted(found)
+
+
+def _root(entry: str) -> Path:
+    """Where an entry lies: the repository, or, on a cluster that has each package in a folder of its own, that folder."""
+    top = entry.partition("/")[0]
+    there = (ROOT / top).exists() or (spec := find_spec(top)) is None or spec.origin is None
+    return ROOT if there else Path(spec.origin).parents[1]
 
 
 @cache
@@ -130,5 +145,5 @@ def digest(name: str) -> str:
     """
     known = hashlib.blake2b(digest_size=16)
     for file in files(RESULT, name=name):
-        known.update(file.encode() + b"\0" + (ROOT / file).read_bytes() + b"\0")
+        known.update(file.encode() + b"\0" + (_root(file) / file).read_bytes() + b"\0")
     return known.hexdigest()
