@@ -119,21 +119,20 @@ def files(entries: Iterable[str], **names: str) -> list[str]:
     found = set[str]()
     for entry in expanded(entries, **names):
         root = _root(entry)
-        inside = [each for each in (root / entry).rglob("*") if each.is_file() and each.suffix != ".pyc"]
-        kept = (
-            [each for each in inside if not apart & {each, *each.parents}]
-            if (root / entry).is_dir()
-            else [root / entry]
-        )
-        found |= {each.relative_to(root).as_posix() for each in kept}
+        whole = (root / entry).is_dir()
+        inside = (root / entry).rglob("*") if whole else [root / entry]
+        kept = [each for each in inside if each.is_file() and each.suffix != ".pyc"]
+        found |= {
+            each.relative_to(root).as_posix() for each in kept if not whole or not apart & {each, *each.parents}
+        }
     return sorted(found)
 
 
 def _root(entry: str) -> Path:
-    """Where an entry lies: the repository, or, on a cluster that has each package in a folder of its own, that folder."""
+    """Where an entry lies: the repository; or beside it, on a cluster that has each package in a folder of its own."""
     top = entry.partition("/")[0]
-    there = (ROOT / top).exists() or (spec := find_spec(top)) is None or spec.origin is None
-    return ROOT if there else Path(spec.origin).parents[1]
+    spec = None if (ROOT / top).exists() else find_spec(top)
+    return ROOT if spec is None or spec.origin is None else Path(spec.origin).parents[1]
 
 
 @cache
