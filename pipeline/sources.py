@@ -129,7 +129,7 @@ def files(entries: Iterable[str], **names: str) -> list[str]:
 
 
 def _root(entry: str) -> Path:
-    """Where an entry lies: the repository; or beside it, on a cluster that has each package in a folder of its own."""
+    """Where an entry lies: the repository, or, on a cluster, the folder of its own that a package has there."""
     top = entry.partition("/")[0]
     spec = None if (ROOT / top).exists() else find_spec(top)
     return ROOT if spec is None or spec.origin is None else Path(spec.origin).parents[1]
