@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _analyse(profile: str, name: str) -> None:
     settings = load_profile(profile).settings(name)
-    table = rows.read(paths.rows(profile, name), name)
+    table = rows.read(paths.rows(profile, name), name, experiment(name).ROWS)
     path = paths.run_record(profile, name)
     record = read_json(path, dict, "dvc repro")
     check_record(record, path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import paths
 from pipeline.execution import processes
+from pipeline.experiments import experiment
 from pipeline.profile import Profile, load_profile
 from stages import cli
 from stages.alone import alone, end_with_dvc
@@ -54,9 +55,10 @@ def _run(profile: Profile, name: str) -> None:
         for job, table in runner.run(missing, profile.execution):
             tables[job.key] = table
             watching.finished(job)
-            publisher.offer(partial(jobs.results, prepared.jobs, store))  # they appear while others go on
+            publisher.offer(partial(jobs.results, name, prepared.jobs, store))  # they appear while others go on
+    schema = experiment(name).ROWS
     # In the order of the jobs, not in that of their ending, so that the same rows make the same file.
-    everything = pd.concat([rows.frame([]), *(tables[job.key] for job in prepared.jobs)], ignore_index=True)
+    everything = pd.concat([rows.frame([], schema), *(tables[job.key] for job in prepared.jobs)], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
     kept = (each for job in prepared.jobs for each in job.kept(store) or ())
     networks.write(kept, paths.networks(profile.name, name))
@@ -65,7 +67,7 @@ def _run(profile: Profile, name: str) -> None:
         print(f"{name}: {throughput.summary(prepared.planned, seconds, prepared.device)}")
     write_json(_record(prepared, seconds, len(missing), len(resumed)), paths.run_record(profile.name, name))
     if publisher.begun:  # a run of minutes: who watches it sees its end now, and not when all others have ended
-        from_disk = partial(rows.read, paths.rows(profile.name, name))
+        from_disk = partial(rows.read, paths.rows(profile.name, name), name, schema)
         publisher.finish(from_disk, networks=partial(networks.read, paths.networks(profile.name, name)))
 
 

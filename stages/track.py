@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from pipeline import paths
 from pipeline.errors import InputError
+from pipeline.experiments import experiment
 from pipeline.profile import Profile, load_profile
 from pipeline.results import networks, rows
 from pipeline.tracking import reason, synchronise
@@ -79,7 +80,7 @@ def _track(profile: Profile, name: str) -> str:
     path = paths.rows(profile.name, name)
     if not path.is_file():
         return f"no {path} yet, `dvc repro` makes it"
-    table, settings = rows.read(path, name), profile.experiments[name].model_dump()
+    table, settings = rows.read(path, name, experiment(name).ROWS), profile.experiments[name].model_dump()
     if table.empty:
         return "nothing to publish: its data sets are absent"
     kept, report = networks.read(paths.networks(profile.name, name)), paths.report(profile.name) / name

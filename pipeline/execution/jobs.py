@@ -62,7 +62,9 @@ class Job:
     def result(self, store: Store) -> pd.DataFrame | None:
         """The rows that it has left in a store; None if it has not been run to its end."""
         content = store.read(f"{self.key}.parquet")
-        return None if content is None or self.kept(store) is None else rows.from_bytes(content)
+        if content is None or self.kept(store) is None:
+            return None
+        return rows.from_bytes(content, experiment(self.experiment).ROWS)
 
     def kept(self, store: Store) -> list[Network] | None:
         """The networks that it has left beside its rows, if any; None if it has not been run to its end."""
@@ -116,7 +118,9 @@ class Job:
         return data
 
 
-def results(listed: Sequence[Job], store: Store) -> pd.DataFrame:
-    """The rows of those of the jobs that have been run to their end."""
+def results(name: str, listed: Sequence[Job], store: Store) -> pd.DataFrame:
+    """The rows of those of an experiment's jobs that have been run to their end."""
     found = (job.result(store) for job in listed)
-    return pd.concat([rows.frame([]), *(table for table in found if table is not None)], ignore_index=True)
+    return pd.concat(
+        [rows.frame([], experiment(name).ROWS), *(table for table in found if table is not None)], ignore_index=True
+    )

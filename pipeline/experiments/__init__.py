@@ -3,6 +3,7 @@
 An experiment is a module here with
 
     QUESTION                                       one sentence
+    ROWS                                           a Schema: what its rows say, by factor and measure
     class Settings(Plan)                           what a profile decides, and the members that follow from it
     run(work) -> rows                              train some members and observe them, on a round's data sets
 

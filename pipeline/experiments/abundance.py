@@ -10,6 +10,8 @@ from pydantic import model_validator
 
 from pipeline.config import Columns, Configuration, Depth, EpochCount, Several, Width
 from pipeline.experiments.plan import Course, Member, Plan, Size
+from pipeline.results.measures import ACCURACY, TRAINING, WIDTH
+from pipeline.results.schema import Factor, Measure, Schema
 from pipeline.seeds import generator
 
 if TYPE_CHECKING:
@@ -18,6 +20,14 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "Does the accuracy of a network depend on the width it started with, or only on the width it ends with?"
+ROWS = Schema(
+    phases={"training": "after an epoch", "final": "after the last epoch"},
+    measures=TRAINING | WIDTH | ACCURACY | {"best_accuracy": Measure("best test accuracy of any epoch", "%", 2)},
+    networks={
+        "start": Factor("hidden width at the start", int, "neurons"),
+        "end": Factor("hidden width at the end", int, "neurons"),
+    },
+)
 
 
 class Pair(Member):
@@ -91,14 +101,13 @@ def run(work: Work[Settings, Pair]) -> pd.DataFrame:
     import torch
 
     from isotropic.surgery.widths import resize
-    from pipeline.results.rows import frame
 
     settings, observed = work.settings, work.observations()
     start, end = work.members[0].start, work.members[0].end
     ensemble, descent = work.begun()
     for epoch in work.epochs(ensemble, descent, observed):
-        place = {"epoch": epoch.number, "end": end, "precision": "float32"}
-        observed.training(epoch, end=end)
+        place = {"epoch": epoch.number, "precision": "float32"}
+        observed.training(epoch)
         for layer in range(1, ensemble.depth):
             width = torch.full((len(work.members),), ensemble.widths[layer])
             observed.add({"phase": "training", "layer": layer, **place}, {"width": width})
@@ -115,6 +124,6 @@ def run(work: Work[Settings, Pair]) -> pd.DataFrame:
                 generator=columns,
             )
     accuracies = observed.history("test_accuracy")
-    place = {"epoch": settings.epochs, "end": end, "precision": "float32"}
+    place = {"epoch": settings.epochs, "precision": "float32"}
     observed.add({"phase": "final", **place}, {"accuracy": accuracies[:, -1], "best_accuracy": accuracies.amax(1)})
-    return frame(observed.rows)
+    return observed.frame()

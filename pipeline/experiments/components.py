@@ -12,6 +12,8 @@ from pydantic import model_validator
 
 from pipeline.config import Configuration, Samples, Several, Width, Widths
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size
+from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
+from pipeline.results.schema import INDEX, Factor, Measure, Schema
 from pipeline.seeds import generator, seed
 
 if TYPE_CHECKING:
@@ -36,6 +38,41 @@ NEURONS, EIGENBASIS, RANDOM, COMPONENTS, NOISE = (
     "random rotation",
     "independent components",
     "Gaussian noise",
+)
+BASES = (NEURONS, EIGENBASIS, RANDOM, COMPONENTS, NOISE)
+FORMS = ("exact", "diagonal")
+DIMENSIONS = ("channels", "height", "width")
+ROWS = Schema(
+    phases={
+        "training": "after an epoch",
+        "trained": "after all epochs",
+        "held": "held in the eigenbasis of its covariances",
+        "found": "a search for components",
+        "represented": "represented in a basis; in all layers where none is named",
+        "basis": "the neurons of a layer in a basis",
+        "neuron": "one neuron in a basis",
+        "image": "the images of the data set",
+        "picture": "a pixel of the picture of a neuron in a basis",
+    },
+    measures=TRAINING
+    | FUNCTION_CHANGE
+    | ACCURACY
+    | {
+        "converged": Measure("searches that converged", "%", 0),
+        "kurtosis": Measure("size of the excess kurtosis", "", 2),
+        "negentropy": Measure("negentropy", "nats", 3),
+        "information": Measure("mutual information of two", "nats", 4),
+        "energy_correlation": Measure("size of the correlation of the squares of two", "", 3),
+        "side": Measure("size of an image", "", 0),
+        "pixel_correlation": Measure("correlation with the pixel", "", 2),
+    },
+    observations={
+        "basis": Factor("of a layer", levels=BASES),
+        "variant": Factor("how the basis is represented: with the whole covariance or its diagonal", levels=FORMS),
+        "index": replace(INDEX, words="of a neuron, by descending negentropy, from 0"),
+        "dimension": Factor("of an image", levels=DIMENSIONS),
+        "pixel": Factor("of an image, from 0", int, many=True),
+    },
 )
 VARIANTS = ((COMPONENTS, "exact"), (COMPONENTS, "diagonal"), (RANDOM, "diagonal"))
 Training = Literal["as usual", "in the eigenbasis"]
@@ -127,7 +164,7 @@ def run(work: Work[Settings, Trained]) -> pd.DataFrame:
         if all(observed.going):
             for place, values in _observe(settings, member, copy.deepcopy(net), images, x, name):
                 observed.add({"epoch": settings.epochs, "precision": "float64"} | place, values)
-    return frame(rows)
+    return frame(rows, ROWS)
 
 
 def _train(work: Work[Settings, Trained], net: NormalisedMLP, x: Tensor, observed: Observations) -> None:
@@ -180,13 +217,13 @@ def _observe(
         bases = whitened(net, layer, {basis: own[layer] for basis, own in rotations.items()}, data)
         bases |= {NEURONS: neurons[layer], NOISE: _noise(bases[EIGENBASIS], generator(*name, "noise", layer))}
         for basis, y in bases.items():
-            yield from ((own | {"layer": layer, "task": basis}, values) for own, values in _independence(y))
+            yield from ((own | {"layer": layer, "basis": basis}, values) for own, values in _independence(y))
         if layer == 1 and member.repeat == 0:
-            for index, side in enumerate(data.shape):  # channels, height, width
-                yield {"phase": "image", "index": index}, {"side": torch.tensor([side])}
+            for dimension, side in zip(DIMENSIONS, data.shape, strict=True):
+                yield {"phase": "image", "dimension": dimension}, {"side": torch.tensor([side])}
             for basis in (COMPONENTS, NEURONS):
                 drawn = _drawn(bases[basis], data, settings.shown)
-                yield from ((own | {"layer": layer, "task": basis}, values) for own, values in drawn)
+                yield from ((own | {"layer": layer, "basis": basis}, values) for own, values in drawn)
 
 
 def _components(net: NormalisedMLP, layer: int, x: Tensor, start: int, steps: int) -> tuple[Tensor, bool]:
@@ -236,7 +273,7 @@ def _represented(net: NormalisedMLP, rotations: dict[str, dict[int, Tensor]], da
                 represent_components(changed, layer, rotation, variant)
             after = autograd.logits(changed, data)
             accuracy = {"accuracy": measures.accuracy(after, labels)[None]}
-            yield {"task": f"{variant} {basis}", **place}, accuracy | _change(z, after, labels)
+            yield {"variant": variant, "basis": basis, **place}, accuracy | _change(z, after, labels)
 
 
 def _change(before: Tensor, after: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -284,5 +321,5 @@ def _drawn(y: Tensor, data: Dataset, count: int) -> Iterator[Observed]:
     y = y[:, negentropy(y).argsort(descending=True)[:count]]
     y = y * y.pow(3).mean(0).sign()
     for rank, image in enumerate(pixel_correlations(y, data)):
-        for index, value in enumerate(image):
-            yield {"phase": "picture", "change": rank, "index": index}, {"pixel_correlation": value[None]}
+        for pixel, value in enumerate(image):
+            yield {"phase": "picture", "index": rank, "pixel": pixel}, {"pixel_correlation": value[None]}

@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 
 from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, Several, Widths
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size
+from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
+from pipeline.results.schema import CHANGE, Factor, Measure, Schema
 from pipeline.seeds import generator, seed
 
 if TYPE_CHECKING:
@@ -28,6 +30,22 @@ QUESTION = "Does a trained convolutional network compute the same function after
 
 # What takes the place of a pruned channel's bias: all that METHOD section 4 says, for kernels; and less.
 WHOLE, NO_LENGTH, NO_PSI, VECTOR = WAYS = ("length and psi", "no length", "no psi", "psi a vector")
+ROWS = Schema(
+    phases={
+        "training": "after an epoch",
+        "baseline": "before any change",
+        "adapted": "diagonalised, then grown or pruned",
+        "trained on": "after further epochs",
+    },
+    measures=TRAINING
+    | FUNCTION_CHANGE
+    | ACCURACY
+    | {"accuracy_after": Measure("test accuracy after further training", "%", 2)},
+    observations={
+        "change": replace(CHANGE, unit="channels"),
+        "compensation": Factor("what takes the place of a pruned channel’s bias", levels=WAYS),
+    },
+)
 
 
 class Settings(Plan):
@@ -135,7 +153,6 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
 
 def _observed(work: Work[Settings, Member]) -> pd.DataFrame:
     from pipeline.experiments.plan.work import PRECISIONS
-    from pipeline.results.rows import frame
     from pipeline.training import autograd, optimiser
 
     settings, images, checkpoints, (name,) = work.settings, work.images, work.checkpoints, work.streams
@@ -151,14 +168,14 @@ def _observed(work: Work[Settings, Member]) -> pd.DataFrame:
         observed.add({"phase": "baseline", **place}, changing.baseline())
         phase = checkpoints.phase(f"changes in {precision}", observed)
         for layer, change, way in phase.each(settings.trials()):
-            at = {"phase": "adapted", "layer": layer, "change": change, "task": way}
+            at = {"phase": "adapted", "layer": layer, "change": change, "compensation": way}
             observed.add(at | place, changing.by(layer, change, way))
     for layer, change in settings.further():
         # Together, so that the copied optimiser holds the copied parameters.
         changed, own = copy.deepcopy((net, descent))
         _change(changed, own, settings, layer, change, name)
         _trained_on(work, changed, own, observed.branch(), layer, change)
-    return frame(observed.rows)
+    return observed.frame()
 
 
 def _trained_on(

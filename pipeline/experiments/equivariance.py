@@ -11,6 +11,8 @@ from pydantic import model_validator
 
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
 from pipeline.experiments.plan.descents import ByDescent, Descending
+from pipeline.results.measures import FUNCTION_CHANGE, TRAINING
+from pipeline.results.schema import Schema
 from pipeline.seeds import generator
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "Does training commute with a change of basis of the hidden layers?"
+ROWS = Schema(
+    phases={"training": "after an epoch, not turned", "turned": "turned, beside the network that was not"},
+    measures=TRAINING | FUNCTION_CHANGE,
+)
 
 
 class Settings(ByDescent):
@@ -51,13 +57,12 @@ class Settings(ByDescent):
 def run(work: Work[Settings, Descending]) -> pd.DataFrame:
     """Train the members, turn copies of them with their moments, and train both on, in each precision."""
     from pipeline.experiments.plan.work import PRECISIONS
-    from pipeline.results.rows import frame
 
     # The same in both precisions: a network that diverged in one is not observed in the other.
     observed = work.observations()
     for precision, dtype in PRECISIONS.items():
         _both_orders(work, observed, precision, dtype)
-    return frame(observed.rows)
+    return observed.frame()
 
 
 def _both_orders(

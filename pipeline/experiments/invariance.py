@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 
 from pipeline.config import WIDEST, Columns, Configuration, Samples, Several, Width
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size, in_layer
+from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
+from pipeline.results.schema import CHANGE, Measure, Schema
 from pipeline.seeds import generator
 
 if TYPE_CHECKING:
@@ -21,6 +23,21 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "How far do the logits of a trained network move when a layer is diagonalised, grown or pruned?"
+ROWS = Schema(
+    phases={
+        "training": "after an epoch",
+        "baseline": "before any change",
+        "adapted": "diagonalised, then grown or pruned",
+    },
+    measures=TRAINING
+    | FUNCTION_CHANGE
+    | ACCURACY
+    | {
+        "sigma_sum": Measure("sum of singular values", "", 2),
+        "delta_sigma": Measure("sum of singular values, before − after", "", 2),
+    },
+    observations={"change": CHANGE},
+)
 
 
 class Settings(Plan):
@@ -71,7 +88,6 @@ class Settings(Plan):
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, then change the width of a fresh copy of each in every way, without retraining."""
     from pipeline.experiments.plan.work import PRECISIONS
-    from pipeline.results.rows import frame
 
     settings, observed = work.settings, work.observations()
     ensemble, _ = work.trained(observed, keep=True)
@@ -81,7 +97,7 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
         observed.add({"phase": "baseline", **place}, changing.baseline())
         for change in work.checkpoints.phase(f"changes in {precision}", observed).each([0, *settings.changes]):
             observed.add({"phase": "adapted", "change": change, **place}, changing.by(change))
-    return frame(observed.rows)
+    return observed.frame()
 
 
 class _Changing:

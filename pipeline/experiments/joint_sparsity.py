@@ -11,7 +11,9 @@ from pydantic import Field
 
 from pipeline.config import Several
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
-from pipeline.experiments.plan.architectures import Architecture, Architectures
+from pipeline.experiments.plan.architectures import ARCHITECTURE, Architecture, Architectures
+from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
+from pipeline.results.schema import Factor, Measure, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +26,31 @@ if TYPE_CHECKING:
     from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "Does joint optimisation of all bases leave fewer parameters than the bases known in closed form?"
-STARTS = ("trained", "alternate")  # the bases in which joint optimisation starts, as methods are named
+STARTS = ("trained", "alternate")  # the bases in which joint optimisation starts
+ROWS = Schema(
+    phases={
+        "training": "after an epoch",
+        "turned": "in the bases that a method finds",
+        "descent": "after a stage of joint optimisation",
+    },
+    measures=TRAINING
+    | FUNCTION_CHANGE
+    | ACCURACY
+    | {
+        "parameters": Measure("parameters", "", 0),
+        "percent_small": Measure("small parameters", "%", 2),
+        "percent_most": Measure("parameters that bases can make exactly zero", "%", 2),
+        "l1_norm": Measure("sum of absolute values", "", 1),
+    },
+    networks=ARCHITECTURE,
+    observations={
+        "method": Factor("that found the bases", levels=("trained", "alternate", "alternate triangular", "joint")),
+        "power": Factor("p of the proxy of joint optimisation", float),
+        "start": Factor("bases in which joint optimisation starts", levels=STARTS),
+        "threshold": Factor("absolute value above which a parameter counts as present", float),
+        "stage": Factor("of joint optimisation; 0 is before it", int, many=True),
+    },
+)
 STAGES = 30  # of joint optimisation, between which it can be interrupted
 JOINT_STEP = 30  # what a step of it costs for each neuron of a width, in passes of float32
 
@@ -54,7 +80,6 @@ def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     """Train the members, then measure copies of them in the bases that each method finds."""
     from isotropic.networks.ensemble import Ensemble
     from isotropic.surgery.sparsify import diagonalise_alternate, triangularise_unpaired
-    from pipeline.results.rows import frame
 
     settings, observed = work.settings, work.observations()
     ensemble, _ = work.trained(observed)
@@ -62,24 +87,24 @@ def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     alternate = copy.deepcopy(trained)
     diagonalise_alternate(alternate)
     compared = _Compared(settings, trained, work.images, observed)
-    compared.add("trained", trained)
-    compared.add("alternate", alternate)
+    compared.add({"method": "trained"}, trained)
+    compared.add({"method": "alternate"}, alternate)
     if trained.depth % 2 == 0:  # a hidden width has no other to be paired with
         triangular = copy.deepcopy(alternate)
         triangularise_unpaired(triangular)
-        compared.add("alternate triangular", triangular)
+        compared.add({"method": "alternate triangular"}, triangular)
     for power in settings.powers:
         starts = Ensemble([start.member(k) for start in (trained, alternate) for k in range(len(start))])
         _descend(settings, power, starts, compared, work.checkpoints)
         for number, start in enumerate(STARTS):
             own = [starts.member(number * len(trained) + k) for k in range(len(trained))]
             compared.add(joint(power, start), Ensemble(own))
-    return frame(observed.rows)
+    return observed.frame()
 
 
-def joint(power: float, start: str) -> str:
-    """The name of joint optimisation in rows, by the proxy's power and the basis in which it starts."""
-    return f"joint p {power:g} from {start}"
+def joint(power: float, start: str) -> dict[str, object]:
+    """Joint optimisation in rows, by the proxy's power and the bases in which it starts."""
+    return {"method": "joint", "power": power, "start": start}
 
 
 def _descend(
@@ -111,8 +136,8 @@ class _Compared:
         self._settings, self._data, self._trained = settings, data, trained
         self._z: dict[str, Tensor] = {}
 
-    def add(self, method: str, turned: Ensemble) -> None:
-        """Accuracy, change of function, L1 norm, and how many parameters are small; the method is the phase."""
+    def add(self, method: dict[str, object], turned: Ensemble) -> None:
+        """Accuracy, change of function, L1 norm, and how many parameters are small."""
         import torch
 
         from isotropic.surgery.joint import most_zeros
@@ -120,7 +145,8 @@ class _Compared:
         from pipeline.experiments.plan.work import PRECISIONS
         from pipeline.training import evaluation
 
-        labels, place = self._data.test.labels, {"phase": method, "epoch": self._settings.epochs}
+        labels = self._data.test.labels
+        place = method | {"phase": "turned", "epoch": self._settings.epochs}
         for precision, dtype in PRECISIONS.items():
             z = evaluation.logits(copy.deepcopy(turned).to(dtype), self._data)
             before = self._z.setdefault(precision, z)  # the first are those that were trained
@@ -133,12 +159,12 @@ class _Compared:
         for threshold in self._settings.thresholds:
             present = measures.count_present(turned, threshold)
             values = {"parameters": present, "percent_small": 100 * (1 - present / whole)}
-            self.observed.add(place | {"task": f"{threshold:g}"}, values)
+            self.observed.add(place | {"threshold": threshold}, values)
 
     def norms(self, power: float, stage: int, norms: Tensor) -> None:
         """The L1 norms of all starts after a stage, [starts * K]."""
         for start, own in zip(STARTS, norms.chunk(len(STARTS)), strict=True):
-            place = {"phase": joint(power, start), "epoch": self._settings.epochs, "index": stage}
+            place = joint(power, start) | {"phase": "descent", "epoch": self._settings.epochs, "stage": stage}
             self.observed.add(place | {"precision": "float64"}, {"l1_norm": own})
 
 

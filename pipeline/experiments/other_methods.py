@@ -13,6 +13,8 @@ from pipeline.config import WIDEST, Columns, Configuration, EpochCount, Samples,
 from pipeline.experiments import plan
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Plan, Size, in_layer
 from pipeline.experiments.plan.methods import METHODS, OVER_DATA, Means, methods
+from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
+from pipeline.results.schema import CHANGE, Factor, Schema
 from pipeline.seeds import generator, seed
 
 if TYPE_CHECKING:
@@ -29,25 +31,34 @@ QUESTION = (
 )
 KINDS = {"isotropic-tanh": "isotropic", "tanh": "tanh"}  # activation -> what its networks are called in rows
 UNCHANGED, FROM_SCRATCH = "unchanged", "from scratch"  # after the kind: the two references
+ROWS = Schema(
+    phases={"training": "after an epoch", "adapted": "right after the change"},
+    measures=TRAINING | FUNCTION_CHANGE | ACCURACY,
+    networks={
+        "activation": Factor("of the networks", levels=tuple(KINDS.values())),
+        "end": Factor("width of the changed layer after the change; missing before it", int, "neurons"),
+    },
+    observations={"change": CHANGE},
+)
 
 
 class Member(plan.Member):
     """A network that is trained at one width, and of which copies are then changed in every way."""
 
     @property
-    def kind(self) -> str:
+    def activation(self) -> str:
         """What its networks are called."""
         return KINDS[self.configuration.activation]
 
     @property
     def label(self) -> str:
         """The network that is never changed, and that of the epochs before a change."""
-        return f"{self.kind}, {UNCHANGED}"
+        return f"{self.activation}, {UNCHANGED}"
 
     @property
     def scratch(self) -> str:
         """Networks that have the width of a change from their start."""
-        return f"{self.kind}, {FROM_SCRATCH}"
+        return f"{self.activation}, {FROM_SCRATCH}"
 
 
 class Settings(Plan):
@@ -117,18 +128,19 @@ class Settings(Plan):
         courses = [at(start, before, compared=True), at(start, after)]
         for change in self.changes:
             widths = self.changed(start, change)
-            courses += [at(widths, after, True, samples(name), changes=3) for name in methods(member.kind, change)]
+            courses += [
+                at(widths, after, True, samples(name), changes=3) for name in methods(member.activation, change)
+            ]
             courses += [at(widths, before), at(widths, after)]
         return courses
 
     def together(self, member: Member) -> Hashable:
         """One kind: all its methods start from the same networks."""
-        return member.kind
+        return member.activation
 
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, change copies of them in every way, with their moments, and train all on alike."""
-    from pipeline.results.rows import frame
 
     settings, members, images, observed = work.settings, work.members, work.images, work.observations()
     start = settings.widths(members[0], images.features, images.classes)
@@ -142,18 +154,18 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
     for change in settings.changes:
         widths = settings.changed(start, change)
         end = widths[settings.layer]
-        for name in methods(members[0].kind, change):
-            branch, of_branch = copy.deepcopy(trained), observed.branch(configuration=name)
+        for name in methods(members[0].activation, change):
+            branch, of_branch = copy.deepcopy(trained), observed.branch(configuration=name, end=end)
             for precision, values in changing.effects(name, change):
-                place = {"phase": "adapted", "epoch": settings.epochs_before, "change": change, "end": end}
+                place = {"phase": "adapted", "epoch": settings.epochs_before, "change": change}
                 of_branch.add({**place, "precision": precision}, values)
             changing.apply(name, change, *branch)
-            course.after(branch, of_branch, f"{name} {change}", changed=True, end=end)
-        named = {"configuration": members[0].scratch, "network": "-".join(map(str, widths))}
+            course.after(branch, of_branch, f"{name} {change}", changed=True)
+        named = {"configuration": members[0].scratch, "network": "-".join(map(str, widths)), "end": end}
         fresh, of_fresh = course.begun(widths), untrained.branch(**named)
-        course.before(fresh, of_fresh, f"{FROM_SCRATCH} {change}", needed=True, end=end)
-        course.after(fresh, of_fresh, f"{FROM_SCRATCH} {change}, on", end=end)
-    return frame(observed.rows)
+        course.before(fresh, of_fresh, f"{FROM_SCRATCH} {change}", needed=True)
+        course.after(fresh, of_fresh, f"{FROM_SCRATCH} {change}, on")
+    return observed.frame()
 
 
 class _Course:
@@ -173,20 +185,18 @@ class _Course:
         ensemble = ensemble.to(self.work.device)
         return ensemble, optimiser.make(ensemble, self.settings)
 
-    def before(self, trained: Trained, observed: Observations, phase: str, needed: bool, **place: object) -> None:
+    def before(self, trained: Trained, observed: Observations, phase: str, needed: bool) -> None:
         """The epochs before the change."""
         for epoch in self.work.epochs(*trained, observed, self.settings.epochs_before, phase, needed=needed):
-            observed.training(epoch, **place)
+            observed.training(epoch)
 
-    def after(
-        self, trained: Trained, observed: Observations, phase: str, changed: bool = False, **place: object
-    ) -> None:
+    def after(self, trained: Trained, observed: Observations, phase: str, changed: bool = False) -> None:
         """Those after it. If nothing was changed, the first observation was made before."""
         before, orders = self.settings.epochs_before, [(*name, "after") for name in self.work.streams]
         left = self.settings.epochs - before
         for epoch in self.work.epochs(*trained, observed, left, phase, orders, needed=False):
             if changed or epoch.number > 0:
-                observed.training(epoch, epoch=before + epoch.number, **place)
+                observed.training(epoch, epoch=before + epoch.number)
 
 
 class _Changing:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
 from pipeline.config import Configuration, Samples, Several, Width, Widths
 from pipeline.experiments.plan import Course, Member, Plan, Size, in_layer
+from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
+from pipeline.results.schema import CHANGE, Factor, Schema
 from pipeline.seeds import generator
 
 if TYPE_CHECKING:
@@ -23,9 +25,25 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "How far does the function move as neurons are removed, by the order in which they go and the correction?"
-ORDERED = {"singular value": "singular-value", "gradient": "gradient"}  # as rows and as `prune` name them
-RANDOM = ("random direction", "random neuron")
+SINGULAR, GRADIENT, DIRECTION, NEURON = CHOICES = (
+    "singular value",
+    "gradient",
+    "random direction",
+    "random neuron",
+)
+ORDERED = {SINGULAR: "singular-value", GRADIENT: "gradient"}  # as rows and as `prune` name them
+RANDOM = (DIRECTION, NEURON)
 CORRECTIONS = ("none", "linear", "isometric")  # as `prune` names them
+ROWS = Schema(
+    phases={"training": "after an epoch", "baseline": "before pruning", "adapted": "right after pruning"},
+    measures=TRAINING | FUNCTION_CHANGE | ACCURACY,
+    observations={
+        "change": CHANGE,
+        "choice": Factor("neurons that go first", levels=CHOICES),
+        "correction": Factor("what stands in for neurons that go", levels=CORRECTIONS),
+        "white": Factor("whether a correction is over white inputs, not over training data", bool),
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -43,15 +61,10 @@ class Way:
     correction: str
     white: bool = False
 
-    @property
-    def label(self) -> str:
-        """As rows name it, in the column `task`: the choice, and after a colon the correction."""
-        return f"{self.choice}{' without data' if self.white else ''}: {self.correction}"
-
 
 # White inputs predict nothing of a singular direction (`prune`), so this correction is of neurons as they stand.
 WAYS = [Way(choice, correction) for correction in CORRECTIONS for choice in (*ORDERED, *RANDOM)]
-WAYS += [Way("random neuron", correction, white=True) for correction in CORRECTIONS if correction != "none"]
+WAYS += [Way(NEURON, correction, white=True) for correction in CORRECTIONS if correction != "none"]
 
 
 class Settings(Plan):
@@ -103,7 +116,6 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, then prune fresh copies of them in every way, without retraining."""
-    from pipeline.results.rows import frame
 
     settings, observed = work.settings, work.observations()
     ensemble, _ = work.trained(observed)
@@ -114,8 +126,8 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
         changes = pruning.curve(way)  # each [counts, K]
         for number, count in enumerate(settings.counts):
             values = {measure: each[number] for measure, each in changes.items()}
-            observed.add({"phase": "adapted", "task": way.label, "change": -count, **place}, values)
-    return frame(observed.rows)
+            observed.add({"phase": "adapted", **asdict(way), "change": -count, **place}, values)
+    return observed.frame()
 
 
 class _Pruning:
@@ -155,7 +167,7 @@ class _Pruning:
         choice: Choice = ORDERED.get(way.choice, "")
         if way.choice in RANDOM:  # of a draw the same order with every correction
             choice = orders(self.settings.hidden[layer - 1], [(*name, way.choice, draw) for name in self.names])
-        net = self.diagonal if way.choice == "random direction" else self.trained
+        net = self.diagonal if way.choice == DIRECTION else self.trained
         inputs = None if way.white else self.inputs
         return pruning_curve(
             net,

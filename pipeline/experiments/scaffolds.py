@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from pydantic import Field, model_validator
 
 from pipeline.config import Columns, Several, Width
 from pipeline.experiments.plan import Course, Size, in_layer
 from pipeline.experiments.plan.descents import ByDescent, Descending
+from pipeline.results.measures import FUNCTION_CHANGE, TRAINING
+from pipeline.results.schema import Factor, Measure, Schema
 from pipeline.seeds import generator
 
 if TYPE_CHECKING:
@@ -26,6 +28,26 @@ if TYPE_CHECKING:
 
 QUESTION = "How soon do new neurons become active, by the columns that they are given?"
 CONTROL = "not grown"
+ROWS = Schema(
+    phases={
+        "training": "after an epoch",
+        "grown": "right after growing",
+        "steps": "new neurons after a step of the first epoch",
+        "new": "new neurons after an epoch",
+        "without": "the network beside itself without its new neurons",
+    },
+    measures=TRAINING
+    | FUNCTION_CHANGE
+    | {
+        "row_norm": Measure("length of a new neuron’s row", "", None, log=True),
+        "column_norm": Measure("length of a new neuron’s column", "", None),
+        "active": Measure("new neurons that are active", "", 2),
+    },
+    observations={
+        "columns": Factor("that the new neurons get", levels=(CONTROL, *get_args(Columns))),
+        "step": Factor("of the optimiser since growing; 0 is before any", int, many=True),
+    },
+)
 
 
 class Settings(ByDescent):
@@ -69,7 +91,6 @@ def run(work: Work[Settings, Descending]) -> pd.DataFrame:
     """Train the members, let copies of them grow with each kind of columns, and train these and a control on."""
     from isotropic.surgery.diagonalise import diagonalise
     from isotropic.surgery.widths import grow
-    from pipeline.results.rows import frame
     from pipeline.training import evaluation, optimiser
 
     settings, chosen, observed = work.settings, work.members[0].descent, work.observations()
@@ -97,7 +118,7 @@ def run(work: Work[Settings, Descending]) -> pd.DataFrame:
             )
             growing.first_steps(kind, branch, branch_descent, of_branch)
         growing.epochs(kind, branch, branch_descent, of_branch)
-    return frame(observed.rows)
+    return observed.frame()
 
 
 class _Growing:
@@ -130,7 +151,7 @@ class _Growing:
                 with multiplying(self.settings.matmul):
                     step(*batches.gather(chosen[number - 1]))
                 phase.stepped(1)
-            observed.add({"phase": "steps", "index": number, **place}, self._new(net))
+            observed.add({"phase": "steps", "step": number, **place}, self._new(net))
 
     def epochs(self, kind: str, net: Ensemble, descent: Optimizer, observed: Observations) -> None:
         """All epochs that are left, with the new neurons after each, and what the function owes to them."""
@@ -141,7 +162,7 @@ class _Growing:
         left = settings.epochs - settings.epochs_before
         for epoch in self.work.epochs(net, descent, observed, left, f"epochs of {kind}", self.orders, needed=False):
             number = settings.epochs_before + epoch.number
-            observed.training(epoch, epoch=number, task=kind)
+            observed.training(epoch, epoch=number, columns=kind)
             if kind == CONTROL:
                 continue
             z = evaluation.logits(net, self.data)
@@ -151,7 +172,7 @@ class _Growing:
             observed.add({"phase": "new", "epoch": number, **place}, self._new(net))
 
     def _place(self, kind: str) -> dict[str, object]:
-        return {"task": kind, "precision": "float32"}
+        return {"columns": kind, "precision": "float32"}
 
     def _new(self, net: MLP) -> dict[str, Tensor]:
         return new_neurons(net, self.settings.layer, self.settings.neurons, self.settings.active_above)

@@ -13,7 +13,9 @@ from pydantic import Field
 
 from pipeline.config import Several
 from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
-from pipeline.experiments.plan.architectures import Architecture, Architectures
+from pipeline.experiments.plan.architectures import ARCHITECTURE, Architecture, Architectures
+from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
+from pipeline.results.schema import Factor, Measure, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +31,30 @@ if TYPE_CHECKING:
 
 QUESTION = (
     "How many parameters does full diagonalisation of every second map remove, and does the function stay the same?"
+)
+ROWS = Schema(
+    phases={
+        "training": "after an epoch",
+        "baseline": "as trained",
+        "adapted": "every second map made diagonal",
+        "latency": "passes of both forms in turns",
+    },
+    measures=TRAINING
+    | FUNCTION_CHANGE
+    | ACCURACY
+    | {
+        "epsilon_form": Measure("change of logits ε of the sparse form", "", None, log=True),
+        "parameters": Measure("parameters", "", 0),
+        "parameters_exact": Measure("parameters by the widths", "", 0),
+        "percent_removed": Measure("parameters removed", "%", 2),
+        "percent_exact": Measure("parameters removed by the widths", "%", 2),
+        "bytes": Measure("bytes stored", "", 0),
+        "latency_dense": Measure("latency, dense", "ms", None),
+        "latency_sparse": Measure("latency, sparse", "ms", None),
+        "latency_ratio": Measure("latency, sparse / dense", "", 2),
+    },
+    networks=ARCHITECTURE,
+    observations={"batch": Factor("inputs of a pass that is timed", int, "samples")},
 )
 
 
@@ -53,7 +79,6 @@ def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     """Train the members, then measure each before and after every second map was made diagonal."""
     from isotropic.surgery.sparsify import alternate_maps, diagonalise_alternate
     from pipeline.experiments.plan.work import PRECISIONS
-    from pipeline.results.rows import frame
 
     settings, images, observed = work.settings, work.images, work.observations()
     ensemble, _ = work.trained(observed, keep=True)
@@ -66,7 +91,7 @@ def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
             observed.add(place | {"epoch": settings.epochs, "precision": precision}, values)
     for place, values in _latencies(settings, ensemble, images):
         observed.add(place | {"epoch": settings.epochs, "precision": "float32"}, values)
-    return frame(observed.rows)
+    return observed.frame()
 
 
 def _sparsified(settings: Settings, trained: Ensemble, data: Dataset) -> Iterator[Observed]:
@@ -142,7 +167,7 @@ def _latencies(settings: Settings, ensemble: Ensemble, data: Dataset) -> Iterato
         times = [interleaved(pair, x.to(data.test.labels.device), settings.latency_passes) for pair in pairs]
         before, after = torch.tensor(times, dtype=torch.float64).unbind(-1)
         values = {"latency_dense": before, "latency_sparse": after, "latency_ratio": after / before}
-        yield {"phase": "latency", "task": f"batch {size}"}, values
+        yield {"phase": "latency", "batch": size}, values
 
 
 def interleaved(nets: Sequence[nn.Module], x: Tensor, passes: int) -> list[float]:

@@ -10,6 +10,8 @@ from pydantic import Field
 
 from pipeline.config import Configuration, Several, Widths
 from pipeline.experiments.plan import Course, Member, Plan, Size
+from pipeline.results.measures import TRAINING
+from pipeline.results.schema import INDEX, Measure, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "How do the singular values and biases of each map evolve in isotropic and in standard tanh networks?"
+ROWS = Schema(
+    phases={"training": "after an epoch", "spectrum": "one value of a map after an epoch"},
+    measures=TRAINING
+    | {"sigma": Measure("singular value", log=True), "bias": Measure("absolute value of the bias", log=True)},
+    observations={"index": INDEX},
+)
 
 
 class Settings(Plan):
@@ -50,7 +58,6 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, observing all singular values and biases at the start and after every epoch."""
-    from pipeline.results.rows import frame
 
     observed = work.observations()
     ensemble, descent = work.begun()
@@ -59,7 +66,7 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
         for where, values in spectra(ensemble):
             observed.add({"epoch": epoch.number, "precision": "float32", **where}, values)
     work.keep("trained", ensemble, observed)
-    return frame(observed.rows)
+    return observed.frame()
 
 
 def spectra(net: MLP) -> Iterator[tuple[dict[str, object], dict[str, Tensor]]]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import model_validator
 
 from pipeline.config import Configuration, Depth, Several, Width
-from pipeline.experiments import plan
 from pipeline.experiments.plan import Plan
+from pipeline.experiments.plan.architectures import ARCHITECTURE, Architecture
+from pipeline.results.measures import TRAINING
+from pipeline.results.schema import Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,12 +19,7 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "Do networks with isotropic tanh reach the accuracy of standard tanh, at any width and depth?"
-
-
-class Member(plan.Member):
-    """A network of `hidden` widths."""
-
-    hidden: list[int]
+ROWS = Schema({"training": "after an epoch"}, TRAINING, networks=ARCHITECTURE)
 
 
 class Settings(Plan):
@@ -42,29 +39,28 @@ class Settings(Plan):
             raise ValueError(f"configurations: isotropic-tanh and then tanh are compared; found {found}")
         return self
 
-    def members(self) -> list[Member]:
+    def members(self) -> list[Architecture]:
         """Both activations of every repeat of every architecture."""
         return [
-            Member(repeat=repeat, configuration=configuration, hidden=[width] * layers)
+            Architecture(repeat=repeat, configuration=configuration, hidden_width=width, hidden_layers=layers)
             for width in self.hidden_widths
             for layers in self.hidden_layers
             for configuration in self.configurations
             for repeat in range(self.repeats)
         ]
 
-    def widths(self, member: Member, features: int, classes: int) -> list[int]:
+    def widths(self, member: Architecture, features: int, classes: int) -> list[int]:
         """The member's own hidden widths."""
-        return [features, *member.hidden, classes]
+        return [features, *[member.hidden_width] * member.hidden_layers, classes]
 
-    def together(self, member: Member) -> Hashable:
+    def together(self, member: Architecture) -> Hashable:
         """One activation and one depth; narrow networks are padded."""
-        return member.configuration.activation, len(member.hidden)
+        return member.configuration.activation, member.hidden_layers
 
 
-def run(work: Work[Settings, Member]) -> pd.DataFrame:
+def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     """Train, and measure after every epoch. The two activations of a repeat start alike and see the same batches."""
-    from pipeline.results.rows import frame
 
     observed = work.observations()
     work.trained(observed, keep=True)
-    return frame(observed.rows)
+    return observed.frame()

@@ -12,6 +12,8 @@ from pipeline import config
 from pipeline.config import MOST_EPOCHS, Columns, Configuration, Depth, Name, Samples, Several, Width
 from pipeline.experiments import plan
 from pipeline.experiments.plan import Course, Plan, Size, joint_name
+from pipeline.results.measures import TRAINING, WIDTH
+from pipeline.results.schema import Factor, Measure, Schema
 from pipeline.seeds import generator, seed
 
 if TYPE_CHECKING:
@@ -26,6 +28,19 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "Do the widths of a network follow the tasks that it is trained on, and does that serve its accuracy?"
+ROWS = Schema(
+    phases={"training": "after an epoch"},
+    measures=TRAINING
+    | WIDTH
+    | {
+        "psi_norm": Measure("sum of the norms of ψ", "", 3),
+        "sigma_largest": Measure("largest singular value", "", 3),
+        "sigma_median": Measure("median singular value", "", 3),
+        "sigma_above": Measure("singular values above the threshold", "", 1),
+    },
+    networks={"adaptive": Factor("whether widths are adapted, or the network is a static twin", bool)},
+    observations={"task": Factor("data set that is one of the tasks")},
+)
 
 
 class Phase(config.Settings):
@@ -140,7 +155,6 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
     import torch
 
     from pipeline.data.tasks import Tasks, cut
-    from pipeline.results.rows import frame
     from pipeline.training.divergence import stop_diverged
     from pipeline.training.tasks import one_epoch
 
@@ -168,7 +182,7 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
             phase.training(ensemble, descent)
         observed.add({"phase": "training", **place}, {"train_loss": loss})
         _observe(observed, epoch, ensemble, tasks, settings.threshold)
-    return frame(observed.rows)
+    return observed.frame()
 
 
 def _adapted(

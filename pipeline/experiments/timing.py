@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, EpochCount, Several, Width, Widths
 from pipeline.experiments.plan import Course, Member, Plan, Size, in_layer
+from pipeline.results.schema import Factor, Measure, Schema
 from pipeline.seeds import generator
 
 if TYPE_CHECKING:
@@ -24,6 +25,19 @@ if TYPE_CHECKING:
 
 QUESTION = "What part of an epoch does it take to prune or to grow a layer?"
 Adaptation = Literal["none", "prune", "grow"]
+ROWS = Schema(
+    phases={"timed": "an epoch after the warm-up"},
+    measures={
+        "training_seconds": Measure("training", "s"),
+        "testing_seconds": Measure("testing", "s"),
+        "adapting_seconds": Measure("adapting", "s"),
+        "threads": Measure("threads that share the work", "", 0),
+    },
+    networks={
+        "testing": Factor("whether the network is tested after every epoch", bool),
+        "adaptation": Factor("of a width after every epoch", levels=get_args(Adaptation)),
+    },
+)
 
 
 class Case(Member):
@@ -107,7 +121,7 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
             network.epoch(number)
         work.checkpoints.steps += len(networks) * -(-len(work.images.train) // settings.batch_size)
         work.checkpoints.tell("timing", f"epoch {number}/{settings.warm_up + settings.epochs}")
-    return frame(row for network in networks for row in network.observed.rows)
+    return frame((row for network in networks for row in network.observed.rows), ROWS)
 
 
 class _Network:

@@ -11,6 +11,8 @@ from pydantic import model_validator
 
 from pipeline.config import Columns, Configuration, EpochCount, Samples, Several, Width
 from pipeline.experiments.plan import Course, Member, Plan, Size
+from pipeline.results.measures import TRAINING, WIDTH
+from pipeline.results.schema import Factor, Schema
 from pipeline.seeds import generator
 
 if TYPE_CHECKING:
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "How accurate does a trained network become as its hidden width moves to another, one neuron an epoch?"
+ROWS = Schema(
+    phases={"training": "after an epoch"},
+    measures=TRAINING | WIDTH,
+    networks={
+        "start": Factor("hidden width at the start", int, "neurons"),
+        "end": Factor("hidden width at the end; missing before the width moves", int, "neurons"),
+    },
+)
 CONTROL = Configuration(activation="tanh", intrinsic_length="none", compensation="none")
 
 
@@ -91,7 +101,6 @@ def run(work: Work[Settings, Start]) -> pd.DataFrame:
     import torch
 
     from isotropic.surgery.widths import resize
-    from pipeline.results.rows import frame
     from pipeline.training import evaluation
 
     settings, observed = work.settings, work.observations()
@@ -105,12 +114,12 @@ def run(work: Work[Settings, Start]) -> pd.DataFrame:
     for end in settings.hidden_widths if ensemble.isotropic else [start]:
         # Together, so that the copied optimiser holds the copied parameters.
         branch, branch_descent = copy.deepcopy((ensemble, descent))
-        of_branch = observed.branch()
+        of_branch = observed.branch(end=end)
         for epoch in work.epochs(branch, branch_descent, of_branch, left, f"to {end}", orders, needed=False):
             number = settings.epochs_before + epoch.number
-            of_branch.training(epoch, epoch=number, end=end)
+            of_branch.training(epoch, epoch=number)
             width = torch.full((len(work.members),), branch.widths[1])
-            place = {"phase": "training", "epoch": number, "end": end, "precision": "float32", "layer": 1}
+            place = {"phase": "training", "epoch": number, "precision": "float32", "layer": 1}
             of_branch.add(place, {"width": width})
             columns = [generator(*name, "columns", number + 1) for name in work.streams]
             target = settings.scheduled(start, end, number + 1)
@@ -124,4 +133,4 @@ def run(work: Work[Settings, Start]) -> pd.DataFrame:
                 generator=columns,
                 inputs=inputs,
             )
-    return frame(observed.rows)
+    return observed.frame()

@@ -13,7 +13,8 @@ import pandas as pd
 
 from pipeline.paths import written
 from pipeline.reporting.numbers import signed
-from pipeline.reporting.style import COLOURS, DOTS, Line, Measure, settings
+from pipeline.reporting.style import COLOURS, DOTS, Line, settings
+from pipeline.results.schema import Measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.reporting.figures import styled
-from pipeline.reporting.style import Measure
+from pipeline.results.schema import Measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.results.divergence import CONFIGURATION, diverged
+from pipeline.results.divergence import diverged
+from pipeline.results.schema import configurations
 from pipeline.results.words import counted
-
-_HEADINGS = {"data": "Data", "network": "Network", "configuration": "Configuration", "end": "Width at the end"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ def losses(rows: pd.DataFrame) -> Losses | None:
     stopped = diverged(rows)
     if stopped.empty:
         return None
-    columns = [column for column in CONFIGURATION if stopped[column].notna().any()]
+    columns = [column for column in configurations(list(rows.columns)) if stopped[column].notna().any()]
     lines = []
     for place, own in stopped.groupby(
         [stopped[column].astype("string").fillna("") for column in columns], sort=False
@@ -44,7 +43,7 @@ def losses(rows: pd.DataFrame) -> Losses | None:
         f"{counted(len(stopped), 'network')} diverged: a loss or a parameter was no longer finite, and training was "
         "stopped. What diverged is left out of every table, figure and verdict here, from its first epoch on."
     )
-    return Losses(words, [*(_HEADINGS[column] for column in columns), "Repeats"], lines)
+    return Losses(words, [*(column.replace("_", " ").capitalize() for column in columns), "Repeats"], lines)
 
 
 def availability(absent: Mapping[str, str], some: bool) -> str:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from pipeline.reporting.figures import styled
 from pipeline.reporting.numbers import MISSING
-from pipeline.reporting.style import MEASURES
 from pipeline.reporting.tables import Group, Row, quantities
+from pipeline.results.schema import Measure
 from pipeline.results.statistics import summarise
 
 if TYPE_CHECKING:
@@ -28,19 +28,19 @@ def columns(widths: Sequence[int]) -> dict[str, tuple[str, ...]]:
     return {str(width): ("hidden width at the end", str(width)) for width in widths}
 
 
-def group(values: pd.DataFrame, measure: str, widths: Sequence[int], extra: Mapping[str, str]) -> Group:
+def group(values: pd.DataFrame, key: str, measure: Measure, widths: Sequence[int], extra: Mapping[str, str]) -> Group:
     """One line per start width, a cell per end width.
 
     Args:
-        values: one number per network, with columns "start", "end" and "value"; "start" as text.
-        measure: a key of MEASURES.
+        values: one number per network, with columns "start", "end" and "value".
+        key, measure: what it is.
         widths: in the order of lines and columns.
         extra: further values of "start" -> their labels.
     """
     found = quantities(summarise(values, ["start", "end"]), "start", "end")
     labels = {str(width): str(width) for width in widths} | dict(extra)
     rows = [Row(key, label, [found.get((key, str(end))) for end in widths]) for key, label in labels.items()]
-    return Group(measure, MEASURES[measure].label, MEASURES[measure].decimals, rows)
+    return Group(key, measure.label, measure.decimals, rows)
 
 
 def heat_map(panels: Mapping[str, pd.DataFrame], widths: Sequence[int]) -> Figure:

@@ -9,16 +9,18 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments import experiment
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import mean_of, repeats
-from pipeline.reporting.style import MEASURES, Measure, styles
+from pipeline.reporting.style import styles
 from pipeline.reporting.tables import Group, Row, Table, quantities
+from pipeline.results.measures import TRAINING
+from pipeline.results.schema import Schema
 from pipeline.results.statistics import select, summarise
 
 NONE = "no such experiment"
-PLACE = ["task", "layer", "change", "end", "precision"]  # what tells rows of one measure and phase apart
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Plain:
 
     def headlines(self, rows: pd.DataFrame) -> dict[str, Any]:
         """By configuration and measure, the mean over everything after the last epoch."""
-        means = _last(rows).groupby(["configuration", "measure"], sort=False)["value"].mean()
+        means = self._last(rows).groupby(["configuration", "measure"], sort=False)["value"].mean()
         found: dict[str, dict[str, float | None]] = {}
         for label, measure, value in means.reset_index().itertuples(index=False):
             found.setdefault(str(label), {})[str(measure)] = rounded(value, 4)
@@ -55,42 +57,44 @@ class Plain:
         protocol = [Setting(name, NONE, str(value), False) for name, value in own.items()]
         curves = select(rows, phase="training", measure="test_accuracy")
         plots = [_plot(curves, data)] if len(curves) else []
-        return Part.of(data, protocol, [_table(rows, settings, data)], plots, [])
+        return Part.of(data, protocol, [self._table(rows, settings, data)], plots, [])
 
+    @property
+    def _schema(self) -> Schema:
+        return experiment(self.experiment).ROWS
 
-def _last(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows after the last epoch that are one number, not an entry of a spectrum or of an image."""
-    return rows[(rows["epoch"] == rows["epoch"].max()) & rows["index"].isna()]
+    def _last(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows after the last epoch that are one number."""
+        return self._schema.single(rows[rows["epoch"] == rows["epoch"].max()])
 
-
-def _table(rows: pd.DataFrame, settings: Any, data: DataSet) -> Table:
-    last = _last(rows)
-    place = last["phase"]
-    for name in PLACE:
-        place = place + (f" {name} " + last[name].astype("string")).fillna("")
-    means = summarise(last.assign(place=place), ["measure", "place", "configuration"])
-    labels = list(dict.fromkeys(last["configuration"]))
-    groups = []
-    for key, own in means.groupby("measure", sort=False):
-        found, measure = quantities(own, "place", "configuration"), MEASURES.get(str(key), Measure(str(key)))
-        cells = {where: [found.get((where, label)) for label in labels] for where in dict.fromkeys(own["place"])}
-        own_rows = [Row(where, where, line) for where, line in cells.items()]
-        groups.append(Group(str(key), measure.label, measure.decimals, own_rows))
-    return Table(
-        name=f"{data.slug}-means",
-        title="After the last epoch",
-        caption=f"Mean ± standard deviation over repeats. Data {data.name}, {repeats(rows)}.",
-        row_name="what",
-        column_name="configuration",
-        columns={label: (label,) for label in labels},
-        groups=groups,
-        repeats=settings.repeats,
-    )
+    def _table(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> Table:
+        last, schema = self._last(rows), self._schema
+        place = last["phase"].astype("string")
+        for name in (*schema.networks, *schema.places, "layer", "precision"):
+            place = place + (f" {name} " + last[name].astype("string")).fillna("")
+        means = summarise(last.assign(place=place), ["measure", "place", "configuration"])
+        labels = list(dict.fromkeys(last["configuration"]))
+        groups = []
+        for key, own in means.groupby("measure", sort=False):
+            found, measure = quantities(own, "place", "configuration"), schema.measures[str(key)]
+            cells = {where: [found.get((where, label)) for label in labels] for where in dict.fromkeys(own["place"])}
+            own_rows = [Row(where, where, line) for where, line in cells.items()]
+            groups.append(Group(str(key), measure.label, measure.decimals, own_rows))
+        return Table(
+            name=f"{data.slug}-means",
+            title="After the last epoch",
+            caption=f"Mean ± standard deviation over repeats. Data {data.name}, {repeats(rows)}.",
+            row_name="what",
+            column_name="configuration",
+            columns={label: (label,) for label in labels},
+            groups=groups,
+            repeats=settings.repeats,
+        )
 
 
 def _plot(curves: pd.DataFrame, data: DataSet) -> Plot:
     means = summarise(curves, ["configuration", "epoch"])
-    series, measure = styles(dict.fromkeys(curves["configuration"])), MEASURES["test_accuracy"]
+    series, measure = styles(dict.fromkeys(curves["configuration"])), TRAINING["test_accuracy"]
     low, high = means["mean"].min(), means["mean"].max()
     return Plot(
         name=f"{data.slug}-training",

@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.data.facts import DataSet
 from pipeline.reporting.presentation import Setting
 from pipeline.results.claims.base import Basis
-from pipeline.results.divergence import CONFIGURATION, NETWORK
+from pipeline.results.schema import configurations, networks
 from pipeline.results.words import counted
 
 TREATMENT = "trainable, trainable+decay"  # of intrinsic length and ψ, in the paper, unless an experiment varies it
@@ -60,7 +60,7 @@ def basis(rows: pd.DataFrame, protocol: Iterable[Setting], data: str, network: s
     return Basis(
         data=data,
         network=network,
-        networks=len(rows[NETWORK].drop_duplicates()),
+        networks=len(rows[networks(list(rows.columns))].drop_duplicates()),
         repeats=int(rows["repeat"].nunique()),
         epochs=int(rows["epoch"].max()) if len(rows) else 0,
         same_as_paper=all(setting.same for setting in protocol),
@@ -69,7 +69,7 @@ def basis(rows: pd.DataFrame, protocol: Iterable[Setting], data: str, network: s
 
 def repeats(rows: pd.DataFrame) -> str:
     """How many repeats the configurations in these rows have: "5 repeats", or "3 to 5 repeats" if some have fewer."""
-    counts = rows.groupby(CONFIGURATION, dropna=False)["repeat"].nunique()
+    counts = rows.groupby(configurations(list(rows.columns)), dropna=False, observed=True)["repeat"].nunique()
     least, most = int(counts.min()), int(counts.max())
     return counted(most, "repeat") if least == most else f"{least} to {most} repeats"
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.results.schema import configurations, networks
 from pipeline.results.statistics import select
-
-CONFIGURATION = ["data", "network", "configuration", "end"]  # what repeats have in common
-NETWORK = [*CONFIGURATION, "repeat"]
 
 
 def diverged(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row for each network that diverged: NETWORK says which it is, "epoch" in which it happened."""
+    """One row for each network that diverged: the columns `networks` say which it is, "epoch" when it happened."""
     return select(rows, phase="diverged")
 
 
@@ -26,13 +24,13 @@ def completed(rows: pd.DataFrame) -> pd.DataFrame:
     stopped = diverged(rows)
     if stopped.empty:
         return rows
-    return _without(rows, stopped, NETWORK)
+    return _without(rows, stopped, networks(list(rows.columns)))
 
 
 def lost(rows: pd.DataFrame) -> pd.DataFrame:
-    """The configurations (columns CONFIGURATION) of which every repeat diverged."""
-    stopped = diverged(rows)[CONFIGURATION].drop_duplicates()
-    return _without(stopped, completed(rows), CONFIGURATION)
+    """The configurations (columns `configurations`) of which every repeat diverged."""
+    common = configurations(list(rows.columns))
+    return _without(diverged(rows)[common].drop_duplicates(), completed(rows), common)
 
 
 def _without(rows: pd.DataFrame, others: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -1,48 +1,51 @@
-"""The schema of rows: one observation each. Rows on disk are the truth; all else is made from them."""
+"""Rows as tables and files: one observation each. Rows on disk are the truth; all else is made from them."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from pipeline.errors import InputError
 from pipeline.paths import written
+from pipeline.results.schema import Factor, Schema
 
-# Column -> pandas dtype. A column that has no meaning for an observation is missing there (<NA>).
-COLUMNS: dict[str, str] = {
-    "experiment": "string",
-    "data": "string",  # name of the data set in the profile
-    "network": "string",  # widths at the start, e.g. "3072-100-100-10"
-    "configuration": "string",  # label of the network's configuration, e.g. "trainable, trainable+decay"
-    "repeat": "Int64",
-    "seed": "Int64",  # of this repeat's initialisation
-    "phase": "string",  # "training", "baseline", "adapted", ...; "diverged": the last row of a stopped network
-    "epoch": "Int64",  # epochs trained so far; 0 is the initialisation
-    "change": "Int64",  # neurons added (positive) or removed (negative); 0 is diagonalisation alone
-    "end": "Int64",  # hidden width at the end of a schedule of widths
-    "task": "string",  # the data set or task within a schedule of tasks
-    "layer": "Int64",  # affine map, counted from 1
-    "index": "Int64",  # place within a spectrum, counted from 0 in descending order
-    "precision": "string",  # "float32" or "float64"
-    "measure": "string",  # "epsilon", "accuracy", ...; METHOD's names, see training/measures.py
-    "value": "Float64",
-}
+_DTYPES = {str: "string", int: "Int64", float: "Float64", bool: "boolean"}
 
 
-def frame(observations: Iterable[dict[str, object]]) -> pd.DataFrame:
-    """Observations (dicts of column -> value) as a table with exactly the columns and dtypes of COLUMNS.
+def frame(observations: Iterable[dict[str, object]], schema: Schema) -> pd.DataFrame:
+    """Observations (dicts of column -> value) as a table with exactly the columns and dtypes of a schema.
+
+    Text of which all levels are known is categorical, in their order: `select` refuses any other.
 
     Raises:
-        ValueError: an observation has a key that is not a column.
+        ValueError: an observation has a column or a level that the schema does not.
     """
     table = pd.DataFrame(list(observations))
-    unknown = sorted(set(table.columns) - set(COLUMNS))
+    unknown = sorted(set(table.columns) - set(schema.columns))
     if unknown:
-        raise ValueError(f"rows: {unknown[0]!r} is not one of the columns {', '.join(COLUMNS)}")
-    return table.reindex(columns=list(COLUMNS)).astype(COLUMNS)
+        schema.check({unknown[0]: None})
+    return _typed(table.reindex(columns=list(schema.columns)), schema)
+
+
+def _typed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """A table with the dtypes of a schema.
+
+    Raises:
+        ValueError, TypeError: a value is of another type, or no level of its column.
+    """
+    for column, factor in schema.columns.items():
+        if factor.levels:  # as a categorical they would become missing
+            for value in table[column].dropna().unique():
+                schema.check({column: value})
+    return table.astype({column: _dtype(factor) for column, factor in schema.columns.items()})
+
+
+def _dtype(factor: Factor) -> Any:
+    return pd.CategoricalDtype(list(factor.levels)) if factor.levels else _DTYPES[factor.kind]
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
@@ -56,13 +59,13 @@ def to_bytes(table: pd.DataFrame) -> bytes:
     return bytes(table.to_parquet(index=False))
 
 
-def from_bytes(content: bytes) -> pd.DataFrame:
+def from_bytes(content: bytes, schema: Schema) -> pd.DataFrame:
     """Rows from the content of a parquet file that `to_bytes` made."""
-    return pd.read_parquet(io.BytesIO(content)).astype(COLUMNS)
+    return _typed(pd.read_parquet(io.BytesIO(content)), schema)
 
 
-def read(path: Path, experiment: str | None = None) -> pd.DataFrame:
-    """Rows from a parquet file; of this experiment, if one is given.
+def read(path: Path, experiment: str, schema: Schema) -> pd.DataFrame:
+    """Rows of an experiment from a parquet file.
 
     Raises:
         InputError: there is no such file, or it is not a file of such rows.
@@ -74,13 +77,13 @@ def read(path: Path, experiment: str | None = None) -> pd.DataFrame:
         table = pd.read_parquet(path, page_checksum_verification=True)
     except Exception as error:  # a damaged file can raise any of Arrow's errors, and pandas' own about its metadata
         raise InputError(f"{path}: not a readable parquet file ({_reason(error)}); {remedy}") from error
-    if list(table.columns) != list(COLUMNS):
-        raise InputError(f"{path}: columns {list(table.columns)} instead of {list(COLUMNS)}; {remedy}")
+    if list(table.columns) != list(schema.columns):
+        raise InputError(f"{path}: columns {list(table.columns)} instead of {list(schema.columns)}; {remedy}")
     try:
-        table = table.astype(COLUMNS)
+        table = _typed(table, schema)
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: a column has values of another type ({_reason(error)}); {remedy}") from error
-    if experiment is not None and not (table["experiment"] == experiment).fillna(False).all():
+    if not (table["experiment"] == experiment).fillna(False).all():
         raise InputError(f"{path}: rows of another experiment than {experiment}; {remedy}")
     return table
 

@@ -13,10 +13,25 @@ LEVEL = 0.95  # coverage of every interval in this project
 def select(rows: pd.DataFrame, **wanted: object) -> pd.DataFrame:
     """The rows in which each named column has the value wanted, e.g. `select(rows, measure="epsilon")`.
 
-    `value` becomes a plain float, NaN where it is missing.
+    A list is of values of which any will do; None wants the column to be missing. `value` becomes a plain float, NaN
+    where it is missing.
+
+    Raises:
+        ValueError: a value is no level of its column, where all levels are known (`rows.frame`).
+        KeyError: there is no such column.
     """
     for column, value in wanted.items():
-        rows = rows[(rows[column] == value).fillna(False).astype(bool)]
+        own = rows[column]
+        if value is None:
+            rows = rows[own.isna()]
+            continue
+        values = list(value) if isinstance(value, list | tuple) else [value]
+        if isinstance(own.dtype, pd.CategoricalDtype):
+            for unknown in [each for each in values if each not in own.cat.categories]:
+                levels = ", ".join(map(str, own.cat.categories))
+                raise ValueError(f"rows: {unknown!r} is not one of the levels of {column}, {levels}")
+        mask = own.isin(values) if len(values) != 1 else own == values[0]
+        rows = rows[mask.fillna(False).astype(bool)]
     return rows.assign(value=rows["value"].to_numpy(dtype=float, na_value=np.nan)).reset_index(drop=True)
 
 
@@ -39,7 +54,7 @@ def summarise(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
     values = rows["value"].to_numpy(dtype=float, na_value=np.nan)
     finite = rows.assign(value=np.where(np.isfinite(values), values, np.nan))
-    groups = finite.groupby(list(by), dropna=False, sort=False)["value"]
+    groups = finite.groupby(list(by), dropna=False, sort=False, observed=True)["value"]
     table = groups.agg(n="size", known="count", mean="mean", sd="std")
     table.loc[table["known"] < table["n"], ["mean", "sd"]] = np.nan
     table = table.drop(columns="known")

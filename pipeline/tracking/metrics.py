@@ -10,29 +10,35 @@ steps differ and bars where they are all 0, and shows the value of the last step
                                              words and padded so that text order is the order of size
     baseline/accuracy                        step 0
     test/accuracy mnist, training/width map 2
-                                             task and map come last; step = epoch
+                                             factors and map come last; step = epoch
     by change in width float64/epsilon, ...  likewise in float64; no precision means float32, that of training
     diverged/in epoch                        step 0: the epoch in which the network diverged, if it did
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from pipeline.results.divergence import completed, diverged
+from pipeline.results.schema import Schema
 from pipeline.results.statistics import summarise
 
 Metric = tuple[str, int, float]  # name, step, value
 _DIGITS = 6  # significant: MLflow's tables print all there are and cut off the exponent; rows have the rest
 
 
-def tabulate(rows: pd.DataFrame, headlines: tuple[str, ...]) -> pd.DataFrame:
+def tabulate(rows: pd.DataFrame, schema: Schema, headlines: tuple[str, ...]) -> pd.DataFrame:
     """Rows with columns "metric" (name) and "step" added, headline measures at a change of width twice."""
-    rows = rows[rows["index"].isna()].reset_index(drop=True)  # whole spectra: far too many for MLflow, and in rows
-    rows = rows.assign(measure=rows["measure"] + _suffix(rows, "task", " ") + _suffix(rows, "layer", " map "))
-    training, adapted = rows["phase"] == "training", rows["change"].notna()
-    precision = rows["precision"].map(lambda name: "" if name == "float32" else f" {name}").astype("string")
+    rows = schema.single(rows).reset_index(drop=True)  # whole spectra: far too many for MLflow, and in rows
+    measure, change = rows["measure"].astype("string"), rows.get("change", pd.Series(pd.NA, rows.index, "Int64"))
+    for factor in [factor for factor in schema.places if factor != "change"]:
+        measure = measure + _suffix(rows[factor], " ")
+    rows = rows.assign(measure=measure + _suffix(rows["layer"], " map "), phase=rows["phase"].astype("string"))
+    training, adapted = rows["phase"] == "training", change.notna()
+    precision = rows["precision"].astype("string").map(lambda name: "" if name == "float32" else f" {name}")
     metric = rows["phase"] + precision + "/" + rows["measure"]
     metric = metric.mask(training, rows["measure"].str.replace(r"^(train|test)_", r"\1/", regex=True) + precision)
     metric = metric.mask(adapted, "by change in width" + precision + "/" + rows["measure"])
@@ -40,20 +46,26 @@ def tabulate(rows: pd.DataFrame, headlines: tuple[str, ...]) -> pd.DataFrame:
     metric, value = metric.mask(stopped, "diverged/in epoch"), rows["value"].mask(stopped, rows["epoch"])
     # A curve over epochs is any phase that was observed at several of them.
     several = rows.groupby("phase")["epoch"].transform("nunique") > 1
-    step = rows["epoch"].where(several & ~adapted & ~stopped, rows["change"]).fillna(0)
+    step = rows["epoch"].where(several & ~adapted & ~stopped, change).fillna(0)
     curves = rows.assign(metric=metric, step=step, value=value)
 
     headline = adapted & rows["measure"].isin(headlines)
-    words = rows["change"][headline].map(_words(rows["change"]))
+    words = change[headline].map(_words(change))
     named = rows["measure"][headline] + precision[headline] + "/" + words
     table = pd.concat([curves, rows[headline].assign(metric=named, step=0)], ignore_index=True)
     numbers = table["value"].to_numpy(dtype=float, na_value=np.nan)
     return table.assign(step=table["step"].astype(int), value=numbers)
 
 
-def _suffix(rows: pd.DataFrame, column: str, before: str) -> pd.Series[str]:
-    """What a column adds to the names of measures: nothing where it is missing."""
-    return (before + rows[column].astype("string")).fillna("")
+def _suffix(factor: pd.Series[Any], before: str) -> pd.Series[str]:
+    """What a factor adds to the names of measures: its level; nothing where it is missing, or is false."""
+    if factor.dtype == "boolean":
+        factor = factor.map({True: factor.name})
+    return (before + factor.map(_word).astype("string")).fillna("")
+
+
+def _word(level: object) -> object:
+    return f"{level:g}" if isinstance(level, float) else level
 
 
 def values(table: pd.DataFrame) -> tuple[Metric, ...]:

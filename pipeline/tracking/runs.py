@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.config import Configuration
+from pipeline.experiments import experiment
 from pipeline.reporting.frames import Frame
 from pipeline.reporting.presenters import framed, presenter
 from pipeline.results.divergence import completed
+from pipeline.results.schema import configurations
 from pipeline.tracking.metrics import Metric, means, padded, tabulate, values
 
 if TYPE_CHECKING:
     from pipeline.results.networks import Network
 
-PLACE = ("data", "network", "configuration", "end")  # what distinguishes one parent run from another
+FREE = ("data", "network", "configuration")  # columns whose values say by themselves what they are
 ARTIFACTS = frozenset({".svg", ".png", ".md", ".csv", ".tex", ".json"})
 APART = 10_000  # between the orders of two configurations, more than there are repeats
 # Repeats come after all configurations: MLflow loads a hundred runs at first, and those should hold every parent.
@@ -76,20 +78,21 @@ def plan(
     with that network's own values and those of `networks` that are of it. If the folder `report` has files, run
     "0 summary" holds them. Names and orders do not depend on which rows are there already.
     """
-    experiment = str(rows["experiment"].iloc[0])
-    tags = {"profile": profile, "experiment": experiment}
+    name = str(rows["experiment"].iloc[0])
+    tags = {"profile": profile, "experiment": name}
     params = _flat(settings)
-    table = tabulate(rows, presenter(experiment).NOTE.headlines)
-    groups, frames = _groups(table), _frames(experiment, rows)
+    table = tabulate(rows, experiment(name).ROWS, presenter(name).NOTE.headlines)
+    groups, frames = _groups(table), _frames(name, rows)
     places = _places(settings, list(groups))
-    varied = [number for number, parts in enumerate(zip(*places, strict=True)) if len(set(parts)) > 1]
+    columns = configurations(list(rows.columns))
+    varied = _varied(columns, places)
     found = _summary(report, tags, params) if report is not None else []
     for number, place in enumerate(places, start=1):
         if place not in groups:
             continue
-        own = {column: part for column, part in zip(PLACE, place, strict=True) if part}
-        words = [*place[:-1], f"to width {place[-1]}" if place[-1] else ""]
-        title = ", ".join(words[number] for number in varied if words[number]) or own["configuration"]
+        own = {column: part for column, part in zip(columns, place, strict=True) if part}
+        words = [_word(column, own[column]) for column in varied if column in own]
+        title = ", ".join(words) or own["configuration"]
         parent = Run(
             place=("configuration", *place),
             order=number * APART,
@@ -102,13 +105,28 @@ def plan(
             frames=frames.get(place, ()),
         )
         repeats = _repeats(parent, groups[place], settings)
-        found += [parent, *(_with(run, networks) for run in repeats)]
+        found += [parent, *(_with(run, networks, [*columns, "repeat"]) for run in repeats)]
     return found
+
+
+def _varied(columns: list[str], places: Sequence[tuple[str, ...]]) -> list[str]:
+    """The columns that tell places apart, without those that follow from their network."""
+    parts = dict(zip(columns, zip(*places, strict=True), strict=True))
+    networks = len(set(parts["network"]))
+    return [
+        column
+        for column, own in parts.items()
+        if len(set(own)) > 1 and (column in FREE or len(set(zip(parts["network"], own, strict=True))) > networks)
+    ]
+
+
+def _word(column: str, value: str) -> str:
+    return value if column in FREE else f"{column.replace('_', ' ')} {value}"
 
 
 def _groups(table: pd.DataFrame) -> dict[tuple[str, ...], pd.DataFrame]:
     """The part of a table that belongs to each place, in the order of appearance."""
-    columns = [table[column].astype("string").fillna("") for column in PLACE]
+    columns = [table[column].astype("string").fillna("") for column in configurations(list(table.columns))]
     return {tuple(map(str, place)): group for place, group in table.groupby(columns, sort=False)}
 
 
@@ -126,12 +144,12 @@ def _places(settings: Mapping[str, Any], found: list[tuple[str, ...]]) -> list[t
 
     Only where a network has one size are they known beforehand; otherwise in the order of appearance.
     """
-    networks = {(network, end) for _, network, _, end in found}
+    networks = {(network, *factors) for _, network, _, *factors in found}
     if len(networks) > 1:
         return found
-    (network, end) = networks.pop()
+    network, *factors = networks.pop()
     labels = [Configuration.model_validate(each).label for each in settings.get("configurations", ())]
-    expected = [(data, network, label, end) for data in settings.get("data", ()) for label in labels]
+    expected = [(data, network, label, *factors) for data in settings.get("data", ()) for label in labels]
     return expected + [place for place in found if place not in expected]
 
 
@@ -156,15 +174,14 @@ def _repeats(parent: Run, table: pd.DataFrame, settings: Mapping[str, Any]) -> I
 
 def _said(tags: Mapping[str, str]) -> str:
     """The place of a run in words."""
-    known = {"configuration": "configuration", "network": "network", "end": "taken to width", "data": "data"}
-    return ", ".join(f"{words} *{tags[name]}*" for name, words in known.items() if name in tags)
+    aside = ("profile", "experiment", "kind")
+    return ", ".join(f"{name.replace('_', ' ')} *{value}*" for name, value in tags.items() if name not in aside)
 
 
-def _with(run: Run, networks: Sequence[Network]) -> Run:
+def _with(run: Run, networks: Sequence[Network], columns: Sequence[str]) -> Run:
     """The run of a repeat with its networks: those of its data, network, configuration and repeat."""
-    place = dict(zip((*PLACE, "repeat"), run.place[1:], strict=True))
-    nowhere = dict.fromkeys(PLACE, "")
-    own = tuple(each for each in networks if nowhere | {k: str(v) for k, v in each.where.items()} == place)
+    place = {name: value for name, value in run.tags.items() if name in columns}
+    own = tuple(each for each in networks if {k: str(v) for k, v in each.where.items()} == place)
     if not own:
         return run
     loads = ", ".join(f'`mlflow.pytorch.load_model("runs:/<Run ID>/{each.name}")`' for each in own)

@@ -18,9 +18,9 @@ from pipeline.config import validate
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan.work import Work
-from pipeline.results.divergence import NETWORK
 from pipeline.results.provenance import DataSet
 from pipeline.results.rows import frame
+from pipeline.results.schema import networks
 from pipeline.yaml_file import read_yaml
 
 Row = dict[str, object]
@@ -52,15 +52,17 @@ def rows(name: str, own: Any = None) -> pd.DataFrame:
         for member in own.cases() if name == "timing" else own.members():
             network = "-".join(map(str, own.widths(member, 64, 10))) if name != "task_schedule" else "192-8..16-30"
             who = {"experiment": name, "data": data, "network": network, "configuration": member.label}
+            factors = experiment(name).ROWS.networks
+            who |= {factor: getattr(member, factor) for factor in factors if hasattr(member, factor)}
             who |= {"repeat": member.repeat, "seed": 100 + member.repeat, "precision": "float32"}
             made += [who | row for row in _OBSERVED[name](own, member, random)]
-    return frame(made)
+    return frame(made, experiment(name).ROWS)
 
 
 @cache
 def _run(name: str, settings: str) -> pd.DataFrame:
     """A run of an experiment on noise, of all members that may be together at a time."""
-    module, tables = experiment(name), [frame([])]
+    module, tables = experiment(name), [frame([], experiment(name).ROWS)]
     own = module.Settings.model_validate_json(settings)
     groups: dict[Hashable, list[Any]] = {}
     for member in own.members():
@@ -91,9 +93,11 @@ def diverged(table: pd.DataFrame, epoch: int, **network: object) -> pd.DataFrame
         mask &= (table[column] == value).fillna(False).astype(bool)
     late = (table["epoch"] >= epoch).fillna(False).astype(bool)
     assert (mask & late).any(), f"no rows of {network} from epoch {epoch}"
-    ends = table[mask & late][["experiment", *NETWORK, "seed"]].drop_duplicates()
+    ends = table[mask & late][["experiment", *networks(list(table.columns)), "seed"]].drop_duplicates()
     said = ends.assign(phase="diverged", measure="diverged", epoch=epoch, precision="float32", value=1.0)
-    return pd.concat([table[~(mask & late)], frame(said.to_dict("records"))], ignore_index=True)
+    records = [{k: v for k, v in row.items() if not pd.isna(v)} for row in said.to_dict("records")]
+    schema = experiment(str(table["experiment"].iloc[0])).ROWS
+    return pd.concat([table[~(mask & late)], frame(records, schema)], ignore_index=True)
 
 
 def _training(own: Any, random: np.random.Generator, first: int = 0, **place: object) -> Iterator[Row]:
@@ -133,8 +137,8 @@ def _spectra(own: Any, member: Any, random: np.random.Generator) -> Iterator[Row
 
 
 def _abundance(own: Any, member: Any, random: np.random.Generator) -> Iterator[Row]:
-    yield from _training(own, random, end=member.end)
-    final = {"phase": "final", "epoch": own.epochs, "end": member.end}
+    yield from _training(own, random)
+    final = {"phase": "final", "epoch": own.epochs}
     yield from _values(final, {"accuracy": 75 + random.normal(), "best_accuracy": 78.0})
 
 
@@ -170,7 +174,7 @@ def _sparsification(own: Any, member: Any, random: np.random.Generator) -> Itera
         yield from _values(place | {"phase": "adapted"}, left)
     for size in own.latency_batches:
         values = {"latency_dense": 2.0, "latency_sparse": 1.0, "latency_ratio": 0.5 + 0.01 * random.normal()}
-        yield from _values({"epoch": own.epochs, "phase": "latency", "task": f"batch {size}"}, values)
+        yield from _values({"epoch": own.epochs, "phase": "latency", "batch": size}, values)
 
 
 def _timing(own: Any, case: Any, random: np.random.Generator) -> Iterator[Row]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.config import Configuration, Several, Widths
 from pipeline.experiments.plan import Member, Plan
+from pipeline.results.measures import TRAINING
+from pipeline.results.schema import Measure, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "How long do the logits become in training?"
+ROWS = Schema(
+    phases={"training": "after an epoch", "lengths": "the logits after an epoch"},
+    measures=TRAINING | {"length": Measure("mean length of the logits")},
+)
 
 
 class Settings(Plan):
@@ -36,7 +42,6 @@ class Settings(Plan):
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
     """Train the members, and measure their logits after every epoch."""
-    from pipeline.results.rows import frame
     from pipeline.training import evaluation
 
     observed = work.observations()
@@ -45,4 +50,4 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
         observed.training(epoch)
         length = evaluation.logits(ensemble, work.images).norm(dim=-1).mean(-1)
         observed.add({"phase": "lengths", "epoch": epoch.number, "precision": "float32"}, {"length": length})
-    return frame(observed.rows)
+    return observed.frame()

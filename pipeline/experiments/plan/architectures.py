@@ -9,6 +9,12 @@ from pydantic import Field, model_validator
 
 from pipeline.config import Configuration, Several, Width
 from pipeline.experiments.plan import Member, Plan
+from pipeline.results.schema import Factor
+
+ARCHITECTURE = {
+    "hidden_width": Factor("width of each hidden layer", int, "neurons"),
+    "hidden_layers": Factor("number of hidden layers", int),
+}
 
 
 class Architecture(Member):

@@ -6,21 +6,34 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from pipeline.experiments.plan import Member
+from pipeline.results import rows
+from pipeline.results.schema import Schema, networks
 from pipeline.seeds import seed
 from pipeline.training.engine import Epoch
 
 
 class Observations:
-    """Rows as they are observed: one measure of all members at a time, of those that have not diverged."""
+    """Rows as they are observed: one measure of all members at a time, of those that have not diverged.
+
+    Raises, wherever something is observed:
+        ValueError: the schema has no such column, level or measure.
+    """
 
     def __init__(
-        self, experiment: str, data: str, members: Sequence[Member], networks: Sequence[Sequence[object]]
+        self,
+        schema: Schema,
+        experiment: str,
+        data: str,
+        members: Sequence[Member],
+        widths: Sequence[Sequence[object]],
     ) -> None:
-        """For members with these widths, or descriptions of widths, at their start."""
+        """For members with these widths, or descriptions of widths, at their start; factors are fields of members."""
+        self.schema = schema
         self.rows: list[dict[str, object]] = []
         self.going = [True] * len(members)  # whether each member is still trained
         self._accuracies: dict[object, float] = {}  # by task, after the last epoch
@@ -28,12 +41,13 @@ class Observations:
             {
                 "experiment": experiment,
                 "data": data,
-                "network": "-".join(str(width) for width in widths),
+                "network": "-".join(map(str, own)),
                 "configuration": member.label,
                 "repeat": member.repeat,
                 "seed": seed(experiment, data, member.repeat),
+                **{factor: getattr(member, factor) for factor in schema.networks if hasattr(member, factor)},
             }
-            for member, widths in zip(members, networks, strict=True)
+            for member, own in zip(members, widths, strict=True)
         ]
 
     def branch(self, **who: object) -> Observations:
@@ -42,6 +56,7 @@ class Observations:
         Args:
             who: columns in which the copies differ from the members, such as another configuration.
         """
+        self.schema.check(who)
         other = copy.copy(self)
         other.going = list(self.going)
         other._accuracies = {}
@@ -51,16 +66,22 @@ class Observations:
     def where(self, k: int) -> dict[str, str | int]:
         """The columns that rows of member k have in common."""
         own = self._who[k]
-        return {column: own[column] for column in ("data", "network", "configuration", "repeat")}
+        return {column: own[column] for column in networks(list(self.schema.columns)) if column in own}
 
     def add(self, place: dict[str, object], values: dict[str, Tensor]) -> None:
         """One row per member and measure: `place` says when and where, each tensor is [K]."""
         if (accuracy := values.get("test_accuracy")) is not None and any(self.going):
             self._accuracies[place.get("task")] = float(accuracy.cpu()[self.going].double().mean())
+        self.schema.check(place)
         for measure, tensor in values.items():
+            self.schema.check({"measure": measure})
             for who, going, value in zip(self._who, self.going, tensor.tolist(), strict=True):
                 if going:
                     self.rows.append(who | place | {"measure": measure, "value": value})
+
+    def frame(self) -> pd.DataFrame:
+        """All rows so far as a table."""
+        return rows.frame(self.rows, self.schema)
 
     @property
     def accuracy(self) -> float | None:
@@ -92,5 +113,6 @@ class Observations:
         """A last row for the members that diverged, boolean [K]: nothing is observed of them from here on."""
         for k, stopped in enumerate(diverged.tolist()):
             if stopped and self.going[k]:
+                self.schema.check(place)
                 self.rows.append(self._who[k] | place | {"phase": "diverged", "measure": "diverged", "value": 1.0})
                 self.going[k] = False

@@ -11,6 +11,7 @@ import torch
 from isotropic.networks.ensemble import Ensemble
 from isotropic.networks.network import IsotropicMLP
 from pipeline.data.dataset import Dataset
+from pipeline.experiments import experiment
 from pipeline.experiments.plan import Member, Plan, joint_name
 from pipeline.experiments.plan.observations import Observations
 from pipeline.results.networks import Network
@@ -35,7 +36,7 @@ class Work(Generic[S, M]):
             ensemble, descent = work.begun()
             for epoch in work.epochs(ensemble, descent, observed):
                 observed.add({"phase": ..., "epoch": epoch.number, ...}, {"measure": ...})   # [K]
-            return frame(observed.rows)
+            return observed.frame()
 
     Args:
         settings: of the experiment.
@@ -81,16 +82,17 @@ class Work(Generic[S, M]):
         features, classes = sum(each.features for each in self.data), sum(each.classes for each in self.data)
         return stacked(self.settings, self.members, self.streams, features, classes, self.device)
 
-    def observations(self, networks: Sequence[Sequence[object]] | None = None) -> Observations:
+    def observations(self, widths: Sequence[Sequence[object]] | None = None) -> Observations:
         """An empty record of all members.
 
         Args:
-            networks: their widths, as rows name them; by default those at their start.
+            widths: of each, as rows name them; by default those at their start.
         """
-        if networks is None:
+        if widths is None:
             features, classes = sum(each.features for each in self.data), sum(each.classes for each in self.data)
-            networks = [self.settings.widths(member, features, classes) for member in self.members]
-        return Observations(self._experiment, self._data_name, self.members, networks)
+            widths = [self.settings.widths(member, features, classes) for member in self.members]
+        schema = experiment(self._experiment).ROWS
+        return Observations(schema, self._experiment, self._data_name, self.members, widths)
 
     def epochs(
         self,
