@@ -11,16 +11,18 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.invariance import ROWS
 from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.numbers import signed, write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import basis, common, data_line, mean_of, repeats
-from pipeline.reporting.style import COOL, MEASURES, WARM, Line
+from pipeline.reporting.style import COOL, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.invariance import COMPENSATED, EXPECTATION, NO_LENGTH, NO_PSI, judge
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 
+MEASURES = ROWS.measures
 TITLE = "Invariance under adaptation"
 NOTE = Note(
     reading=(
@@ -86,9 +88,6 @@ class _Part:
         self.configurations = [configuration.label for configuration in settings.configurations]
         self.changes = sorted({0, *settings.changes}, reverse=True)
         self.network = "-".join(str(width) for width in (data.features, *settings.hidden, data.classes))
-        place = rows["change"].astype("string").fillna("baseline")
-        changed = rows["phase"].isin(["baseline", "adapted"])
-        self.means = summarise(rows.assign(place=place)[changed], ["measure", "precision", "place", "configuration"])
 
     def part(self) -> Part:
         protocol = self._protocol()
@@ -151,17 +150,22 @@ class _Part:
         )
 
     def _group(self, measure: str, precision: str, places: Mapping[str, str], heading: str) -> Group:
-        means = select_means(self.means, measure, precision)
-        found = quantities(means, "place", "configuration")
+        found = quantities(self._means(measure, precision), "place", "configuration")
         lines = [
             Row(key, label, [found.get((key, configuration)) for configuration in self.configurations])
             for key, label in places.items()
         ]
         return Group(measure, heading, MEASURES[measure].decimals, lines)
 
+    def _means(self, measure: str, precision: str) -> pd.DataFrame:
+        """Means of a measure by configuration and place: a change of width as text, or "baseline"."""
+        rows = select(self.rows, phase=["baseline", "adapted"], measure=measure, precision=precision)
+        place = rows["change"].astype("string").fillna("baseline")
+        return summarise(rows.assign(place=place), ["place", "configuration"])
+
     def _plot(self, measure: str, precisions: Sequence[str]) -> Plot:
         label = MEASURES[measure].label
-        tables = {precision: select_means(self.means, measure, precision) for precision in precisions}
+        tables = {precision: self._means(measure, precision) for precision in precisions}
         panels = {
             precision: table[table["place"] != "baseline"].astype({"place": int})
             for precision, table in tables.items()
@@ -184,7 +188,7 @@ class _Part:
 
     def _extremes(self, measure: str) -> str:
         """The smallest and the largest mean at the ends and at diagonalisation, in words."""
-        means = select_means(self.means, measure, "float32")
+        means = self._means(measure, "float32")
         sentences = []
         for change in (self.changes[0], 0, self.changes[-1]):
             at = means[means["place"] == str(change)].sort_values("mean")
@@ -214,11 +218,6 @@ class _Part:
     def _series(self) -> dict[str, Line]:
         cool, warm = cycle(COOL), cycle(WARM)
         return {c: next(cool if c in COMPENSATED else warm) for c in self.configurations}
-
-
-def select_means(means: pd.DataFrame, measure: str, precision: str) -> pd.DataFrame:
-    """The summaries of one measure and precision."""
-    return means[(means["measure"] == measure) & (means["precision"] == precision)]
 
 
 def _label(change: int) -> str:
