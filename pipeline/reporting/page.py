@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.numbers import write
-from pipeline.reporting.presentation import Part, Presentation, Setting, each
+from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import basis, mean_of, repeats
 from pipeline.reporting.style import COLOURS, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
@@ -24,6 +24,21 @@ from pipeline.results.claims.base import Basis, Verdict
 from pipeline.results.measures import TRAINING
 from pipeline.results.schema import Measure
 from pipeline.results.statistics import select, summarise
+
+__all__ = [  # and the types of what a presenter gives
+    "Basis",
+    "Block",
+    "By",
+    "DataSet",
+    "Names",
+    "Note",
+    "Page",
+    "Plot",
+    "Presentation",
+    "Setting",
+    "Table",
+    "Verdict",
+]
 
 Names = Mapping[str, str | tuple[str, ...]]
 Series = Mapping[str, Line | tuple[str, Line]]
@@ -240,14 +255,18 @@ class Page:
 
 
 def told(panels: Mapping[str, pd.DataFrame], measure: Measure, x: str, x_label: str) -> str:
-    """What a figure of lines shows, for those who cannot see it: the means at both ends of each panel."""
+    """What a figure of lines shows, for those who cannot see it: the means at both ends of each panel.
+
+    Of more than three lines the least and the most.
+    """
     sentences = [f"{measure.label} against {x_label}."]
     for title, means in panels.items():
         for at in dict.fromkeys((means[x].min(), means[x].max())) if len(means) else ():
-            own = means[means[x] == at]
-            values = (
+            own = means[means[x] == at].sort_values("mean", kind="stable")
+            said = [
                 f"{write(float(mean)).plain} ({name})"
                 for name, mean in zip(own["configuration"], own["mean"], strict=True)
-            )
-            sentences.append(f"{f'{title}, at' if title else 'At'} {at:g}: {', '.join(values)}.")
+            ]
+            values = ", ".join(said) if len(said) < 4 else f"from {said[0]} to {said[-1]}"
+            sentences.append(f"{f'{title}, at' if title else 'At'} {at:g}: {values}.")
     return " ".join(sentences)
