@@ -79,7 +79,7 @@ OTHER: dict[str, tuple[Any, str]] = {
         "'ahead' is not one of the levels of phase, before, after, diverged",
     ),
     "a column less": (lambda made: made.drop(columns="basis"), "columns ['experiment'"),
-    "text for numbers": (lambda made: made.assign(power="much"), "a column has values of another type"),
+    "text for numbers": (lambda made: made.assign(power="much"), "a column has other values than it should"),
 }
 
 
