@@ -25,6 +25,12 @@ def presenter(experiment: str) -> Presenter:
     return module
 
 
+def source(experiment: str) -> str:
+    """That file, from the repository's root."""
+    found = find_spec(f"pipeline.reporting.experiments.{experiment}")
+    return f"pipeline/reporting/{f'experiments/{experiment}' if found else 'plain'}.py"
+
+
 def framed(experiment: str) -> Callable[[pd.DataFrame, pd.DataFrame], Iterator[Frame]] | None:
     """`frames(rows, among)` of an experiment: pictures of one configuration that MLflow steps through.
 

@@ -11,10 +11,11 @@ import pandas as pd
 
 from pipeline.json_file import write_json
 from pipeline.paths import CLAIMS, PROVENANCE, SECTION, written
+from pipeline.paths import rows as rows_of
 from pipeline.reporting.figures import Plot
 from pipeline.reporting.missing import availability, losses
 from pipeline.reporting.presentation import Part
-from pipeline.reporting.presenters import presenter
+from pipeline.reporting.presenters import presenter, source
 from pipeline.reporting.svg import inline
 from pipeline.reporting.templates import template
 from pipeline.results.claims.base import accounted
@@ -69,6 +70,7 @@ def render(
     section = template("section.html").render(
         experiment=experiment,
         folder=f"{folder.parent.name}/{folder.name}",  # as seen from the page, which is beside the profile's folder
+        origin=_origin(experiment, folder.parent.name, run),
         title=module.TITLE,
         question=question,
         availability=availability(gone, some=bool(data)),
@@ -83,6 +85,15 @@ def render(
 
 def _accounted(part: Part, rows: pd.DataFrame) -> Part:
     return replace(part, verdicts=[accounted(verdict, rows) for verdict in part.verdicts])
+
+
+def _origin(experiment: str, profile: str, run: Mapping[str, Any]) -> dict[str, str]:
+    """Where what is beside a table or a figure links to: as seen from the page, in a folder of the repository."""
+    return {
+        "code": f"../{source(experiment)}",
+        "rows": f"../{rows_of(profile, experiment).as_posix()}",
+        "commit": f"of commit {run['code']}" if "code" in run else "of an unknown commit",
+    }
 
 
 def _drawing(plot: Plot, folder: Path) -> str:

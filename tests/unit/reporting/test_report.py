@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from pipeline import paths
 from pipeline.config import Configuration
 from pipeline.errors import InputError
 from pipeline.experiments.invariance import Settings
@@ -21,6 +22,7 @@ from pipeline.reporting.report import page
 from pipeline.results.provenance import DataSet
 
 CHANGES = [8, 1, -1, -8]
+ROOT = Path(__file__).parents[3]
 VOID = {"meta", "br", "img", "link", "hr", "input", "col", "use", "path"}
 
 
@@ -75,7 +77,7 @@ def settings(labels: list[str]) -> Settings:
 
 
 DIGITS = DataSet("digits", "digits", "scikit-learn’s digits <8 x 8>", 1437, 360, 64, 10, "sha256:abcdef")
-RUN: dict[str, Any] = {"seconds": 12.5, "device": "cpu", "datasets": {"digits": asdict(DIGITS)}}
+RUN: dict[str, Any] = {"code": "0123abc", "seconds": 12.5, "device": "cpu", "datasets": {"digits": asdict(DIGITS)}}
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +85,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory, invariance_rows: Callable[.
     root = tmp_path_factory.mktemp("report")
     rows = invariance_rows()
     known = settings(rows["configuration"].drop_duplicates().tolist())
-    render("invariance", "How far do the logits move?", rows, known, RUN, root / "invariance")
-    page("digits", ["invariance"], root, root.with_suffix(".html"))
-    return root
+    folder = root / "digits"
+    render("invariance", "How far do the logits move?", rows, known, RUN, folder / "invariance")
+    page("digits", ["invariance"], folder, folder.with_suffix(".html"))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +163,17 @@ def test_page_needs_nothing_from_elsewhere(reader: Reader, folder: Path) -> None
     targets = [
         target for target in reader.values("href", "src", "xlink:href", "action") if not target.startswith("#")
     ]
-    assert targets and all((folder.parent / target).is_file() for target in targets)
+    beside = [target for target in targets if not target.startswith("../")]
+    assert beside and all((folder.parent / target).is_file() for target in beside)
+
+
+def test_each_table_and_figure_links_to_what_made_it(reader: Reader) -> None:
+    targets = [target for target in reader.values("href") if target.startswith("../")]
+    made = len(reader.seen["figure"]) + sum(table["class"] == "wide" for table in reader.seen["table"])
+    code, rows = "../pipeline/reporting/experiments/invariance.py", f"../{paths.rows('digits', 'invariance')}"
+    assert sorted(targets) == sorted([code, rows] * made)
+    assert (ROOT / "reports" / code).is_file()
+    assert " ".join(" ".join(reader.words).split()).count("rows of commit 0123abc") == made
 
 
 def test_page_says_what_was_found_and_on_what(reader: Reader) -> None:
