@@ -61,7 +61,7 @@ def _suffix(factor: pd.Series[Any], before: str) -> pd.Series[str]:
     """What a factor adds to the names of measures: its level; nothing where it is missing, or is false."""
     if factor.dtype == "boolean":
         factor = factor.map({True: factor.name})
-    return (before + factor.map(_word).astype("string")).fillna("")
+    return (before + factor.map(_word, na_action="ignore").astype("string")).fillna("")
 
 
 def _word(level: object) -> object:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.experiments.invariance import ROWS
 from pipeline.results.rows import frame
 
 CONFIGURATIONS = (
@@ -64,7 +65,7 @@ def made(
                     values = _adapted(change, width, scale, precision, accuracy, 20.0 + repeat)
                     place |= {"phase": "adapted", "change": change}
                     rows += [who | place | {"measure": m, "value": v} for m, v in values.items()]
-    return frame(rows)
+    return frame(rows, ROWS)
 
 
 def _training(epochs: int, accuracy: float) -> list[dict[str, object]]:
