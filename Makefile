@@ -50,8 +50,9 @@ ui: .venv/installed  ## publish what MLflow does not have yet, and open MLflow o
 	python -m stages.track --profile $(PROFILE)
 	python -m stages.ui $(ARGS)
 
-docs: .venv/installed-test  ## make the API reference from the docstrings: docs/api/index.html
+docs: .venv/installed-test  ## make the API reference, docs/api/index.html, and docs/rows.md, what rows mean
 	python docs/api.py
+	python -m docs.rows
 
 pictures: .venv/installed-test  ## make the pictures of the README, from the results of profile digits
 	python docs/pictures.py

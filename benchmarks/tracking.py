@@ -19,6 +19,7 @@ from benchmarks.bench import Bench, bench
 from benchmarks.plan import full
 from benchmarks.table import Table, signed
 from benchmarks.workers import together
+from pipeline.experiments.spectra import ROWS
 from pipeline.results.rows import frame, read, write
 from pipeline.tracking import publisher
 
@@ -75,7 +76,7 @@ def _speed(means: Bench, store: str | None, file: Path) -> float:
     steps, start = 0, time.perf_counter()
     while (now := time.perf_counter()) - start < SECONDS:
         if beside is not None:
-            beside.offer(partial(read, file))
+            beside.offer(partial(read, file, "spectra", ROWS))
         together(means.workers, "steps", 500)
         steps += 500
     if beside is not None and beside._current is not None:
@@ -85,14 +86,15 @@ def _speed(means: Bench, store: str | None, file: Path) -> float:
 
 def _rows(number: int) -> pd.DataFrame:
     place = {"experiment": "spectra", "data": "digits", "network": "64-32-32-10", "configuration": "trainable, none"}
-    curves = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-    return frame(
+    curves = ("train_loss", "test_loss", "test_accuracy")
+    observed = (
         {**place, "repeat": repeat, "seed": repeat, "phase": "training", "epoch": epoch, "precision": "float32"}
         | {"measure": measure, "value": number + 1 / (1 + epoch + repeat)}
         for repeat in range(REPEATS)
         for epoch in range(EPOCHS)
         for measure in curves
     )
+    return frame(observed, ROWS)
 
 
 if __name__ == "__main__":

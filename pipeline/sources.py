@@ -47,7 +47,7 @@ RESULT = (
     *_files("", "config", "device", "profile", "seeds"),
     *(f"pipeline/{folder}" for folder in ("data", "execution", "training")),
     "isotropic",
-    *_files("results/", "networks", "rows"),
+    *_files("results/", "networks", "rows", "schema"),
 )
 
 # Stage of dvc.yaml -> the code that it depends on.

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pipeline.training.checkpoint import Checkpoints
 
 QUESTION = "Does joint optimisation of all bases leave fewer parameters than the bases known in closed form?"
-STARTS = ("trained", "alternate")  # the bases in which joint optimisation starts
+TRAINED, ALTERNATE, TRIANGULAR, JOINT = METHODS = ("trained", "alternate", "alternate triangular", "joint")
+STARTS = (TRAINED, ALTERNATE)  # the bases in which joint optimisation starts
 ROWS = Schema(
     phases={
         "training": "after an epoch",
@@ -44,7 +45,7 @@ ROWS = Schema(
     },
     networks=ARCHITECTURE,
     observations={
-        "method": Factor("that found the bases", levels=("trained", "alternate", "alternate triangular", "joint")),
+        "method": Factor("that found the bases", levels=METHODS),
         "power": Factor("p of the proxy of joint optimisation", float),
         "start": Factor("bases in which joint optimisation starts", levels=STARTS),
         "threshold": Factor("absolute value above which a parameter counts as present", float),
@@ -87,12 +88,12 @@ def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     alternate = copy.deepcopy(trained)
     diagonalise_alternate(alternate)
     compared = _Compared(settings, trained, work.images, observed)
-    compared.add({"method": "trained"}, trained)
-    compared.add({"method": "alternate"}, alternate)
+    compared.add({"method": TRAINED}, trained)
+    compared.add({"method": ALTERNATE}, alternate)
     if trained.depth % 2 == 0:  # a hidden width has no other to be paired with
         triangular = copy.deepcopy(alternate)
         triangularise_unpaired(triangular)
-        compared.add({"method": "alternate triangular"}, triangular)
+        compared.add({"method": TRIANGULAR}, triangular)
     for power in settings.powers:
         starts = Ensemble([start.member(k) for start in (trained, alternate) for k in range(len(start))])
         _descend(settings, power, starts, compared, work.checkpoints)
@@ -104,7 +105,7 @@ def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
 
 def joint(power: float, start: str) -> dict[str, object]:
     """Joint optimisation in rows, by the proxy's power and the bases in which it starts."""
-    return {"method": "joint", "power": power, "start": start}
+    return {"method": JOINT, "power": power, "start": start}
 
 
 def _descend(

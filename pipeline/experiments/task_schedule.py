@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "Do the widths of a network follow the tasks that it is trained on, and does that serve its accuracy?"
+ADAPTIVE, STATIC = "adaptive", "static"
 ROWS = Schema(
     phases={"training": "after an epoch"},
     measures=TRAINING
@@ -58,7 +59,7 @@ class Member(plan.Member):
     @property
     def label(self) -> str:
         """What the twins are told apart by."""
-        return "adaptive" if self.adaptive else "static"
+        return ADAPTIVE if self.adaptive else STATIC
 
 
 class Settings(Plan):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 QUESTION = "What part of an epoch does it take to prune or to grow a layer?"
 Adaptation = Literal["none", "prune", "grow"]
+DONE = {False: "train", True: "train+test"}  # what an epoch has beside adaptation, by `testing`
 ROWS = Schema(
     phases={"timed": "an epoch after the warm-up"},
     measures={
@@ -49,7 +50,7 @@ class Case(Member):
     @property
     def label(self) -> str:
         """The case as rows name it, e.g. "train+test, prune"."""
-        return f"{'train+test' if self.testing else 'train'}, {self.adaptation}"
+        return f"{DONE[self.testing]}, {self.adaptation}"
 
 
 class Settings(Plan):

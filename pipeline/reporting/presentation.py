@@ -27,7 +27,7 @@ class Setting:
     @classmethod
     def of(cls, name: str, paper: object, here: object) -> Setting:
         """Both written out; lists by their entries, numbers alike if they are equal."""
-        return cls(name, _words(paper), _words(here), paper == here)
+        return cls(name, words(paper), words(here), paper == here)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,8 @@ def each(rows: pd.DataFrame, data: Mapping[str, DataSet]) -> Iterator[tuple[pd.D
             yield own, known
 
 
-def _words(value: object) -> str:
+def words(value: object) -> str:
+    """A setting written out: a list by its entries."""
     if isinstance(value, list | tuple):
-        return ", ".join(_words(entry) for entry in value)
+        return ", ".join(words(entry) for entry in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from pipeline.data.facts import DataSet
-from pipeline.reporting.presentation import Setting
+from pipeline.reporting.presentation import Setting, words
 from pipeline.results.claims.base import Basis
 from pipeline.results.schema import configurations, networks
 from pipeline.results.words import counted
@@ -22,9 +24,15 @@ def data_line(papers: Mapping[str, str], data: DataSet) -> Setting:
     return Setting("data", ", ".join(papers.values()), name or data.words, name is not None)
 
 
+def decided(lines: Mapping[str, object]) -> list[Setting]:
+    """Lines of an experiment that the paper does not have."""
+    return [Setting(name, "no such experiment", words(here), False) for name, here in lines.items()]
+
+
 def common(
     settings: Any,
     *,
+    own: Mapping[str, str] = MappingProxyType({}),
     batch_size: int = 48,
     optimiser: str = "adamw",
     learning_rate: float = 1e-3,
@@ -37,6 +45,7 @@ def common(
 
     Args:
         settings: the experiment's.
+        own: name of a line -> what stands there of an experiment with several; the paper has none.
         batch_size, optimiser, learning_rate, weight_decay: the paper's.
         batch: name of the line of the batch size.
         psi: whether there are networks with ψ.
@@ -52,7 +61,7 @@ def common(
         lines.append(Setting.of("decay of ψ, λ", 0.1, settings.psi_decay))
     if growing:
         lines.append(Setting.of("columns of new neurons", "normal", settings.columns))
-    return lines
+    return [replace(line, here=own[line.name], same=False) if line.name in own else line for line in lines]
 
 
 def basis(rows: pd.DataFrame, protocol: Iterable[Setting], data: str, network: str) -> Basis:

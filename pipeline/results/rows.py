@@ -82,7 +82,7 @@ def read(path: Path, experiment: str, schema: Schema) -> pd.DataFrame:
     try:
         table = _typed(table, schema)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: a column has values of another type ({_reason(error)}); {remedy}") from error
+        raise InputError(f"{path}: a column has other values than it should ({_reason(error)}); {remedy}") from error
     if not (table["experiment"] == experiment).fillna(False).all():
         raise InputError(f"{path}: rows of another experiment than {experiment}; {remedy}")
     return table

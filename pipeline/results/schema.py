@@ -100,7 +100,15 @@ class Schema:
         phase = {"phase": Factor("when, or what was done", levels=(*self.phases, *_STOPPED))}
         measure = {"measure": Factor("what was measured", levels=(*self.measures, "diverged"))}
         which = _NETWORK | dict(self.networks) | _REPEAT
-        return which | phase | _TIME | dict(self.observations) | _OBSERVED | measure | {"value": Factor("", float)}
+        return (
+            which
+            | phase
+            | _TIME
+            | dict(self.observations)
+            | _OBSERVED
+            | measure
+            | {"value": Factor("the number, in the unit of its measure", float)}
+        )
 
     @property
     def places(self) -> list[str]:

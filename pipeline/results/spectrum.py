@@ -11,16 +11,24 @@ from collections.abc import Hashable
 import numpy as np
 import pandas as pd
 
+from pipeline.results.schema import Measure
 from pipeline.results.statistics import select
 
 FLOOR = 1e-6  # below what float32 weights of order one determine
 FLAT = 1e-3  # decades: spectra whose log10 sigma deviate less than this on average have no shape to be alike in
 
 WHO = ["configuration", "repeat", "epoch", "layer"]
+NUMBERS = {
+    "effective_rank": Measure("effective rank", "", 2),
+    "share_below": Measure("singular values under the threshold", "%", 1),
+    "largest_to_median": Measure("largest to median singular value", "", None),
+    "separation": Measure("widest gap among the larger singular values, ratio", "", None),
+    "likeness": Measure("likeness of repeats", "", 3),
+}
 
 
 def numbers(rows: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """For each spectrum of singular values, columns configuration, repeat, epoch, layer, measure, value.
+    """For each spectrum of singular values, columns configuration, repeat, epoch, layer, measure (of NUMBERS), value.
 
         effective_rank     exp of the entropy of sigma / sum sigma: n if all are equal, 1 if one is all
         share_below        percent of the values under `threshold`
@@ -47,7 +55,7 @@ def numbers(rows: pd.DataFrame, threshold: float) -> pd.DataFrame:
         }
         for measure, table in measures.items():  # each [R, E]
             parts.append(_tidy(table, repeats, epochs, configuration, layer, measure))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*WHO, "measure", "value"])
+    return _joined(parts)
 
 
 def course(rows: pd.DataFrame) -> pd.DataFrame:
@@ -59,7 +67,7 @@ def course(rows: pd.DataFrame) -> pd.DataFrame:
         alike = likeness(logarithms(values).reshape(len(repeats), -1))
         who = {"configuration": configuration, "layer": layer, "measure": "likeness"}
         parts.append(pd.DataFrame({**who, "repeat": repeats, "value": alike}))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*WHO, "measure", "value"])
+    return _joined(parts)
 
 
 def cube(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -109,6 +117,12 @@ def _largest_gap(logs: np.ndarray) -> np.ndarray:
     """Largest step between neighbours of a descending sequence, within its larger half; 0 for a single value."""
     larger = logs[..., : logs.shape[-1] // 2 + 1]
     return -np.diff(larger, axis=-1).min(-1, initial=0.0)
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """One table, in which `select` refuses a measure that is none of NUMBERS."""
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*WHO, "measure", "value"])
+    return table.astype({"measure": pd.CategoricalDtype(list(NUMBERS))})
 
 
 def _tidy(

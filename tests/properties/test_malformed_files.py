@@ -24,13 +24,14 @@ from pipeline import paths
 from pipeline.data import dataset, facts, sources
 from pipeline.data.facts import describe
 from pipeline.execution import runner
+from pipeline.experiments import invariance
 from pipeline.profile import load_profile
 from pipeline.reporting import render
 from pipeline.results import rows
 from stages import analyse, cli, fetch, report, run, track
 
 ROOT = Path(__file__).parents[2]
-NAME = "invariance"
+NAME, SCHEMA = "invariance", invariance.ROWS
 FACTS = facts.beside(paths.dataset("mine", "digits"))
 DATA, ROWS, RECORD = paths.dataset("mine", "digits"), paths.rows("mine", NAME), paths.run_record("mine", NAME)
 REPORT = paths.report("mine") / NAME
@@ -167,7 +168,7 @@ def test_damaged_rows_are_refused(whole: Whole, data: st.DataObject) -> None:
     main, *arguments = data.draw(st.sampled_from([(analyse.main, NAME), (track.main,)]))
     with given_to(main, *arguments, kind="rows", path=ROWS, content=content, whole=whole) as refused:
         if not refused:
-            pd.testing.assert_frame_equal(rows.read(ROWS), pd.read_parquet(io.BytesIO(whole[ROWS])))
+            pd.testing.assert_frame_equal(rows.read(ROWS, NAME, SCHEMA), pd.read_parquet(io.BytesIO(whole[ROWS])))
 
 
 OTHER: dict[str, Any] = {
@@ -176,6 +177,8 @@ OTHER: dict[str, Any] = {
     "a column more": lambda table: table.assign(more=1),
     "a column less": lambda table: table.drop(columns="value"),
     "another order": lambda table: table[table.columns[::-1]],
+    "the columns of another experiment": lambda table: table.rename(columns={"change": "end"}),
+    "a level that is none": lambda table: table.assign(phase="adapting"),
     "text for numbers": lambda table: table.assign(value="much"),
     "halves of repeats": lambda table: table.assign(repeat=0.5),
     "lists": lambda table: table.assign(value=[[1.0]] * len(table)),
@@ -186,7 +189,7 @@ OTHER: dict[str, Any] = {
 @pytest.mark.parametrize("name", OTHER)
 @pytest.mark.parametrize(("main", "arguments"), [(analyse.main, [NAME]), (track.main, [])], ids=["analyse", "track"])
 def test_other_rows_are_refused(name: str, main: Any, arguments: list[str], whole: Whole) -> None:
-    content = OTHER[name](rows.read(ROWS)).to_parquet(index=False)
+    content = OTHER[name](rows.read(ROWS, NAME, SCHEMA)).to_parquet(index=False)
     with given_to(main, *arguments, kind="rows", path=ROWS, content=content, whole=whole) as refused:
         assert refused
 

@@ -34,6 +34,7 @@ EXCEPT_OF = {
         "pipeline/tracking": "publishing",
         "pipeline/results/provenance.py": "what is noted of the machine and the code",
         "pipeline/results/words.py": "as well",
+        "pipeline/results/measures.py": "how measures are written; one that is not there is refused, not observed",
         "pipeline/execution/watch.py": "progress",
         "pipeline/execution/throughput.py": "the speed that is printed",
         "pipeline/execution/checks.py": "what is refused before anything runs",

@@ -49,6 +49,8 @@ class Observations:
             }
             for member, own in zip(members, widths, strict=True)
         ]
+        for who in self._who:
+            schema.check(who)
 
     def branch(self, **who: object) -> Observations:
         """Observations of copies of the same members, into the same rows: a copy that diverges stops alone.

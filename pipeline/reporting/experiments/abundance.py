@@ -9,13 +9,14 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.abundance import ROWS
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import by_width, rounded
 from pipeline.reporting.numbers import write
 from pipeline.reporting.pairs import columns, group, heat_map
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, basis, common, data_line, mean_of, repeats
-from pipeline.reporting.style import COLOURS, MEASURES, styles
+from pipeline.reporting.style import COLOURS, styles
 from pipeline.reporting.tables import Table
 from pipeline.results.claims.abundance import judge
 from pipeline.results.claims.overabundance import against_static, arrivals
@@ -27,7 +28,7 @@ NOTE = Note(
     reading=(
         "A run is a pair of hidden widths: it trains at the first, moves to the other on a straight line, and"
         " trains there. If only the final width matters, runs with one `end` finish alike, whatever their"
-        " `network` (the widths at the start). `training/width map 1` is the width in each epoch."
+        " `start`. `width map 1` is the width in each epoch."
     ),
     columns=("final/accuracy", "final/best_accuracy", "final sd/*", "repeats"),
 )
@@ -88,9 +89,8 @@ class _Part:
 
     def _table_2(self) -> Table:
         final = select(self.rows, phase="final")
-        final = final.assign(start=final["network"].str.split("-").str[1])
         groups = [
-            group(final[final["measure"] == measure], measure, self.widths, {})
+            group(select(final, measure=measure), measure, ROWS.measures[measure], self.widths, {})
             for measure in ("accuracy", "best_accuracy")
         ]
         return Table(
@@ -130,7 +130,7 @@ class _Part:
 
     def _training(self) -> Plot:
         rows = select(self.rows, phase="training", measure="test_accuracy")
-        start = "from " + rows["network"].str.split("-").str[1]
+        start = "from " + rows["start"].astype("string")
         means = summarise(rows.assign(configuration=start), ["configuration", "end", "epoch"])
         panels = {f"to width {width}": means[means["end"] == width] for width in self.widths}
         series = styles(f"from {width}" for width in self.widths)
@@ -139,7 +139,8 @@ class _Part:
             "hidden width at the start; dotted: the width begins to move, and has arrived"
         )
         across = len(panels) if len(panels) < 4 else -(-len(panels) // 2)
-        figure = lines(panels, series, MEASURES["test_accuracy"], "epoch", "epochs trained", legend, across=across)
+        measure = ROWS.measures["test_accuracy"]
+        figure = lines(panels, series, measure, "epoch", "epochs trained", legend, across=across)
         begin = self.settings.epochs_at_start
         for ax in figure.axes:
             for at in (begin, begin + self.settings.moving_epochs):

@@ -10,14 +10,16 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.components import COMPONENTS, EIGENBASIS, FORMS, NEURONS, NOISE, RANDOM, ROWS
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.images import pictures
 from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, common, mean_of, repeats
-from pipeline.reporting.style import COOL, MEASURES, WARM
+from pipeline.reporting.style import COOL, WARM
 from pipeline.reporting.tables import Group, Row, Table, quantities
+from pipeline.results.measures import FUNCTION_CHANGE
 from pipeline.results.statistics import paired, select, summarise
 from pipeline.results.words import counted
 
@@ -32,8 +34,8 @@ NOTE = Note(
     ),
     columns=(
         "test/accuracy",
-        "represented/epsilon exact independent components",
-        "represented/epsilon diagonal independent components",
+        "represented/epsilon independent components exact",
+        "represented/epsilon independent components diagonal",
         "basis float64/negentropy independent components map 1",
         "basis float64/negentropy neurons as trained map 1",
         "repeats",
@@ -48,17 +50,14 @@ NOTE = Note(
 )
 NONE = "no such experiment"
 PRECISIONS = ["float32", "float64"]
-FOUND, NEURONS, EIGENBASIS, RANDOM, NOISE = (
-    "independent components",
-    "neurons as trained",
-    "covariance eigenbasis",
-    "random rotation",
-    "Gaussian noise",
-)
-BASES = {FOUND: WARM[0], NEURONS: COOL[0], EIGENBASIS: COOL[1], RANDOM: COOL[3], NOISE: WARM[2]}
-VARIANTS = {f"exact {FOUND}": f"{FOUND}, exact (whole covariance)", f"diagonal {FOUND}": f"{FOUND}, diagonal"}
-VARIANTS |= {f"diagonal {RANDOM}": f"{RANDOM}, diagonal (control)"}
-CHANGES = ("epsilon", "epsilon_scaled", "kl", "delta_accuracy")
+EXACT, DIAGONAL = FORMS
+MEASURES = ROWS.measures
+BASES = {COMPONENTS: WARM[0], NEURONS: COOL[0], EIGENBASIS: COOL[1], RANDOM: COOL[3], NOISE: WARM[2]}
+VARIANTS = {
+    f"{EXACT} {COMPONENTS}": f"{COMPONENTS}, exact (whole covariance)",
+    f"{DIAGONAL} {COMPONENTS}": f"{COMPONENTS}, diagonal",
+    f"{DIAGONAL} {RANDOM}": f"{RANDOM}, diagonal (control)",
+}
 INDEPENDENCE = {
     "negentropy": "negentropy (nats); more is further from Gaussian",
     "kurtosis": "size of the excess kurtosis; more is further from Gaussian",
@@ -72,24 +71,30 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """By training: accuracies, what each variant does in all layers, and how Gaussian layer 1 is in three bases."""
     found: dict[str, Any] = {}
     for training, own in rows.groupby("configuration", sort=False):
-        whole = own[own["layer"].isna()]
+        whole = select(own, layer=None)
         means = {
             "accuracy": select(whole, phase="trained", measure="accuracy"),
             "accuracy_held": select(whole, phase="held", measure="accuracy"),
-            "epsilon_scaled_diagonal": _represented(whole, f"diagonal {FOUND}", "epsilon_scaled"),
-            "accuracy_diagonal": _represented(whole, f"diagonal {FOUND}", "accuracy"),
+            "epsilon_scaled_diagonal": _represented(whole, DIAGONAL, "epsilon_scaled"),
+            "accuracy_diagonal": _represented(whole, DIAGONAL, "accuracy"),
         }
-        exact = _represented(whole, f"exact {FOUND}", "epsilon")["value"].mean()
+        exact = _represented(whole, EXACT, "epsilon")["value"].mean()
         found[str(training)] = {name: rounded(each["value"].mean(), 2) for name, each in means.items()}
         found[str(training)]["log10_epsilon_exact"] = rounded(math.log10(exact), 1) if exact > 0 else None
         first = select(own, phase="basis", layer=1, measure="negentropy")
-        for name, basis in (("components", FOUND), ("neurons", NEURONS), ("random", RANDOM)):
-            found[str(training)][f"negentropy_{name}"] = rounded(select(first, task=basis)["value"].mean(), 3)
+        for name, basis in (("components", COMPONENTS), ("neurons", NEURONS), ("random", RANDOM)):
+            found[str(training)][f"negentropy_{name}"] = rounded(select(first, basis=basis)["value"].mean(), 3)
     return found
 
 
 def _represented(rows: pd.DataFrame, variant: str, measure: str) -> pd.DataFrame:
-    return select(rows, phase="represented", task=variant, measure=measure, precision="float64")
+    of_components = select(rows, phase="represented", basis=COMPONENTS, variant=variant)
+    return select(of_components, measure=measure, precision="float64")
+
+
+def _variants(rows: pd.DataFrame) -> pd.Series[str]:
+    """Of each row the key in VARIANTS; missing where no variant was represented."""
+    return rows["variant"].astype("string") + " " + rows["basis"].astype("string")
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
@@ -138,11 +143,9 @@ class _Part:
         )
 
     def _changes(self, training: str) -> Table:
-        rows = select(self.rows, configuration=training)
-        rows = rows[rows["phase"].isin(["held", "represented"])]
-        layer = rows["layer"].astype("string").fillna(ALL)
-        rows = rows.assign(place=layer + " " + rows["precision"], task=rows["task"].fillna("held"))
-        means = summarise(rows, ["measure", "task", "place"])
+        rows = select(self.rows, configuration=training, phase=["held", "represented"])
+        place = rows["layer"].astype("string").fillna(ALL) + " " + rows["precision"].astype("string")
+        means = summarise(rows.assign(place=place, step=_variants(rows).fillna("held")), ["measure", "step", "place"])
         places = [*map(str, self.layers), ALL]
         columns = {
             f"{place} {precision}": ("all layers" if place == ALL else f"layer {place}", precision)
@@ -151,8 +154,8 @@ class _Part:
         }
         lines_of = {"held": "whole covariance for its diagonal"} | VARIANTS
         groups = []
-        for measure in CHANGES:
-            found = quantities(means[means["measure"] == measure], "task", "place")
+        for measure in FUNCTION_CHANGE:
+            found = quantities(means[means["measure"] == measure], "step", "place")
             cells = [Row(key, words, [found.get((key, c)) for c in columns]) for key, words in lines_of.items()]
             groups.append(Group(measure, MEASURES[measure].label, MEASURES[measure].decimals, cells))
         return self._table(
@@ -169,9 +172,9 @@ class _Part:
         )
 
     def _accuracy(self) -> Table:
-        rows = self.rows[self.rows["layer"].isna() & (self.rows["precision"] == "float64")]
-        rows = select(rows, measure="accuracy")
-        means = summarise(rows.assign(what=rows["task"].fillna(rows["phase"])), ["what", "configuration"])
+        rows = select(self.rows, layer=None, precision="float64", measure="accuracy")
+        what = _variants(rows).fillna(rows["phase"].astype("string"))
+        means = summarise(rows.assign(what=what), ["what", "configuration"])
         found = quantities(means, "what", "configuration")
         names = {"trained": "as trained", "held": "held in the eigenbasis"} | VARIANTS
         cells = [Row(key, words, [found.get((key, t)) for t in self.trainings]) for key, words in names.items()]
@@ -195,10 +198,10 @@ class _Part:
         groups = []
         for measure, heading in INDEPENDENCE.items():
             own = select(rows, measure=measure)
-            found = quantities(summarise(own, ["task", "place"]), "task", "place")
+            found = quantities(summarise(own, ["basis", "place"]), "basis", "place")
             cells = [Row(basis, basis, [found.get((basis, c)) for c in columns]) for basis in BASES]
             for other in (NEURONS, RANDOM):
-                gaps = paired(own.assign(configuration=own["task"]), FOUND, other, ["measure", "place"])
+                gaps = paired(own.assign(configuration=own["basis"]), COMPONENTS, other, ["measure", "place"])
                 gap = quantities(gaps, "measure", "place")
                 words = f"components − {'neurons' if other == NEURONS else 'random'}"
                 cells.append(Row(f"minus {other}", words, [gap.get((measure, c)) for c in columns], differences=True))
@@ -238,7 +241,7 @@ class _Part:
 
     def _by_rank(self) -> Plot:
         rows = select(self.rows, phase="neuron", measure="negentropy")
-        rows = rows.assign(training=rows["configuration"], configuration=rows["task"], rank=rows["index"] + 1)
+        rows = rows.assign(training=rows["configuration"], configuration=rows["basis"], rank=rows["index"] + 1)
         panels = {
             f"trained {training}, layer {layer}": summarise(
                 select(rows, training=training, layer=layer), ["configuration", "rank"]
@@ -271,8 +274,8 @@ class _Part:
 
     def _pictures(self, training: str) -> Plot:
         rows = select(self.rows, configuration=training)
-        sides = select(rows, phase="image").sort_values("index")["value"].astype(int).tolist()
-        panels = {basis: images(select(rows, phase="picture", task=basis), sides) for basis in (FOUND, NEURONS)}
+        sides = select(rows, phase="image").sort_values("dimension")["value"].astype(int).tolist()
+        panels = {basis: images(select(rows, phase="picture", basis=basis), sides) for basis in (COMPONENTS, NEURONS)}
         reach = {basis: float(np.abs(found).max(initial=0)) for basis, found in panels.items()}
         colours = "As colours, grey is no correlation. " if sides[0] == 3 else ""
         return Plot(
@@ -293,8 +296,8 @@ class _Part:
 
 
 def images(rows: pd.DataFrame, sides: list[int]) -> np.ndarray:
-    """Of rows with a value for each picture (`change`) and pixel (`index`): [count, channels, height, width]."""
-    table = rows.pivot(index="change", columns="index", values="value").sort_index().sort_index(axis=1)
+    """Of rows with a value for each picture (`index`) and `pixel`: [count, channels, height, width]."""
+    table = rows.pivot(index="index", columns="pixel", values="value").sort_index().sort_index(axis=1)
     return table.to_numpy(dtype=float).reshape(-1, *sides)
 
 

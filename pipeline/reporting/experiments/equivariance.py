@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.equivariance import ROWS
 from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.headlines import by_name, rounded
 from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, basis, common, mean_of, repeats
-from pipeline.reporting.style import COOL, MEASURES, WARM, Line
+from pipeline.reporting.style import COOL, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.equivariance import after_last, judge
 from pipeline.results.statistics import select, summarise
@@ -123,14 +124,14 @@ class _Part:
             )
         }
         place = self.rows["precision"].astype("string") + " " + self.rows["epoch"].astype("string")
-        shown = place.isin(list(columns)) & self.rows["measure"].isin(list(GROUPS))
-        means = summarise(self.rows.assign(place=place)[shown], ["measure", "configuration", "place"])
+        shown = self.rows.assign(place=place)[place.isin(list(columns))]
         groups = []
         for measure, heading in GROUPS.items():
-            found = quantities(means[means["measure"] == measure], "configuration", "place")
+            means = summarise(select(shown, measure=measure), ["configuration", "place"])
+            found = quantities(means, "configuration", "place")
             cells = {name: [found.get((name, column)) for column in columns] for name in self.descents}
             rows = [Row(name, name, own) for name, own in cells.items()]
-            groups.append(Group(measure, heading, MEASURES[measure].decimals, rows))
+            groups.append(Group(measure, heading, ROWS.measures[measure].decimals, rows))
         return Table(
             name=f"{self.data.slug}-turned",
             title="Training in another basis",
@@ -163,7 +164,7 @@ class _Part:
             figure=lines(
                 panels,
                 self._series(),
-                MEASURES["epsilon"],
+                ROWS.measures["epsilon"],
                 "since",
                 "epochs since the change of basis",
                 legend,

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import cycle
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.data.facts import DataSet
-from pipeline.reporting.figures import Plot, lines, no_logarithm
-from pipeline.reporting.numbers import signed, write
-from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
-from pipeline.reporting.protocol import basis, common, data_line, mean_of, repeats
-from pipeline.reporting.style import COOL, MEASURES, WARM, Line
-from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.claims.invariance import COMPENSATED, EXPECTATION, NO_LENGTH, NO_PSI, judge
-from pipeline.results.statistics import select, summarise
+from pipeline.experiments.invariance import ROWS
+from pipeline.reporting.headlines import magnitude, mean
+from pipeline.reporting.numbers import signed
+from pipeline.reporting.page import (
+    Basis,
+    Block,
+    By,
+    DataSet,
+    Note,
+    Page,
+    Plot,
+    Presentation,
+    Setting,
+    Table,
+    Verdict,
+)
+from pipeline.reporting.protocol import common, data_line
+from pipeline.reporting.style import COOL, WARM
+from pipeline.results.claims.invariance import BOTH, COMPENSATED, EXPECTATION, NO_LENGTH, NO_PSI, judge
+from pipeline.results.statistics import select
 from pipeline.results.words import counted
 
+MEASURES = ROWS.measures
 TITLE = "Invariance under adaptation"
 NOTE = Note(
     reading=(
@@ -43,6 +54,7 @@ NOTE = Note(
 PAPER_SOURCES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "caltech256": "Caltech-256"}
 PAPER_CHANGES = [75, 50, 25, 5, 1, 0, -1, -5, -25, -50, -75]
 PAPER_LABELS = {*COMPENSATED, NO_LENGTH, NO_PSI, EXPECTATION}
+BASELINE = {"baseline": "before adapting"}
 PRECISIONS = ["float32", "float64"]
 # Measure -> the precisions worth showing: both where that tells exact from small.
 FIGURES = {measure: PRECISIONS for measure in ("epsilon", "epsilon_scaled", "kl")}
@@ -51,178 +63,125 @@ FIGURES |= {measure: PRECISIONS[:1] for measure in ("delta_accuracy", "delta_sig
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """Accuracy, and log10 of the mean epsilon at the most neurons added and at the most removed."""
-    baseline = select(rows, phase="baseline", measure="accuracy", precision="float32")
     adapted = select(rows, phase="adapted", measure="epsilon")
 
-    def epsilon(label: str, change: int, precision: str) -> float | None:
-        some = select(adapted, configuration=label, change=change, precision=precision)["value"]
-        return round(math.log10(some.mean()), 3) if some.mean() > 0 else None
+    def epsilon(label: str, change: int, precision: str = "float32") -> float | None:
+        return magnitude(adapted, 3, configuration=label, change=change, precision=precision)
 
     most, least = int(adapted["change"].max()), int(adapted["change"].min())
-    both = "trainable, trainable+decay"
     return {
-        "accuracy": round(float(baseline["value"].mean()), 2),
+        "accuracy": mean(rows, 2, phase="baseline", measure="accuracy", precision="float32"),
         "log10_epsilon": {
-            "grown_float32": epsilon(both, most, "float32"),
-            "grown_float64": epsilon(both, most, "float64"),
-            "pruned": epsilon(both, least, "float32"),
-            "pruned_without_length": epsilon("none, trainable+decay", least, "float32"),
-            "pruned_without_psi": epsilon("trainable, none", least, "float32"),
+            "grown_float32": epsilon(BOTH, most),
+            "grown_float64": epsilon(BOTH, most, "float64"),
+            "pruned": epsilon(BOTH, least),
+            "pruned_without_length": epsilon(NO_LENGTH, least),
+            "pruned_without_psi": epsilon(NO_PSI, least),
         },
     }
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-    """Tables 1 and 4, the figures and the verdicts, for each data set."""
-    parts = [_Part(own, settings, known).part() for own, known in each(rows, data)]
-    return Presentation(parts, _curves(rows, settings))
+    """Tables 1 and 4, the figures and the verdicts, for each data set; curves for `dvc plots`."""
+    return Presentation(_Page.present(rows, settings, data).parts, _curves(rows, settings))
 
 
-class _Part:
-    """The results on one data set."""
-
+class _Page(Page):
     def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
-        self.rows, self.settings, self.data = rows, settings, data
-        self.configurations = [configuration.label for configuration in settings.configurations]
-        self.changes = sorted({0, *settings.changes}, reverse=True)
-        self.network = "-".join(str(width) for width in (data.features, *settings.hidden, data.classes))
-        place = rows["change"].astype("string").fillna("baseline")
-        changed = rows["phase"].isin(["baseline", "adapted"])
-        self.means = summarise(rows.assign(place=place)[changed], ["measure", "precision", "place", "configuration"])
+        super().__init__(rows, settings, data)
+        self.labels = [configuration.label for configuration in settings.configurations]
+        self.changes = {
+            str(change): signed(change) + " (diagonalisation)" * (change == 0)
+            for change in sorted({0, *settings.changes}, reverse=True)
+        }
+        cool, warm = cycle(COOL), cycle(WARM)
+        self.series = {label: next(cool if label in COMPENSATED else warm) for label in self.labels}
 
-    def part(self) -> Part:
-        protocol = self._protocol()
-        width = self.settings.hidden[self.settings.layer - 1]
-        verdicts = judge(self.rows, width, basis(self.rows, protocol, self.data.words, self.network))
-        tables = [*(self._table_1(precision) for precision in PRECISIONS), self._table_4()]
-        plots = [self._training(), *(self._plot(measure, shown) for measure, shown in FIGURES.items())]
-        return Part.of(self.data, protocol, tables, plots, verdicts)
-
-    def _protocol(self) -> list[Setting]:
-        settings, labels = self.settings, self.configurations
-        papers = set(labels) == PAPER_LABELS
+    def protocol(self) -> list[Setting]:
+        settings, papers = self.settings, set(self.labels) == PAPER_LABELS
         return [
             data_line(PAPER_SOURCES, self.data),
             Setting.of("hidden widths", [100, 100], settings.hidden),
             Setting.of("adapted map", 2, settings.layer),
-            Setting.of("changes of width", PAPER_CHANGES, self.changes),
-            Setting("configurations: intrinsic length, ψ", "7", "7" if papers else "; ".join(labels), papers),
+            Setting.of("changes of width", PAPER_CHANGES, [int(change) for change in self.changes]),
+            Setting("configurations: intrinsic length, ψ", "7", "7" if papers else "; ".join(self.labels), papers),
             Setting.of("repeats", 20, settings.repeats),
             Setting.of("epochs", 50, settings.epochs),
             *common(settings, growing=True),
         ]
 
-    def _conditions(self, precision: str) -> str:
+    @property
+    def conditions(self) -> str:
+        epochs = counted(self.settings.epochs, "epoch")
         return (
             f"Data {self.data.name}, network {self.network}, map {self.settings.layer} adapted without retraining, "
-            f"{repeats(self.rows)} of {counted(self.settings.epochs, 'epoch')}, {precision}."
+            f"{self.repeats} of {epochs}"
         )
 
-    def _table_1(self, precision: str) -> Table:
-        changes = {str(change): _label(change) for change in self.changes}
-        epsilon = self._group("epsilon", precision, changes, "mean change of the logits, ε")
-        heading = f"sum of singular values of map {self.settings.layer}"
-        sigma = self._group("sigma_sum", precision, {"baseline": "before adapting", **changes}, heading)
-        caption = "Change of the logits and sum of singular values, mean ± standard deviation over repeats. "
-        title = f"Counterpart of the paper’s Table 1, {precision}"
-        return self._table(f"table-1-{precision}", title, caption, precision, [epsilon, sigma])
+    def tables(self) -> Iterator[Table]:
+        sigma = f"sum of singular values of map {self.settings.layer}"
+        for precision in PRECISIONS:
+            yield self._table(
+                f"table-1-{precision}",
+                f"Counterpart of the paper’s Table 1, {precision}",
+                "Change of the logits and sum of singular values",
+                precision,
+                ("epsilon", "mean change of the logits, ε", self.changes),
+                ("sigma_sum", sigma, BASELINE | self.changes),
+            )
+        yield self._table(
+            "table-4",
+            "Counterpart of the paper’s Table 4",
+            "Accuracy on the whole test set in percent",
+            "float32",
+            ("accuracy", "", BASELINE | self.changes),
+        )
 
-    def _table_4(self) -> Table:
-        places = {"baseline": "before adapting", **{str(change): _label(change) for change in self.changes}}
-        accuracy = self._group("accuracy", "float32", places, MEASURES["accuracy"].label)
-        caption = "Accuracy on the whole test set in percent, mean ± standard deviation over repeats. "
-        return self._table("table-4", "Counterpart of the paper’s Table 4", caption, "float32", [accuracy])
-
-    def _table(self, name: str, title: str, caption: str, precision: str, groups: list[Group]) -> Table:
-        columns: dict[str, tuple[str, ...]] = {
+    def _table(
+        self, name: str, title: str, what: str, precision: str, *blocks: tuple[str, str, Mapping[str, str]]
+    ) -> Table:
+        rows = select(self.rows, phase=["baseline", "adapted"], precision=precision)
+        columns = {
             c.label: (f"intrinsic length: {c.intrinsic_length}", f"ψ: {c.compensation}")
             for c in self.settings.configurations
         }
-        caption += self._conditions(precision)
-        return Table(
-            name=f"{self.data.slug}-{name}",
-            title=title,
-            caption=caption,
-            row_name="change of width",
-            column_name="configuration",
-            columns=columns,
-            groups=groups,
-            repeats=self.settings.repeats,
+        return self.table(
+            name,
+            title,
+            f"{what}, mean ± standard deviation over repeats.",
+            By("change", "change of width", self.changes, missing="baseline"),
+            By("configuration", "configuration", columns),
+            [
+                Block(MEASURES[measure], select(rows, measure=measure), heading, measure, lines)
+                for measure, heading, lines in blocks
+            ],
+            conditions=f"{self.conditions}, {precision}.",
         )
 
-    def _group(self, measure: str, precision: str, places: Mapping[str, str], heading: str) -> Group:
-        means = select_means(self.means, measure, precision)
-        found = quantities(means, "place", "configuration")
-        lines = [
-            Row(key, label, [found.get((key, configuration)) for configuration in self.configurations])
-            for key, label in places.items()
-        ]
-        return Group(measure, heading, MEASURES[measure].decimals, lines)
-
-    def _plot(self, measure: str, precisions: Sequence[str]) -> Plot:
-        label = MEASURES[measure].label
-        tables = {precision: select_means(self.means, measure, precision) for precision in precisions}
-        panels = {
-            precision: table[table["place"] != "baseline"].astype({"place": int})
-            for precision, table in tables.items()
-        }
-        order = self.changes[::-1]
-        unshown = no_logarithm(panels.values()) if MEASURES[measure].log else ""
-        figure = lines(
-            panels, self._series(), MEASURES[measure], "place", "change of width (neurons)", self._legend(), order
+    def plots(self) -> Iterator[Plot]:
+        legend = "configuration: intrinsic length, ψ"
+        yield self.training(
+            self.series, "Training, before any adaptation", legend, conditions=f"{self.conditions}, float32."
         )
-        return Plot(
-            name=f"{self.data.slug}-{measure.replace('_', '-')}",
-            title=label[0].upper() + label[1:],
-            caption=(
-                f"Mean over repeats with its 95% interval. {self._conditions(' and '.join(precisions))} Changes are "
-                f"placed evenly, configurations side by side. {unshown}"
-            ),
-            alt=f"{label} against change of width, one line per configuration. {self._extremes(measure)}",
-            figure=figure,
-        )
+        for measure, precisions in FIGURES.items():
+            label, rows = MEASURES[measure].label, select(self.rows, phase="adapted", measure=measure)
+            yield self.lines(
+                measure.replace("_", "-"),
+                label[0].upper() + label[1:],
+                "Mean over repeats with its 95% interval. Changes are placed evenly, configurations side by side.",
+                rows,
+                MEASURES[measure],
+                self.series,
+                x="change",
+                x_label="change of width (neurons)",
+                panels=By.levels("precision", "precision", precisions),
+                categories=[int(change) for change in reversed(self.changes)],
+                legend=legend,
+                conditions=f"{self.conditions}, {' and '.join(precisions)}.",
+            )
 
-    def _extremes(self, measure: str) -> str:
-        """The smallest and the largest mean at the ends and at diagonalisation, in words."""
-        means = select_means(self.means, measure, "float32")
-        sentences = []
-        for change in (self.changes[0], 0, self.changes[-1]):
-            at = means[means["place"] == str(change)].sort_values("mean")
-            ends = [f"{write(row['mean']).plain} ({row['configuration']})" for _, row in at.iloc[[0, -1]].iterrows()]
-            sentences.append(f"At {signed(change)} in float32: from {ends[0]} to {ends[1]}.")
-        return " ".join(sentences)
-
-    def _training(self) -> Plot:
-        rows = select(self.rows, phase="training", measure="test_accuracy")
-        means = summarise(rows, ["configuration", "epoch"])
-        measure = MEASURES["test_accuracy"]
-        last = means[means["epoch"] == means["epoch"].max()]["mean"]
-        return Plot(
-            name=f"{self.data.slug}-training",
-            title="Training, before any adaptation",
-            caption=(
-                f"Test accuracy after each epoch, mean over repeats with its 95% interval as a band. Data "
-                f"{self.data.name}, network {self.network}, {repeats(self.rows)}, float32."
-            ),
-            alt=f"Test accuracy over epochs; it ends between {last.min():.1f} and {last.max():.1f} percent.",
-            figure=lines({"": means}, self._series(), measure, "epoch", "epochs trained", self._legend()),
-        )
-
-    def _legend(self) -> str:
-        return f"{self.data.name}, {self.network}, {mean_of(self.rows)}\nconfiguration: intrinsic length, ψ"
-
-    def _series(self) -> dict[str, Line]:
-        cool, warm = cycle(COOL), cycle(WARM)
-        return {c: next(cool if c in COMPENSATED else warm) for c in self.configurations}
-
-
-def select_means(means: pd.DataFrame, measure: str, precision: str) -> pd.DataFrame:
-    """The summaries of one measure and precision."""
-    return means[(means["measure"] == measure) & (means["precision"] == precision)]
-
-
-def _label(change: int) -> str:
-    return f"{signed(change)} (diagonalisation)" if change == 0 else signed(change)
+    def verdicts(self, on: Basis) -> list[Verdict]:
+        return judge(self.rows, self.settings.hidden[self.settings.layer - 1], on)
 
 
 def _curves(rows: pd.DataFrame, settings: Any) -> dict[str, pd.DataFrame]:
@@ -233,13 +192,13 @@ def _curves(rows: pd.DataFrame, settings: Any) -> dict[str, pd.DataFrame]:
     other = rows["data"] != settings.data[0]
     named = rows.assign(configuration=rows["configuration"].mask(other, rows["data"] + ": " + rows["configuration"]))
     accuracy = select(named, phase="training", measure="test_accuracy")
-    epsilon = _mean(select(named, phase="adapted", measure="epsilon", precision="float32"), "change", "epsilon")
+    epsilon = _means(select(named, phase="adapted", measure="epsilon", precision="float32"), "change", "epsilon")
     # An epsilon of 0 has no logarithm and is left out.
     epsilon = epsilon[epsilon["epsilon"] > 0].assign(log10_epsilon=lambda table: np.log10(table.pop("epsilon")))
-    return {"accuracy": _mean(accuracy, "epoch", "test_accuracy"), "log10-epsilon": epsilon}
+    return {"accuracy": _means(accuracy, "epoch", "test_accuracy"), "log10-epsilon": epsilon}
 
 
-def _mean(rows: pd.DataFrame, index: str, name: str) -> pd.DataFrame:
+def _means(rows: pd.DataFrame, index: str, name: str) -> pd.DataFrame:
     """Mean of the value per `index` and configuration."""
     means = rows.groupby([index, "configuration"], observed=True)["value"].mean()
     return means.rename(name).reset_index()

@@ -10,11 +10,12 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.joint_sparsity import ALTERNATE, JOINT, ROWS, TRAINED, TRIANGULAR
 from pipeline.reporting.figures import Plot, lines, styled
 from pipeline.reporting.headlines import by_name, rounded
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, common, mean_of, repeats
-from pipeline.reporting.style import COLOURS, COOL, MEASURES, WARM, Line
+from pipeline.reporting.style import COLOURS, COOL, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
@@ -22,35 +23,40 @@ from pipeline.results.words import counted
 TITLE = "Joint sparsity optimisation"
 NOTE = Note(
     reading=(
-        "A run is a network; its sections are named by the method that turned its hidden widths, `trained` those as"
-        " training left them; sparsity is that in float64. `percent_small` is the percentage of parameters whose"
-        " absolute value is at most the threshold that follows, `percent_most` what any choice"
-        " of bases can make exactly zero; the function is the same in all bases, so `epsilon` is at rounding level."
-        " `l1_norm` by step is that of joint optimisation after each of its stages."
+        "A run is a network. Metrics of `turned` name the method that turned its hidden widths: `trained` left them"
+        " as training did; a joint one is followed by the power of its proxy and the bases in which it starts."
+        " Sparsity is that in float64. `percent_small` is the percentage of parameters whose absolute value is at"
+        " most the threshold that follows, `percent_most` what any choice of bases can make exactly zero; the"
+        " function is the same in all bases, so `epsilon` is at rounding level."
     ),
-    columns=("test/accuracy", "* float64/percent_small 0.0001", "repeats"),
+    columns=("test/accuracy", "turned float64/percent_small * 0.0001", "repeats"),
     logarithmic=("epsilon", "epsilon_scaled", "kl"),
-    together=("* float64/percent_small 0.0001", "* float64/percent_small 0.01", "*joint * float64/l1_norm"),
+    together=(
+        "turned float64/percent_small * 0.0001",
+        "turned float64/percent_small * 0.01",
+        "turned float64/l1_norm joint *",
+    ),
 )
 NONE = "no such experiment"
-THRESHOLD = "0.0001"  # the paper's, above which a parameter counts as present
-# Methods in closed form as rows name them -> in words, and how they are drawn.
+MEASURES = ROWS.measures
+THRESHOLD = 1e-4  # the paper's, above which a parameter counts as present
+# Methods in closed form -> in words, and how they are drawn.
 CLOSED = {
-    "trained": ("as trained", COOL[3]),
-    "alternate": ("alternate diagonalisation", COOL[0]),
-    "alternate triangular": ("alternate, odd width triangular", COOL[1]),
+    TRAINED: ("as trained", COOL[3]),
+    ALTERNATE: ("alternate diagonalisation", COOL[0]),
+    TRIANGULAR: ("alternate, odd width triangular", COOL[1]),
 }
 _JOINT = [WARM[1], Line("orange", "s", ":"), WARM[0], Line("vermilion", "^", ":"), WARM[2], Line("purple", "v", "--")]
 
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """By network and method: the percentage of parameters at most 1e-4 in size; and what bases can make zero."""
-    small = select(rows, measure="percent_small", task=THRESHOLD)
+    small = _named(select(rows, measure="percent_small", threshold=THRESHOLD))
     found: dict[str, Any] = {}
-    means = small.groupby(["network", "phase"], sort=False)["value"].mean().reset_index()
+    means = small.groupby(["network", "name"], sort=False)["value"].mean().reset_index()
     for network, method, value in means.itertuples(index=False):
         found.setdefault(network, {})[method] = rounded(value, 2)
-    most = select(rows, measure="percent_most", phase="trained").groupby("network", sort=False)["value"].mean()
+    most = select(rows, measure="percent_most", method=TRAINED).groupby("network", sort=False)["value"].mean()
     for network, value in by_name(most):
         found.setdefault(network, {})["most_exact_zeros"] = rounded(value, 2)
     return found
@@ -65,11 +71,16 @@ class _Part:
     """The results on one data set."""
 
     def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
-        self.rows, self.settings, self.data = rows, settings, data
+        self.rows, self.settings, self.data = _named(rows), settings, data
+        self.turned = select(self.rows, phase="turned")
         self.networks = list(dict.fromkeys(rows["network"]))
-        joint = [phase for phase in dict.fromkeys(rows["phase"]) if str(phase).startswith("joint")]
-        words = {phase: (_words(phase), line) for phase, line in zip(joint, cycle(_JOINT), strict=False)}
-        self.methods = {name: own for name, own in (CLOSED | words).items() if (rows["phase"] == name).any()}
+        own = select(rows, method=JOINT)[["power", "start"]].drop_duplicates()
+        joint = {
+            _name(power, start): (f"joint, p = {power:g}, from {start}", line)
+            for (power, start), line in zip(own.itertuples(index=False), cycle(_JOINT), strict=False)
+        }
+        known = set(self.turned["name"])
+        self.methods = {name: shown for name, shown in (CLOSED | joint).items() if name in known}
         self.series = dict(self.methods.values())
 
     def part(self) -> Part:
@@ -99,31 +110,26 @@ class _Part:
         return f"Data {self.data.name}, {repeats(self.rows)} of {epochs}; the bases in float64."
 
     def _table(self) -> Table:
-        whole = self.rows["index"].isna()
-        thresholds = [f"{value:g}" for value in self.settings.thresholds]
+        thresholds, moved = self.settings.thresholds, self.turned[self.turned["method"] != TRAINED]
         groups = [
             *(
-                self._group(f"parameters above {value}", select(self.rows, measure="parameters", task=value))
+                self._group(f"parameters above {value:g}", select(self.turned, measure="parameters", threshold=value))
                 for value in thresholds
                 if value == THRESHOLD
             ),
             *(
                 self._group(
-                    f"parameters of size at most {value} (%)",
-                    select(self.rows, measure="percent_small", task=value),
+                    f"parameters of size at most {value:g} (%)",
+                    select(self.turned, measure="percent_small", threshold=value),
                 )
                 for value in thresholds
             ),
-            self._group("sum of absolute values (L1 norm)", select(self.rows[whole], measure="l1_norm")),
-            self._group(
-                "change of logits ε, float64", select(self.rows, measure="epsilon", precision="float64"), "trained"
-            ),
-            self._group(
-                "change of logits ε, float32", select(self.rows, measure="epsilon", precision="float32"), "trained"
-            ),
-            self._group("test accuracy (%)", select(self.rows, measure="accuracy", precision="float32")),
+            self._group("sum of absolute values (L1 norm)", select(self.turned, measure="l1_norm")),
+            self._group("change of logits ε, float64", select(moved, measure="epsilon", precision="float64")),
+            self._group("change of logits ε, float32", select(moved, measure="epsilon", precision="float32")),
+            self._group("test accuracy (%)", select(self.turned, measure="accuracy", precision="float32")),
         ]
-        most = select(self.rows, measure="percent_most", phase="trained").groupby("network")["value"].mean()
+        most = select(self.rows, measure="percent_most", method=TRAINED).groupby("network")["value"].mean()
         bounds = "; ".join(f"{network}: {value:.2f} %" for network, value in by_name(most))
         return Table(
             name=f"{self.data.slug}-bases",
@@ -147,7 +153,7 @@ class _Part:
         """Which method leaves the most small parameters, at the least and at the largest threshold."""
         said = []
         for threshold in dict.fromkeys([min(self.settings.thresholds), max(self.settings.thresholds)]):
-            means = self._means(select(self.rows, measure="percent_small", task=f"{threshold:g}"), "task")
+            means = self._means(select(self.rows, measure="percent_small", threshold=threshold), "threshold")
             best = means.loc[means.groupby("network", sort=False)["mean"].idxmax()]
             each = ", ".join(
                 f"{network} {label}" for network, label in zip(best["network"], best["configuration"], strict=True)
@@ -155,20 +161,19 @@ class _Part:
             said.append(f"Most are of size at most {threshold:g} by: {each}.")
         return " ".join(said)
 
-    def _group(self, heading: str, rows: pd.DataFrame, without: str = "") -> Group:
-        rows = rows[rows["phase"].isin(list(self.methods)) & (rows["phase"] != without)]
+    def _group(self, heading: str, rows: pd.DataFrame) -> Group:
         measure = str(rows["measure"].iloc[0])
-        found = quantities(summarise(rows, ["phase", "network"]), "phase", "network")
+        found = quantities(summarise(rows, ["name", "network"]), "name", "network")
         own = {name: [found.get((name, network)) for network in self.networks] for name in self.methods}
         lines = [Row(name, self.methods[name][0], cells) for name, cells in own.items() if any(cells)]
         return Group(heading, heading, MEASURES[measure].decimals, lines)
 
     def _small(self) -> Plot:
         rows = select(self.rows, measure="percent_small")
-        rows = rows.assign(threshold=rows["task"].astype(float).map(math.log10))
+        rows = rows.assign(threshold=rows["threshold"].astype(float).map(math.log10))
         means = self._means(rows, "threshold")
         figure = self._lines(means, "percent_small", "threshold", "log10 of the threshold")
-        most = select(self.rows, measure="percent_most", phase="trained").groupby("network")["value"].mean()
+        most = select(self.rows, measure="percent_most", method=TRAINED).groupby("network")["value"].mean()
         with styled():
             for ax, network in zip(figure.axes, self.networks, strict=True):
                 ax.axhline(most[network], color=COLOURS["ink"][0], linewidth=0.8, linestyle=":")
@@ -190,7 +195,7 @@ class _Part:
         )
 
     def _descent(self) -> Plot:
-        means = self._means(select(self.rows[self.rows["index"].notna()], measure="l1_norm"), "index")
+        means = self._means(select(self.rows, phase="descent", measure="l1_norm"), "stage")
         joint = {label: line for name, (label, line) in self.methods.items() if name not in CLOSED}
         return Plot(
             name=f"{self.data.slug}-descent",
@@ -201,13 +206,12 @@ class _Part:
                 f"{self._conditions}"
             ),
             alt=f"L1 norm by stage, from {means['mean'].max():.0f} at most down to {means['mean'].min():.0f}.",
-            figure=self._lines(means, "l1_norm", "index", "stages of joint optimisation", joint),
+            figure=self._lines(means, "l1_norm", "stage", "stages of joint optimisation", joint),
         )
 
     def _means(self, rows: pd.DataFrame, x: str) -> pd.DataFrame:
-        rows = rows[rows["phase"].isin(list(self.methods))]
         labels = {name: words for name, (words, _) in self.methods.items()}
-        return summarise(rows.assign(configuration=rows["phase"].map(labels)), ["network", "configuration", x])
+        return summarise(rows.assign(configuration=rows["name"].map(labels)), ["network", "configuration", x])
 
     def _lines(
         self, means: pd.DataFrame, measure: str, x: str, x_label: str, series: Mapping[str, Line] | None = None
@@ -217,7 +221,12 @@ class _Part:
         return lines(panels, series or self.series, MEASURES[measure], x, x_label, legend, across=2)
 
 
-def _words(method: str) -> str:
-    """The name of a joint method in rows, such as "joint p 1 from trained", for readers."""
-    _, _, power, _, start = method.split()
-    return f"joint, p = {power}, from {start}"
+def _named(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a column `name`: the method, of joint optimisation with its power and start."""
+    of = zip(rows["method"], rows["power"], rows["start"], strict=True)
+    names = [_name(power, start) if method == JOINT else method for method, power, start in of]
+    return rows.assign(name=pd.Series(names, rows.index, "string"))
+
+
+def _name(power: float, start: str) -> str:
+    return f"{JOINT} p {power:g} from {start}"

@@ -8,13 +8,15 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.scaffolds import CONTROL, ROWS
 from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, common, mean_of, repeats
-from pipeline.reporting.style import COOL, MEASURES, WARM
+from pipeline.reporting.style import COOL, WARM
 from pipeline.reporting.tables import Group, Row, Table, quantities
+from pipeline.results.schema import Measure
 from pipeline.results.statistics import differences, select, summarise
 from pipeline.results.words import counted
 
@@ -39,9 +41,9 @@ NOTE = Note(
     ),
 )
 NONE = "no such experiment"
-CONTROL = "not grown"
+MEASURES = ROWS.measures
 KINDS = {"normal": WARM[0], "semi-orthogonal": COOL[0], "combination": COOL[1], "zero": COOL[3]}
-UNTIL = "until_active"
+UNTIL_ACTIVE = Measure("until half of the new neurons are active", "epochs", 1)
 # Headings of the table.
 GROWN = "scaled change of the logits by growing (%)"
 OWED = "scaled change of the logits without the new neurons, at the end (%)"
@@ -57,7 +59,7 @@ def until_active(rows: pd.DataFrame, half: float) -> pd.DataFrame:
     active = select(rows, phase="new", measure="active")
     since = active["epoch"] - active["epoch"].min()
     reached = active.assign(value=since.where(active["value"] >= half).astype(float))
-    keys = ["configuration", "task", "repeat"]
+    keys = ["configuration", "columns", "repeat"]
     return reached.groupby(keys, sort=False)["value"].min().reset_index()
 
 
@@ -66,8 +68,8 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     last = select(rows, epoch=rows["epoch"].max())
     found: dict[str, dict[str, dict[str, float | None]]] = {}
     for measure, digits in (("test_accuracy", 2), ("row_norm", 4), ("active", 2)):
-        means = summarise(select(last, measure=measure), ["configuration", "task"])
-        for descent, kind, mean in zip(means["configuration"], means["task"], means["mean"], strict=True):
+        means = summarise(select(last, measure=measure), ["configuration", "columns"])
+        for descent, kind, mean in zip(means["configuration"], means["columns"], means["mean"], strict=True):
             found.setdefault(descent, {}).setdefault(kind, {})[measure] = rounded(mean, digits)
     return found
 
@@ -92,7 +94,7 @@ class _Part:
         plots = [
             self._plot("row_norm", select(new, measure="row_norm"), "since", "epochs since growing"),
             self._plot("active", select(new, measure="active"), "since", "epochs since growing"),
-            self._plot("row_norm", steps.assign(step=steps["index"]), "step", "steps since growing"),
+            self._plot("row_norm", steps, "step", "steps since growing"),
         ]
         return Part.of(self.data, self._protocol(), [self._table()], plots, [])
 
@@ -138,20 +140,20 @@ class _Part:
         share = f"{settings.active_above:g}"
         ends = {measure: select(self.rows, phase="new", measure=measure, epoch=last) for measure in MOVED}
         accuracy = select(self.rows, phase="training", measure="test_accuracy", epoch=last)
-        accuracy = accuracy[accuracy["task"].notna()]
+        accuracy = accuracy[accuracy["columns"].notna()]
         gained = pd.concat([self._gained(accuracy, kind) for kind in settings.columns])
         until = until_active(self.rows, settings.neurons / 2)
+        grown = select(self.rows, phase="grown", measure="epsilon_scaled")
+        owed = select(self.rows, phase="without", measure="epsilon_scaled", epoch=last)
+        until_half = f"epochs until half of the new neurons are active (row above {share} of median)"
+        control = "that minus the control’s (percentage points)"
         groups = [
-            self._group("epsilon_scaled", select(self.rows, phase="grown", measure="epsilon_scaled"), GROWN),
-            self._group(
-                UNTIL, until, f"epochs until half of the new neurons are active (row above {share} of median)"
-            ),
-            *(self._group(measure, ends[measure], heading) for measure, heading in MOVED.items()),
-            self._group(
-                "epsilon_scaled", select(self.rows, phase="without", measure="epsilon_scaled", epoch=last), OWED
-            ),
-            self._group("test_accuracy", accuracy, "test accuracy at the end (%)"),
-            self._group("delta_accuracy", gained, "that minus the control’s (percentage points)", True),
+            self._group(MEASURES["epsilon_scaled"], grown, GROWN),
+            self._group(UNTIL_ACTIVE, until, until_half),
+            *(self._group(MEASURES[measure], ends[measure], heading) for measure, heading in MOVED.items()),
+            self._group(MEASURES["epsilon_scaled"], owed, OWED),
+            self._group(MEASURES["test_accuracy"], accuracy, "test accuracy at the end (%)"),
+            self._group(MEASURES["delta_accuracy"], gained, control, True),
         ]
         return Table(
             name=f"{self.data.slug}-scaffolds",
@@ -174,7 +176,7 @@ class _Part:
         first, *others = [kind for kind in self.settings.columns if kind != "zero"] or [""]
         sentences = []
         for descent in self.descents:
-            means = select(rows, configuration=descent).groupby("task")["value"].mean()
+            means = select(rows, configuration=descent).groupby("columns")["value"].mean()
             if means.get(first, 0) > 0:
                 ratios = ", ".join(f"{means[kind] / means[first]:.2g} ({kind})" for kind in others)
                 sentences.append(f"with {descent} {ratios}")
@@ -188,21 +190,21 @@ class _Part:
 
     def _gained(self, accuracy: pd.DataFrame, kind: str) -> pd.DataFrame:
         """Accuracy of a kind minus the control's, by descent and repeat."""
-        by_kind = accuracy.assign(descent=accuracy["configuration"], configuration=accuracy["task"])
+        by_kind = accuracy.assign(descent=accuracy["configuration"], configuration=accuracy["columns"])
         found = differences(by_kind, kind, CONTROL, ["descent"])
-        return found.rename(columns={"descent": "configuration"}).assign(task=kind)
+        return found.rename(columns={"descent": "configuration"}).assign(columns=kind)
 
-    def _group(self, measure: str, rows: pd.DataFrame, heading: str, paired: bool = False) -> Group:
-        found = quantities(summarise(rows, ["task", "configuration"]), "task", "configuration")
+    def _group(self, measure: Measure, rows: pd.DataFrame, heading: str, paired: bool = False) -> Group:
+        found = quantities(summarise(rows, ["columns", "configuration"]), "columns", "configuration")
         kinds = [kind for kind in (*self.settings.columns, CONTROL) if any((kind, d) in found for d in self.descents)]
         lines_ = [
             Row(kind, kind, [found.get((kind, descent)) for descent in self.descents], paired) for kind in kinds
         ]
-        return Group(heading, heading, MEASURES[measure].decimals, lines_)
+        return Group(heading, heading, measure.decimals, lines_)
 
     def _plot(self, measure: str, rows: pd.DataFrame, x: str, x_label: str) -> Plot:
         means = summarise(
-            rows.assign(descent=rows["configuration"], configuration=rows["task"]), ["descent", "configuration", x]
+            rows.assign(descent=rows["configuration"], configuration=rows["columns"]), ["descent", "configuration", x]
         )
         panels = {name: means[means["descent"] == name] for name in self.descents}
         label = MEASURES[measure].label

@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.sparsification import ROWS
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import by_name, rounded
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, architectures, basis, common, data_line, mean_of, repeats
-from pipeline.reporting.style import COOL, MEASURES, WARM, Line, styles
+from pipeline.reporting.style import COOL, WARM, Line, styles
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.sparsification import judge
 from pipeline.results.statistics import select, summarise
@@ -39,6 +40,7 @@ NOTE = Note(
 PAPER_SOURCES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "caltech256": "Caltech-256"}
 PHASES = {"baseline": "before", "adapted": "after"}
 PRECISIONS = ["float32", "float64"]
+MEASURES = ROWS.measures
 MEASURED, EXACT = "measured, float32", "exact, from the widths"
 # Heading -> measure for its unit and decimals, and the lines: (phase, measure, precision, label).
 _BOTH = [(phase, precision) for precision in PRECISIONS for phase in PHASES]
@@ -96,17 +98,14 @@ class _Part:
 
     def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
         self.settings, self.data = settings, data
-        network = rows["network"].astype(str)
-        widths = network.str.split("-").str[1].astype(int)
-        self.rows = rows.assign(width=widths, layers=network.str.count("-") - 1)
-        self.batches = [f"batch {size}" for size in settings.latency_batches]
+        self.batches = {size: f"batch {size}" for size in settings.latency_batches}
         self.columns: dict[str, tuple[str, ...]] = {
             f"{width}x{layers}": (f"width {width}", counted(layers, "hidden layer"))
             for width in settings.hidden_widths
             for layers in settings.hidden_layers
         }
-        named = self.rows["width"].astype(str) + "x" + self.rows["layers"].astype(str)
-        self.rows = self.rows.assign(architecture=named)
+        named = rows["hidden_width"].astype(str) + "x" + rows["hidden_layers"].astype(str)
+        self.rows = rows.assign(architecture=named)
 
     def part(self) -> Part:
         protocol = self._protocol()
@@ -137,7 +136,10 @@ class _Part:
     def _table_6(self) -> Table:
         groups = []
         for heading, (unit, wanted) in TABLE_6.items():
-            found = [Row(label, label, self._cells(*place)) for *place, label in wanted]
+            found = [
+                Row(label, label, self._cells(phase, measure, precision))
+                for phase, measure, precision, label in wanted
+            ]
             groups.append(Group(heading, heading, MEASURES[unit].decimals, found))
         caption = (
             "Before and after full diagonalisation of maps 2, 4, 6, … but not the last, without retraining; mean ± "
@@ -148,10 +150,10 @@ class _Part:
 
     def _latencies(self) -> Table:
         groups = []
-        for batch in self.batches:
+        for size, batch in self.batches.items():
             found = [
-                Row(f"{batch} {words}", words, self._cells("latency", f"latency_{words}", "float32", batch))
-                for words in ("dense", "sparse")
+                Row(f"{batch} {words}", words, self._cells("latency", measure, "float32", size))
+                for measure, words in (("latency_dense", "dense"), ("latency_sparse", "sparse"))
             ]
             groups.append(Group(batch, f"latency of {batch} (ms)", MEASURES["latency_dense"].decimals, found))
         caption = (
@@ -173,9 +175,8 @@ class _Part:
             repeats=self.settings.repeats,
         )
 
-    def _cells(self, phase: str, measure: str, precision: str, task: str | None = None) -> list[Any]:
-        rows = select(self.rows, phase=phase, measure=measure, precision=precision)
-        rows = rows if task is None else select(rows, task=task)
+    def _cells(self, phase: str, measure: str, precision: str, batch: int | None = None) -> list[Any]:
+        rows = select(self.rows, phase=phase, measure=measure, precision=precision, batch=batch)
         means = summarise(rows, ["architecture"])
         means["sd"] = means["sd"].where(means["sd"] > 0)  # counts are written without a spread
         found = quantities(means.assign(row=""), "row", "architecture")
@@ -183,10 +184,9 @@ class _Part:
 
     def _removed(self) -> Plot:
         names = {"percent_removed": MEASURED, "percent_exact": EXACT}
-        rows = select(self.rows, phase="adapted", precision="float32")
-        rows = rows[rows["measure"].isin(list(names))]
+        rows = select(self.rows, phase="adapted", precision="float32", measure=list(names))
         series = {MEASURED: COOL[0], EXACT: WARM[0]}
-        means = self._means(rows.assign(configuration=rows["measure"].map(names)))
+        means = self._means(rows.assign(configuration=rows["measure"].astype("string").map(names)))
         ends = means[means["configuration"] == MEASURED]["mean"]
         return Plot(
             name=f"{self.data.slug}-removed",
@@ -202,8 +202,8 @@ class _Part:
 
     def _faster(self) -> Plot:
         rows = select(self.rows, phase="latency", measure="latency_ratio")
-        series = styles(self.batches)
-        means = self._means(rows.assign(configuration=rows["task"]))
+        series = styles(self.batches.values())
+        means = self._means(rows.assign(configuration=rows["batch"].map(self.batches)))
         return Plot(
             name=f"{self.data.slug}-latency",
             title="Time of a pass, sparse form beside dense",
@@ -219,9 +219,10 @@ class _Part:
         )
 
     def _means(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return summarise(rows, ["configuration", "width", "layers"])
+        return summarise(rows, ["configuration", *ROWS.networks])
 
     def _lines(self, means: pd.DataFrame, series: Mapping[str, Line], measure: str) -> Any:
-        panels = {f"width {width}": means[means["width"] == width] for width in self.settings.hidden_widths}
+        panels = {f"width {width}": means[means["hidden_width"] == width] for width in self.settings.hidden_widths}
         legend = f"{self.data.name}, {mean_of(self.rows)}"
-        return lines(panels, series, MEASURES[measure], "layers", "number of hidden layers", legend)
+        x = "hidden_layers"
+        return lines(panels, series, MEASURES[measure], x, ROWS.networks[x].words, legend)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.spectra import ROWS
 from pipeline.reporting.descending import descending
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.frames import Frame, spread
@@ -18,10 +19,10 @@ from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, basis, common, data_line, mean_of, repeats
 from pipeline.reporting.ridges import Axis, ridgelines
-from pipeline.reporting.style import COOL, MEASURES, WARM, Line
+from pipeline.reporting.style import COOL, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.spectra import STANDARD, judge
-from pipeline.results.spectrum import cube, numbers
+from pipeline.results.spectrum import NUMBERS, cube, numbers
 from pipeline.results.statistics import select, summarise
 
 TITLE = "Evolution of spectra"
@@ -35,7 +36,6 @@ NOTE = Note(
     columns=("test/accuracy", "test/loss", "repeats"),
 )
 PAPER_SOURCES = {"cifar10": "CIFAR-10"}
-NUMBERS = ["effective_rank", "share_below", "largest_to_median", "separation", "likeness"]
 EXPLAINED = {
     "effective_rank": "The exponential of the entropy of the normalised singular values.",
     "share_below": "A dotted line marks the threshold in the figures of the spectra.",
@@ -77,7 +77,7 @@ def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> P
 def frames(rows: pd.DataFrame, among: pd.DataFrame) -> Iterator[Frame]:
     """All singular values of each map, in descending order, at up to twelve epochs."""
     everything = select(among, phase="spectrum", measure="sigma")["value"].to_numpy()
-    axis = Axis.of("singular value", everything)
+    axis = Axis.of(ROWS.measures["sigma"].name, everything)
     own = select(rows, phase="spectrum", measure="sigma")
     cubes = [cube(part) for _, part in own.groupby("layer")]
     if not cubes:
@@ -104,8 +104,7 @@ class _Part:
         self.widths = [data.features, *settings.hidden, data.classes]
         self.network = "-".join(str(width) for width in self.widths)
         self.maps = list(range(1, len(self.widths)))
-        found = numbers(rows, settings.threshold)
-        self.means = summarise(found, ["measure", "configuration", "layer", "epoch"])
+        self.numbers = numbers(rows, settings.threshold)
 
     def part(self) -> Part:
         protocol = self._protocol()
@@ -135,10 +134,10 @@ class _Part:
     def _ridgelines(self) -> list[Plot]:
         """A figure per configuration, all with the same axes."""
         spectrum = select(self.rows, phase="spectrum")
-        threshold, kinds = self.settings.threshold, {"sigma": "singular value", "bias": "absolute value of the bias"}
+        kinds = {"sigma": self.settings.threshold, "bias": None}
         axes = [
-            Axis.of(label, select(spectrum, measure=kind)["value"].to_numpy(), threshold if kind == "sigma" else None)
-            for kind, label in kinds.items()
+            Axis.of(ROWS.measures[kind].name, select(spectrum, measure=kind)["value"].to_numpy(), threshold)
+            for kind, threshold in kinds.items()
         ]
         series = self._series()
         plots = []
@@ -169,16 +168,19 @@ class _Part:
 
     def _words(self, label: str) -> str:
         """The last epoch in words."""
-        last = self.means[(self.means["epoch"] == self.means["epoch"].max()) & (self.means["configuration"] == label)]
+        last = select(self.numbers, configuration=label, epoch=self.numbers["epoch"].max())
         sentences = []
         for layer in self.maps:
-            at = last[last["layer"] == layer].set_index("measure")["mean"]
+            at = summarise(select(last, layer=layer), ["measure"]).set_index("measure")["mean"]
             rank, ratio = (write(float(at[name])).plain for name in ("effective_rank", "largest_to_median"))
             sentences.append(f"Map {layer} ends with effective rank {rank} and largest to median {ratio}.")
         return " ".join(sentences)
 
+    def _means(self, measure: str) -> pd.DataFrame:
+        return summarise(select(self.numbers, measure=measure), ["configuration", "layer", "epoch"])
+
     def _plot(self, measure: str) -> Plot:
-        known, words = self.means[self.means["measure"] == measure], MEASURES[measure]
+        known, words = self._means(measure), NUMBERS[measure]
         drawn = known[known["mean"].notna()]
         panels = {f"map {layer}": drawn[drawn["layer"] == layer] for layer in self.maps}
         last = known[known["epoch"] == known["epoch"].max()]
@@ -198,7 +200,7 @@ class _Part:
         means = summarise(select(self.rows, phase="training", measure="test_accuracy"), ["configuration", "epoch"])
         last = means[means["epoch"] == means["epoch"].max()]
         ends = (f"{label} {mean:.1f}" for label, mean in zip(last["configuration"], last["mean"], strict=True))
-        measure = MEASURES["test_accuracy"]
+        measure = ROWS.measures["test_accuracy"]
         return Plot(
             name=f"{self.data.slug}-training",
             title="Training",
@@ -208,15 +210,15 @@ class _Part:
         )
 
     def _table(self) -> Table:
-        first, last = int(self.means["epoch"].min()), int(self.means["epoch"].max())
-        place = "map " + self.means["layer"].astype(str) + ", epoch " + self.means["epoch"].astype(str)
-        means = self.means.assign(place=place)
+        first, last = int(self.numbers["epoch"].min()), int(self.numbers["epoch"].max())
         places = [f"map {layer}, epoch {epoch}" for layer in self.maps for epoch in dict.fromkeys((first, last))]
         groups = []
-        for measure in NUMBERS:
-            found = quantities(means[means["measure"] == measure], "place", "configuration")
+        for measure, words in NUMBERS.items():
+            means = self._means(measure)
+            place = "map " + means["layer"].astype(str) + ", epoch " + means["epoch"].astype(str)
+            found = quantities(means.assign(place=place), "place", "configuration")
             lines_ = [Row(at, at, [found.get((at, label)) for label in self.labels]) for at in places]
-            groups.append(Group(measure, MEASURES[measure].label, MEASURES[measure].decimals, lines_))
+            groups.append(Group(measure, words.label, words.decimals, lines_))
         caption = (
             "Mean ± standard deviation over repeats. Gap and likeness: see their figures. The threshold is "
             f"{self.settings.threshold:g}. {self._conditions}"

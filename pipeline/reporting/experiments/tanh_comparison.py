@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.tanh_comparison import ROWS
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting
 from pipeline.reporting.protocol import architectures, basis, common, mean_of, repeats
-from pipeline.reporting.style import MEASURES, Line
+from pipeline.reporting.style import Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.tanh_comparison import DATA, STANDARD, final, judge
 from pipeline.results.statistics import differences, paired, select, summarise
@@ -31,11 +32,11 @@ NOTE = Note(
 )
 ISOTROPIC = "isotropic tanh"
 SERIES = {STANDARD: Line("vermilion", "D", "--"), ISOTROPIC: Line("blue", "o")}
-ACCURACY = MEASURES["test_accuracy"]
-# Column of the horizontal axis -> what it is, the column of the panels, their titles.
+ACCURACY = ROWS.measures["test_accuracy"]
+# Factor on the horizontal axis -> a word for it, the factor of the panels, their titles.
 FIGURES = {
-    "layers": ("number of hidden layers", "width", "width {}"),
-    "width": ("width of each hidden layer", "layers", "{} hidden layers"),
+    "hidden_layers": ("depth", "hidden_width", "width {}"),
+    "hidden_width": ("width", "hidden_layers", "{} hidden layers"),
 }
 
 
@@ -66,7 +67,7 @@ class _Comparison:
         self.isotropic = next(c.label for c in settings.configurations if c.isotropic)
         accuracy = final(rows)
         named = accuracy["configuration"].replace({self.isotropic: ISOTROPIC})
-        architecture = accuracy["width"].astype(str) + "x" + accuracy["layers"].astype(str)
+        architecture = accuracy["hidden_width"].astype(str) + "x" + accuracy["hidden_layers"].astype(str)
         self.accuracy = accuracy.assign(configuration=named, architecture=architecture)
         self.left_out = [words for name, words in DATA.items() if name not in settings.data]
         self.absent = [DATA.get(name, name) for name in sorted(settings.data, key=_place) if name not in data]
@@ -144,13 +145,14 @@ class _Comparison:
         return Group(data.name, DATA.get(data.name, data.name), ACCURACY.decimals, group)
 
     def _plot(self, data: DataSet, x: str) -> Plot:
-        x_label, panel, title = FIGURES[x]
-        means = summarise(self._on(data), ["configuration", "layers", "width"])
+        against, panel, title = FIGURES[x]
+        x_label = ROWS.networks[x].words
+        means = summarise(self._on(data), ["configuration", *ROWS.networks])
         panels = {
             title.format(value): means[means[panel] == value].sort_values(x)
             for value in sorted(means[panel].unique())
         }
-        name, against = DATA.get(data.name, data.name), {"layers": "depth", "width": "width"}[x]
+        name = DATA.get(data.name, data.name)
         rows = select(self.rows, data=data.name)
         legend = f"{name}, {mean_of(rows)}"
         figure = lines(panels, SERIES, ACCURACY, x, x_label, legend)

@@ -9,19 +9,21 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.task_schedule import ADAPTIVE, ROWS, STATIC
 from pipeline.reporting.figures import Plot
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting
 from pipeline.reporting.protocol import TREATMENT, basis, common, repeats
 from pipeline.reporting.schedule import Panel, over_epochs
-from pipeline.reporting.style import COOL, MEASURES, WARM
+from pipeline.reporting.style import COOL, WARM
 from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.claims.task_schedule import ADAPTIVE, STATIC, Phase, fullest, judge, phases
+from pipeline.results.claims.task_schedule import Phase, fullest, judge, phases
 from pipeline.results.statistics import select, summarise
 
 PAPER_SOURCES = ["mnist", "fashion-mnist", "emnist-aj"]
 PAPER_SCHEDULE = [(150, [0]), (150, [0, 1]), (150, [0, 1, 2]), (150, [1])]  # epochs, places of the active tasks
+MEASURES = ROWS.measures
 SERIES = {ADAPTIVE: WARM[0], STATIC: COOL[1]}
 TITLE = "Widths following a schedule of tasks"
 NOTE = Note(
@@ -37,7 +39,7 @@ NOTE = Note(
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """Hidden neurons of adaptive networks at start and end, and the mean accuracy over tasks at the end."""
-    widths = select(rows, measure="width", configuration="adaptive")
+    widths = select(rows, measure="width", adaptive=True)
     total = widths.groupby(["epoch", "repeat"])["value"].sum().groupby("epoch").mean()
     last = select(rows, measure="test_accuracy", epoch=rows["epoch"].max())
     accuracy = last.groupby("configuration")["value"].mean()
@@ -112,8 +114,7 @@ class _Part:
 
     def _table_5(self) -> Table:
         """The schedule, with what it led to: a row's label says which tasks are active."""
-        found = select(self.rows, measure="test_accuracy")
-        found = found[found["epoch"].isin([phase.last for phase in self.schedule])]
+        found = select(self.rows, measure="test_accuracy", epoch=[phase.last for phase in self.schedule])
         column = found["task"] + ", " + found["configuration"]
         pairs = [(task.name, kind) for task in self.tasks for kind in (ADAPTIVE, STATIC)]
         columns: dict[str, tuple[str, ...]] = {", ".join(pair): pair for pair in pairs}
@@ -126,8 +127,8 @@ class _Part:
 
     def _widths(self) -> Table:
         start = Phase(0, 0, frozenset())
-        found = select(self.rows, measure="width", configuration=ADAPTIVE)
-        found = found[found["epoch"].isin([0, *(phase.last for phase in self.schedule)])]
+        ends = [0, *(phase.last for phase in self.schedule)]
+        found = select(self.rows, measure="width", adaptive=True, epoch=ends)
         columns: dict[str, tuple[str, ...]] = {str(layer): (f"h{layer}",) for layer in self.layers}
         named = found.assign(column=found["layer"].astype("string"))
         group = self._group(named, columns, "width", [start, *self.schedule])
@@ -166,10 +167,10 @@ class _Part:
         return f"{phase.first}–{phase.last - 1}: {active}"
 
     def _figure_3(self) -> Plot:
-        adaptive = select(self.rows, measure="width", configuration=ADAPTIVE)
+        adaptive = select(self.rows, measure="width", adaptive=True)
         accuracy = select(self.rows, measure="test_accuracy")
         grid = {
-            "width (neurons)": [
+            MEASURES["width"].label: [
                 Panel(f"hidden layer {n}", select(adaptive, layer=n), singly=True) for n in self.layers
             ],
             MEASURES["test_accuracy"].label: [Panel(t.name, select(accuracy, task=t.name)) for t in self.tasks],
@@ -208,7 +209,7 @@ class _Part:
             "singular values above θ": [
                 Panel(f"hidden layer {n}", select(rows, measure="sigma_above", layer=n)) for n in self.layers
             ],
-            "median singular value": [
+            MEASURES["sigma_median"].label: [
                 Panel(f"hidden layer {n}", select(rows, measure="sigma_median", layer=n)) for n in self.layers
             ],
             MEASURES["test_loss"].label: [

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.timing import DONE, ROWS
 from pipeline.reporting.figures import Plot, styled
 from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, basis, common, data_line
-from pipeline.reporting.style import COLOURS, MEASURES
+from pipeline.reporting.style import COLOURS
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.timing import judge, shares
+from pipeline.results.schema import Measure
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 
@@ -33,11 +35,16 @@ NOTE = Note(
 PAPER_SOURCES = {"cifar10": "CIFAR-10"}
 PARTS = {"training_seconds": "blue", "testing_seconds": "sky", "adapting_seconds": "vermilion"}
 ADAPTATIONS = {"none": "no adaptation", "prune": "prune", "grow": "grow"}
+WHOLE, SHARE = "epoch_seconds", "adapting_share"
+MEASURES = {measure: ROWS.measures[measure] for measure in PARTS} | {
+    WHOLE: Measure("whole epoch", "s"),
+    SHARE: Measure("adapting, share of training", "%"),
+}
 
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """Milliseconds of each part of an epoch, mean over epochs, in each case."""
-    seconds = rows[rows["measure"].str.endswith("_seconds")]
+    seconds = select(rows, measure=list(PARTS))
     found: dict[str, dict[str, float]] = {}
     for case, measure in seconds[["configuration", "measure"]].drop_duplicates().itertuples(index=False):
         some = select(seconds, configuration=case, measure=measure)["value"]
@@ -57,11 +64,10 @@ class _Part:
         self.rows, self.settings, self.data = rows, settings, data
         self.network = "-".join(str(width) for width in (data.features, *settings.hidden, data.classes))
         self.steps = -(-data.train_count // settings.batch_size)
-        whole = rows[rows["measure"].isin(PARTS)].groupby(["configuration", "epoch"], sort=False)["value"].sum()
-        derived = {"epoch_seconds": whole.reset_index(), "adapting_share": shares(rows)}
-        found = pd.concat([rows, *(table.assign(measure=measure) for measure, table in derived.items())])
-        case = found["configuration"].str.split(", ", expand=True)
-        self.means = summarise(found.assign(done=case[0], adaptation=case[1]), ["measure", "done", "adaptation"])
+        seconds = select(rows, measure=list(PARTS))
+        whole = seconds.groupby([*ROWS.networks, "epoch"], sort=False)["value"].sum().reset_index()
+        found = pd.concat([seconds, whole.assign(measure=WHOLE), shares(rows).assign(measure=SHARE)])
+        self.means = summarise(found.assign(done=found["testing"].map(DONE)), ["measure", "done", "adaptation"])
 
     def part(self) -> Part:
         protocol = self._protocol()
@@ -102,11 +108,11 @@ class _Part:
         columns: dict[str, tuple[str, ...]] = {a: (ADAPTATIONS[a],) for a in self.settings.adaptations}
         done = list(dict.fromkeys(self.means["done"]))
         groups = []
-        for measure in (*PARTS, "epoch_seconds", "adapting_share"):
-            found = quantities(self.means[self.means["measure"] == measure], "done", "adaptation")
+        for key, measure in MEASURES.items():
+            found = quantities(self.means[self.means["measure"] == key], "done", "adaptation")
             rows = [Row(words, words, [found.get((words, column)) for column in columns]) for words in done]
             shown = [row for row in rows if any(row.cells)]
-            groups.append(Group(measure, MEASURES[measure].label, MEASURES[measure].decimals, shown))
+            groups.append(Group(key, measure.label, measure.decimals, shown))
         return Table(
             name=f"{self.data.slug}-seconds",
             title="Seconds per epoch",
@@ -154,15 +160,15 @@ def _bars(cases: Mapping[str, pd.DataFrame], legend: str) -> Figure:
 
         figure = NewFigure(figsize=(7.2, 0.8 + 0.36 * len(cases)), layout="constrained")
         ax = figure.subplots()
-        reach = max(part["mean"]["epoch_seconds"] + part["sd"].fillna(0)["epoch_seconds"] for part in cases.values())
+        reach = max(part["mean"][WHOLE] + part["sd"].fillna(0)[WHOLE] for part in cases.values())
         for place, part in enumerate(cases.values()):
-            mean, sd, end = part["mean"], part["sd"]["epoch_seconds"], 0.0
+            mean, sd, end = part["mean"], part["sd"][WHOLE], 0.0
             for measure in (measure for measure in PARTS if measure in part.index):
                 ax.barh(place, mean[measure], left=end, color=COLOURS[PARTS[measure]][0], height=0.62)
                 end += mean[measure]
             ax.hlines(place, end - sd, end + sd, color=COLOURS["ink"][0], linewidth=0.9)
-            if "adapting_share" in part.index:
-                text = f"adapting: {write(mean['adapting_share']).plain} % of training"
+            if SHARE in part.index:
+                text = f"adapting: {write(mean[SHARE]).plain} % of training"
                 ax.annotate(text, (reach, place), (6, 0), textcoords="offset points", va="center")
         ax.set_yticks(range(len(cases)), list(cases))
         ax.set_xlim(0, 1.5 * reach)

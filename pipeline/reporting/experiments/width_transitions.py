@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.width_transitions import ROWS
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import by_width
 from pipeline.reporting.pairs import columns, group
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import basis, common, data_line, mean_of, repeats
-from pipeline.reporting.style import COLOURS, COOL, MEASURES, WARM, Line
+from pipeline.reporting.style import COLOURS, COOL, WARM, Line
 from pipeline.reporting.tables import Table
 from pipeline.results.claims.overabundance import arrivals
 from pipeline.results.claims.width_transitions import CONTROL, judge
@@ -32,6 +33,7 @@ NOTE = Note(
 )
 PAPER_SOURCES = {"cifar10": "CIFAR-10"}
 BEFORE = "before any change"
+MEASURE = ROWS.measures["test_accuracy"]
 
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
@@ -58,7 +60,6 @@ class _Part:
     def _means(self) -> pd.DataFrame:
         """Accuracy per epoch by "start", "end" (missing before the ends part) and configuration."""
         rows = select(self.rows, phase="training", measure="test_accuracy")
-        rows = rows.assign(start=rows["network"].str.split("-").str[1].astype("Int64"))
         return summarise(rows, ["configuration", "start", "end", "epoch"])
 
     def part(self) -> Part:
@@ -102,7 +103,9 @@ class _Part:
     def _table(self) -> Table:
         final = arrivals(self.rows)
         start = final["start"].astype("string").where(final["configuration"] != CONTROL, CONTROL)
-        accuracies = group(final.assign(start=start), "accuracy", self.widths, {CONTROL: f"{CONTROL}, static"})
+        accuracies = group(
+            final.assign(start=start), "accuracy", MEASURE, self.widths, {CONTROL: f"{CONTROL}, static"}
+        )
         return Table(
             name=f"{self.data.slug}-final",
             title="Accuracy after the transitions",
@@ -154,8 +157,7 @@ class _Part:
         self, number: str, what: str, panels: dict[str, pd.DataFrame], series: dict[str, Line], more: str = ""
     ) -> Plot:
         legend = f"{self.data.name}, {self.network}, {mean_of(self.rows)}"
-        measure = MEASURES["test_accuracy"]
-        figure = lines(panels, series, measure, "epoch", "epochs trained", legend, across=min(2, len(panels)))
+        figure = lines(panels, series, MEASURE, "epoch", "epochs trained", legend, across=min(2, len(panels)))
         means = pd.concat(panels.values())
         last = means[means["epoch"] == means["epoch"].max()]["mean"]
         return Plot(

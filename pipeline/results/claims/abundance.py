@@ -56,6 +56,6 @@ def _ends(final: pd.DataFrame) -> dict[str, Interval]:
     if len(widths) < 2:
         return {}
     named = static.assign(configuration=static["end"].astype("string"))
-    table = paired(named, str(widths[-1]), str(widths[0]), ["measure"])
-    (difference,) = intervals(table, "measure", ["test_accuracy"]).values()
+    table = paired(named.assign(all=0), str(widths[-1]), str(widths[0]), ["all"])
+    (difference,) = intervals(table, "all", [0]).values()
     return {f"always {widths[-1]} minus always {widths[0]}": difference}

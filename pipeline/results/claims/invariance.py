@@ -144,8 +144,7 @@ def _constant_as_trainable(adapted: pd.DataFrame, basis: Basis) -> Verdict:
 
 
 def _accuracy_kept(adapted: pd.DataFrame, width: int, basis: Basis) -> Verdict:
-    rows = select(adapted, measure="delta_accuracy", precision="float32")
-    rows = rows[rows["configuration"].isin(COMPENSATED)]
+    rows = select(adapted, measure="delta_accuracy", precision="float32", configuration=COMPENSATED)
     grown = rows[rows["change"] >= 0].assign(value=lambda part: part["value"].abs())
     moved = summarise(grown, ["configuration", "change"])["mean"].to_numpy()
     half = _nearest_to_half(rows["change"], width)

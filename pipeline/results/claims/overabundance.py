@@ -13,10 +13,9 @@ Way = tuple[int, int]  # hidden width at the start, at the end
 
 
 def arrivals(rows: pd.DataFrame) -> pd.DataFrame:
-    """The accuracy of each network after its last epoch: column "start" is the hidden width it began with."""
+    """The accuracy of each network after its last epoch, at the hidden width "end"; it began with "start"."""
     final = select(rows[rows["end"].notna()], phase="training", measure="test_accuracy")
-    final = final[final["epoch"] == final["epoch"].max()]
-    return final.assign(start=final["network"].str.split("-").str[1].astype("Int64"))
+    return final[final["epoch"] == final["epoch"].max()]
 
 
 def against_static(final: pd.DataFrame) -> dict[Way, pd.DataFrame]:

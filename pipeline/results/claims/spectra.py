@@ -8,7 +8,7 @@ import pandas as pd
 from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
 from pipeline.results.divergence import completed
 from pipeline.results.spectrum import course, numbers
-from pipeline.results.statistics import paired, summarise
+from pipeline.results.statistics import paired, select, summarise
 
 ALIKE = 0.9  # likeness of isotropic repeats
 STANDARD = "standard tanh"
@@ -30,7 +30,7 @@ def judge(rows: pd.DataFrame, threshold: float, isotropic: str, basis: Basis) ->
     wider: dict[str, Interval] = {}
     beside: dict[str, Number] = {}
     for measure, words in _WORDS.items():
-        some = last[last["measure"] == measure]
+        some = select(last, measure=measure)
         logs = some.assign(value=np.log10(some["value"].to_numpy(dtype=float)))
         layers = sorted(int(layer) for layer in logs["layer"].unique())
         ratios = intervals(paired(logs, isotropic, STANDARD, ["layer"]), "layer", layers)

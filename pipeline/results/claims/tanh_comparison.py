@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from pipeline.experiments.plan.architectures import ARCHITECTURE
 from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
 from pipeline.results.divergence import completed
 from pipeline.results.statistics import differences, paired, select, summarise
@@ -29,11 +30,9 @@ STANDARD = "standard tanh"
 
 
 def final(rows: pd.DataFrame) -> pd.DataFrame:
-    """The test accuracy (percent) of every network after its last epoch, with its hidden layers and width."""
+    """The test accuracy (percent) of every network after its last epoch."""
     accuracy = select(rows, phase="training", measure="test_accuracy")
-    last = accuracy[accuracy["epoch"] == accuracy["epoch"].max()].reset_index(drop=True)
-    hidden = [[int(width) for width in network.split("-")[1:-1]] for network in last["network"]]
-    return last.assign(layers=[len(widths) for widths in hidden], width=[widths[0] for widths in hidden])
+    return accuracy[accuracy["epoch"] == accuracy["epoch"].max()].reset_index(drop=True)
 
 
 def judge(rows: pd.DataFrame, isotropic: str, basis: Basis) -> list[Verdict]:
@@ -101,7 +100,7 @@ def _depth_hurts_standard(accuracy: pd.DataFrame, isotropic: str, basis: Basis) 
     passed: list[bool] = []
     failed: list[bool] = []
     numbers: dict[str, Number] = {}
-    for column, words in (("layers", "{} to {} hidden layers"), ("width", "width {} to {}")):
+    for column, words in (("hidden_layers", "{} to {} hidden layers"), ("hidden_width", "width {} to {}")):
         lost = _losses(accuracy, column)
         ends = words.format(accuracy[column].min(), accuracy[column].max())
         pooled = _mean(lost, ["configuration", "repeat"])
@@ -138,7 +137,7 @@ def _losses(accuracy: pd.DataFrame, column: str) -> pd.DataFrame:
     A mean over the other column, of those of its values at which both activations have both ends. No rows if there
     is one value only: nothing can be lost from it to itself.
     """
-    other = "width" if column == "layers" else "layers"
+    (other,) = {*ARCHITECTURE} - {column}
     keys = ["data", "configuration", "repeat"]
     small, large = accuracy[column].min(), accuracy[column].max()
     if accuracy.empty or small == large:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.experiments.task_schedule import ADAPTIVE, STATIC
 from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
 from pipeline.results.divergence import completed
 from pipeline.results.statistics import differences, select, summarise
@@ -21,8 +22,6 @@ RESOLUTION = 0.02  # spread of log growth within a group, at the least: widths a
 EVIDENCE = 6.0  # difference of BIC between one group and two that counts as strong
 SMALLEST_GROUP = 2  # repeats
 ENOUGH = 8  # repeats for telling two groups from one
-
-ADAPTIVE, STATIC = "adaptive", "static"
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def judge(rows: pd.DataFrame, schedule: Sequence[Phase], basis: Basis) -> list[V
 
 
 def _grows_with_tasks(rows: pd.DataFrame, schedule: Sequence[Phase], basis: Basis) -> Verdict:
-    widths = select(rows, measure="width", configuration=ADAPTIVE)
+    widths = select(rows, measure="width", adaptive=True)
     total = widths.pivot_table("value", "epoch", "repeat", aggfunc="sum")  # [epochs, repeats]
     added, removed, stable = {}, {}, {}
     for before, phase in pairwise(schedule):
@@ -119,8 +118,8 @@ def _growth(widths: pd.DataFrame, start: int, end: int) -> Interval:
 
 
 def _adaptive_beats_static(rows: pd.DataFrame, phase: Phase, basis: Basis) -> Verdict:
-    found = select(rows, measure="test_accuracy", epoch=phase.last)
-    gained = differences(found[found["task"].isin(phase.active)], ADAPTIVE, STATIC, ["task"])
+    found = select(rows, measure="test_accuracy", epoch=phase.last, task=sorted(phase.active))
+    gained = differences(found, ADAPTIVE, STATIC, ["task"])
     means = gained.pivot(index="repeat", columns="task", values="value").mean(axis=1, skipna=False)
     table = summarise(pd.DataFrame({"task": "all", "value": means}), ["task"])
     all_tasks = intervals(table, "task", ["all"])["all"]
@@ -143,7 +142,7 @@ def _adaptive_beats_static(rows: pd.DataFrame, phase: Phase, basis: Basis) -> Ve
 
 
 def _bifurcation(rows: pd.DataFrame, phase: Phase, basis: Basis) -> Verdict:
-    widths = select(rows, measure="width", configuration=ADAPTIVE)
+    widths = select(rows, measure="width", adaptive=True)
     middle = (phase.first + phase.last) // 2
     numbers: dict[str, Number] = {}
     found, repeats = [], 0

@@ -6,6 +6,7 @@ import pandas as pd
 
 from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
 from pipeline.results.divergence import completed
+from pipeline.results.schema import configurations
 from pipeline.results.statistics import select, summarise
 
 CHEAP = 5.0  # percent of an epoch's training
@@ -52,7 +53,7 @@ def _times(share: Interval, factor: float) -> Interval:
 
 def shares(rows: pd.DataFrame) -> pd.DataFrame:
     """Adapting as a percentage of training, for every case that adapts and every timed epoch."""
-    keys = ["configuration", "epoch"]
+    keys = [*configurations(list(rows.columns)), "epoch"]
     adapting, training = (
         select(rows, measure=measure)[[*keys, "value"]] for measure in ("adapting_seconds", "training_seconds")
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.experiments import width_transitions
 from pipeline.results.claims.base import Basis, Interval, Verdict, decide, intervals
 from pipeline.results.claims.overabundance import arrivals, overabundance
 from pipeline.results.divergence import completed
 from pipeline.results.statistics import paired
 
-CONTROL = "standard tanh"
+CONTROL = width_transitions.CONTROL.label
 
 
 def judge(rows: pd.DataFrame, basis: Basis) -> list[Verdict]:

@@ -65,7 +65,8 @@ def test_rows_say_every_width_and_the_end(data: Dataset, start: int, end: int) -
     expected = [start, start, start + step, start + 2 * step, end, end, end]  # epochs 0 to 6
     for layer in (1, 2):
         assert values(rows, "width", layer=layer, repeat=0) == expected
-    assert set(rows["end"]) == {end} and set(rows["network"]) == {f"7-{start}-{start}-3"}
+    assert (set(rows["start"]), set(rows["end"])) == ({start}, {end})
+    assert set(rows["network"]) == {f"7-{start}-{start}-3"}
     accuracies = values(rows, "test_accuracy", repeat=1)
     assert values(rows, "accuracy", phase="final", repeat=1) == accuracies[-1:]
     assert values(rows, "best_accuracy", phase="final", repeat=1) == [max(accuracies)]

@@ -85,22 +85,20 @@ def rows(data: Dataset) -> pd.DataFrame:
     return observed(settings(), settings().members(), data)
 
 
-def changed(rows: pd.DataFrame, task: str, precision: str = "float64", measure: str = "epsilon") -> pd.Series[float]:
-    values: pd.Series[float] = select(rows, phase="represented", task=task, precision=precision, measure=measure)[
-        "value"
-    ]
-    return values
+def changed(rows: pd.DataFrame, variant: str, basis: str, precision: str = "float64") -> pd.Series[float]:
+    own = select(rows, phase="represented", variant=variant, basis=basis, precision=precision)
+    return select(own, measure="epsilon")["value"]
 
 
 def test_exact_is_exact_to_rounding_and_diagonal_is_not(rows: pd.DataFrame) -> None:
     count = 2 * 2 * (len(HIDDEN) + 1)  # repeats, trainings, places
-    exact = changed(rows, f"exact {COMPONENTS}")
+    exact = changed(rows, "exact", COMPONENTS)
     assert len(exact) == count and exact.max() < 1e-12
-    single = changed(rows, f"exact {COMPONENTS}", "float32")
+    single = changed(rows, "exact", COMPONENTS, "float32")
     assert len(single) == count and single.min() > 1e-9 and single.max() < 1e-4
     for basis in (COMPONENTS, RANDOM):
         for precision in ("float32", "float64"):
-            moved = changed(rows, f"diagonal {basis}", precision)
+            moved = changed(rows, "diagonal", basis, precision)
             assert len(moved) == count and moved.min() > 1e-3
 
 
@@ -108,7 +106,7 @@ def test_accuracies_are_those_of_the_changes(rows: pd.DataFrame) -> None:
     """Of what is represented: that of the network held in the eigenbasis and the change."""
     rows = select(rows, precision="float64")
     held = select(rows, phase="held", measure="accuracy").set_index(["configuration", "repeat"])["value"]
-    where = ["configuration", "repeat", "task", "layer"]
+    where = ["configuration", "repeat", "basis", "variant", "layer"]
     accuracy, delta = (
         select(rows, phase="represented", measure=measure).set_index(where)["value"]
         for measure in ("accuracy", "delta_accuracy")
@@ -129,8 +127,8 @@ def test_neurons_trained_in_the_eigenbasis_are_its_directions(rows: pd.DataFrame
         own = select(rows, phase="basis", measure=measure)
         gaps = {
             training: (
-                select(own, configuration=training, task=NEURONS)["value"]
-                - select(own, configuration=training, task=EIGENBASIS)["value"]
+                select(own, configuration=training, basis=NEURONS)["value"]
+                - select(own, configuration=training, basis=EIGENBASIS)["value"]
             ).abs()
             for training in (USUAL, TURNED)
         }
@@ -141,9 +139,9 @@ def test_components_are_less_gaussian_than_random_directions_and_noise_is_gaussi
     for layer in range(1, len(HIDDEN) + 1):
         for measure in ("negentropy", "kurtosis"):
             own = select(rows, phase="basis", measure=measure, layer=layer)
-            means = own.groupby("task")["value"].mean()
+            means = own.groupby("basis")["value"].mean()
             assert means[COMPONENTS] > 1.3 * means[RANDOM]
-        noise = select(rows, phase="basis", measure="negentropy", layer=layer, task=NOISE)["value"]
+        noise = select(rows, phase="basis", measure="negentropy", layer=layer, basis=NOISE)["value"]
         assert noise.abs().max() < 0.03
 
 
@@ -166,19 +164,22 @@ def test_what_is_measured_is_what_the_represented_network_computes(layer: int, d
 
 def test_of_each_neuron_in_descending_order(rows: pd.DataFrame) -> None:
     each = select(rows, phase="neuron", measure="negentropy", layer=1)
-    each = select(each, task=COMPONENTS, repeat=0, configuration=USUAL)
+    each = select(each, basis=COMPONENTS, repeat=0, configuration=USUAL)
     values = each.sort_values("index")["value"]
     assert len(values) == HIDDEN[0] and (values.diff().dropna() <= 0).all()
-    whole = select(rows, phase="basis", measure="negentropy", layer=1, task=COMPONENTS, repeat=0, configuration=USUAL)
+    whole = select(
+        rows, phase="basis", measure="negentropy", layer=1, basis=COMPONENTS, repeat=0, configuration=USUAL
+    )
     assert values.mean() == pytest.approx(whole["value"].item())
 
 
 def test_pictures_are_correlations_with_every_pixel_of_the_first_repeat(rows: pd.DataFrame, data: Dataset) -> None:
     pictures = select(rows, phase="picture", measure="pixel_correlation")
-    assert set(pictures["repeat"]) == {0} and set(pictures["task"]) == {COMPONENTS, NEURONS}
+    assert set(pictures["repeat"]) == {0} and set(pictures["basis"]) == {COMPONENTS, NEURONS}
     assert len(pictures) == 2 * 2 * 4 * data.features
+    sides = {"channels": 1, "height": 2, "width": 4}
     assert 0.1 < pictures["value"].abs().max() <= 1
-    assert select(rows, phase="image", configuration=USUAL).sort_values("index")["value"].tolist() == [1, 2, 4]
+    assert select(rows, phase="image", configuration=USUAL).set_index("dimension")["value"].to_dict() == sides
 
 
 def test_repeats_and_ways_of_training_do_not_depend_on_each_other(rows: pd.DataFrame, data: Dataset) -> None:

@@ -146,7 +146,7 @@ def test_a_network_that_diverges_is_said_to_once(data: Dataset) -> None:
     wild = [{"name": "wild", "optimiser": "sgd", "learning_rate": 1e300}]
     plan = settings(descents=wild)
     own = run(Work(plan, plan.members(), [data], CPU))
-    said = own[own["phase"] == "diverged"]
+    said = select(own, phase="diverged")
     assert said["repeat"].tolist() == [0, 1] and set(said["epoch"]) == {1} and set(own["precision"]) == {"float32"}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.config import validate
 from pipeline.errors import InputError
-from pipeline.experiments.joint_sparsity import Settings, joint
+from pipeline.experiments.joint_sparsity import STARTS, Settings, joint
 from pipeline.reporting.experiments.joint_sparsity import headlines, present
 from pipeline.results.statistics import select
 
@@ -22,57 +22,65 @@ def rows() -> pd.DataFrame:
     return made_rows.rows("joint_sparsity")
 
 
-def small(method: str, threshold: str = "0.0001") -> pd.Series:
-    found = select(rows(), phase=method, measure="percent_small", task=threshold)
+def small(method: str, threshold: float = 1e-4) -> pd.Series:
+    found = select(rows(), method=method, measure="percent_small", threshold=threshold)
     return found.set_index(["network", "repeat"])["value"]
 
 
-def methods() -> list[str]:
-    return [joint(power, start) for power in SETTINGS.powers for start in ("trained", "alternate")]
+def most_zeros() -> pd.Series:
+    return select(rows(), method="trained", measure="percent_most").set_index(["network", "repeat"])["value"]
+
+
+def layers(values: pd.Series) -> pd.Series:
+    """How many hidden layers the network of each value has."""
+    known = rows()[["network", "hidden_layers"]].drop_duplicates().set_index("network")["hidden_layers"]
+    return values.index.get_level_values("network").map(known)
+
+
+def methods() -> list[dict[str, object]]:
+    return [joint(power, start) for power in SETTINGS.powers for start in STARTS]
 
 
 def test_no_method_changes_the_function() -> None:
-    turned = rows()[~rows()["phase"].isin(["training", "trained"])]
+    turned = select(rows(), method=["alternate", "alternate triangular", "joint"])
     assert select(turned, measure="epsilon", precision="float64")["value"].max() < 1e-11
     assert select(turned, measure="delta_accuracy", precision="float64")["value"].abs().max() == 0
     assert select(turned, measure="epsilon", precision="float32")["value"].min() > 1e-10, "they are other bases"
 
 
 def test_alternate_diagonalisation_has_as_many_zeros_as_a_pair_of_widths_has_dimensions() -> None:
-    most = select(rows(), phase="trained", measure="percent_most").set_index(["network", "repeat"])["value"]
-    ahead = small("alternate", f"{min(SETTINGS.thresholds):g}") - most
-    even = ahead[ahead.index.get_level_values("network").str.count("-") == 3]
+    ahead = small("alternate", min(SETTINGS.thresholds)) - most_zeros()
+    even = ahead[layers(ahead) == 2]
     assert len(even) and (even > -1e-9).all()
-    assert (small("trained", f"{min(SETTINGS.thresholds):g}") < 5).all(), "negative control"
+    assert (small("trained", min(SETTINGS.thresholds)) < 5).all(), "negative control"
 
 
 def test_only_a_width_left_over_is_made_triangular_and_gives_its_zeros() -> None:
-    threshold = f"{min(SETTINGS.thresholds):g}"
-    most = select(rows(), phase="trained", measure="percent_most").set_index(["network", "repeat"])["value"]
+    threshold, most = min(SETTINGS.thresholds), most_zeros()
     ahead = (small("alternate triangular", threshold) - most).dropna()
-    odd = most.index[most.index.get_level_values("network").str.count("-") == 4]
+    odd = most.index[layers(most) == 3]
     assert len(odd) and set(ahead.index) == set(odd)
     assert (ahead > -1e-9).all()
     assert (small("alternate", threshold)[odd] < most[odd]).all(), "negative control"
 
 
+def norms(**method: object) -> pd.Series:
+    return select(rows(), phase="turned", measure="l1_norm", **method).set_index(["network", "repeat"])["value"]
+
+
 def test_joint_optimisation_lowers_the_norm_of_every_start() -> None:
-    whole = select(rows()[rows()["index"].isna()], measure="l1_norm")
-    norms = {phase: own.set_index(["network", "repeat"])["value"] for phase, own in whole.groupby("phase")}
     for power in SETTINGS.powers:
-        for start in ("trained", "alternate"):
-            assert (norms[joint(power, start)] < norms[start]).all()
+        for start in STARTS:
+            assert (norms(**joint(power, start)) < norms(method=start)).all()
 
 
 def test_norms_by_stage_begin_at_the_start_and_end_at_the_end() -> None:
-    stages = select(rows()[rows()["index"].notna()], measure="l1_norm")
-    whole = select(rows()[rows()["index"].isna()], measure="l1_norm")
+    stages = select(rows(), phase="descent", measure="l1_norm")
     for method in methods():
-        own = select(stages, phase=method).sort_values("index")
+        own = select(stages, **method).sort_values("stage")
         first, last = (own.groupby(["network", "repeat"])["value"].nth(n).to_numpy() for n in (0, -1))
-        start = select(whole, phase=method.rpartition(" ")[2])["value"].to_numpy()
-        assert sorted(first) == pytest.approx(sorted(start))
-        assert sorted(last) == pytest.approx(sorted(select(whole, phase=method)["value"]), rel=1e-6)
+        assert sorted(first) == pytest.approx(sorted(norms(method=method["start"])))
+        assert sorted(last) == pytest.approx(sorted(norms(**method)), rel=1e-6)
 
 
 def test_settings_that_cannot_be_are_refused() -> None:
@@ -103,5 +111,5 @@ def test_other_thresholds_than_the_papers_and_many_powers_are_all_shown() -> Non
     (part,) = present(made_rows.rows("joint_sparsity", own), own, made_rows.described("digits")).parts
     groups = {group.heading: [row.key for row in group.rows] for group in part.tables[0].groups}
     assert "parameters above 0.0001" not in groups
-    wanted = [joint(power, start) for power in own.powers for start in ("trained", "alternate")]
+    wanted = [f"joint p {power:g} from {start}" for power in own.powers for start in STARTS]
     assert groups["parameters of size at most 0.001 (%)"] == ["trained", "alternate", *wanted]

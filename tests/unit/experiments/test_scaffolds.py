@@ -53,7 +53,7 @@ def rows(data: Dataset) -> dict[str, pd.DataFrame]:
 
 
 def values(rows: pd.DataFrame, phase: str, kind: str, measure: str, **more: object) -> pd.Series:
-    return select(rows, phase=phase, task=kind, measure=measure, **more)["value"]
+    return select(rows, phase=phase, columns=kind, measure=measure, **more)["value"]
 
 
 @pytest.mark.parametrize("name", [ADAM, PLAIN])
@@ -72,7 +72,7 @@ def test_neurons_of_zero_columns_never_move_and_all_others_do(rows: dict[str, pd
             assert len(stalled) == (2 * (STEPS + 1) if phase == "steps" else 2 * 3) and (stalled == 0).all()
     assert (values(rows[name], "without", "zero", "epsilon") == 0).all()
     for kind in KINDS[:3]:
-        by_step = [values(rows[name], "steps", kind, "row_norm", index=step) for step in range(STEPS + 1)]
+        by_step = [values(rows[name], "steps", kind, "row_norm", step=step) for step in range(STEPS + 1)]
         assert (by_step[0] == 0).all() and (by_step[1] > 0).all() and (by_step[STEPS] > by_step[1]).all()
         assert (values(rows[name], "without", kind, "epsilon", epoch=4) > 1e-6).all()
 
@@ -86,7 +86,7 @@ def test_a_network_with_stalled_neurons_is_the_control(rows: dict[str, pd.DataFr
 
 
 def test_each_kind_has_columns_of_its_length(rows: dict[str, pd.DataFrame]) -> None:
-    lengths = {kind: values(rows[ADAM], "steps", kind, "column_norm", index=0) for kind in KINDS}
+    lengths = {kind: values(rows[ADAM], "steps", kind, "column_norm", step=0) for kind in KINDS}
     assert lengths["normal"].between(0.02, 0.06).all(), "0.01 times the root of 16"
     assert lengths["semi-orthogonal"].to_list() == pytest.approx([1, 1], rel=1e-5)
     assert lengths["combination"].between(0.2, 4).all() and (abs(lengths["combination"] - 1) > 1e-3).all()
@@ -98,7 +98,7 @@ def test_a_first_step_is_as_long_as_the_columns_with_gradient_descent_and_not_wi
 ) -> None:
     """dL/dw_i is linear in the column u_i as long as the new neurons do nothing; Adam divides by its size."""
     for name, low, high in ((PLAIN, 8, 80), (ADAM, 0.5, 2)):
-        first = {kind: values(rows[name], "steps", kind, "row_norm", index=1).mean() for kind in KINDS}
+        first = {kind: values(rows[name], "steps", kind, "row_norm", step=1).mean() for kind in KINDS}
         assert low < first["semi-orthogonal"] / first["normal"] < high
 
 
@@ -106,15 +106,14 @@ def test_a_first_step_is_as_long_as_the_columns_with_gradient_descent_and_not_wi
 def test_the_first_steps_are_those_of_the_first_epoch(rows: dict[str, pd.DataFrame], name: str) -> None:
     for kind in KINDS:
         for measure in ("row_norm", "column_norm", "active"):
-            last = values(rows[name], "steps", kind, measure, index=STEPS)
+            last = values(rows[name], "steps", kind, measure, step=STEPS)
             assert last.to_list() == values(rows[name], "new", kind, measure, epoch=3).to_list()
 
 
 def test_a_kind_does_not_depend_on_which_others_there_are(rows: dict[str, pd.DataFrame], data: Dataset) -> None:
     plan = settings(columns=["combination"])
     alone = run(Work(plan, group(plan, ADAM), [data], CPU))
-    own = rows[ADAM][(rows[ADAM]["task"] == "combination").fillna(False)].reset_index(drop=True)
-    again = alone[(alone["task"] == "combination").fillna(False)].reset_index(drop=True)
+    own, again = (select(table, columns="combination") for table in (rows[ADAM], alone))
     assert len(own) == 90
     pd.testing.assert_frame_equal(again, own, check_exact=True)
 
@@ -122,12 +121,12 @@ def test_a_kind_does_not_depend_on_which_others_there_are(rows: dict[str, pd.Dat
 def test_rows_are_complete(rows: dict[str, pd.DataFrame]) -> None:
     for name, own in rows.items():
         assert set(own["configuration"]) == {name} and set(own["network"]) == {"7-5-16-3"}
-        assert not own[["repeat", "phase", "epoch", "index", "task", "measure"]].duplicated().any()
+        assert not own[["repeat", "phase", "epoch", "step", "columns", "measure"]].duplicated().any()
         trained = select(own, phase="training", measure="test_accuracy", repeat=0)
-        assert trained[trained["task"].isna()]["epoch"].tolist() == [0, 1, 2]
+        assert trained[trained["columns"].isna()]["epoch"].tolist() == [0, 1, 2]
         for kind in (CONTROL, *KINDS):
-            assert select(trained, task=kind)["epoch"].tolist() == [2, 3, 4]
-        assert CONTROL not in set(own[own["phase"] != "training"]["task"].dropna())
+            assert select(trained, columns=kind)["epoch"].tolist() == [2, 3, 4]
+        assert CONTROL not in set(own[own["phase"] != "training"]["columns"].dropna())
 
 
 def net() -> Ensemble:

@@ -77,7 +77,7 @@ def test_the_function_stays(rows: pd.DataFrame) -> None:
 
 def test_latencies_of_every_batch(rows: pd.DataFrame) -> None:
     found = select(rows, phase="latency")
-    assert found.groupby(["task", "measure"]).size().tolist() == [6] * 6 and (found["value"] > 0).all()
+    assert found.groupby(["batch", "measure"]).size().tolist() == [6] * 6 and (found["value"] > 0).all()
 
 
 def test_networks_take_turns() -> None:

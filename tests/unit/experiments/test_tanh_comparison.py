@@ -14,6 +14,7 @@ from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.experiments.tanh_comparison import Settings, run
+from pipeline.results.statistics import select
 from pipeline.training import engine
 
 ISOTROPIC = Configuration(intrinsic_length="none", compensation="none")
@@ -53,8 +54,8 @@ def test_members_are_every_architecture_activation_and_repeat() -> None:
 def test_rows_hold_every_network_at_every_epoch(data: Dataset) -> None:
     plan = settings()
     rows = pd.concat([run(Work(plan, members, [data], CPU)) for members in ensembles(plan)])
-    accuracy = rows[rows["measure"] == "test_accuracy"]
-    keys = ["network", "configuration", "repeat", "epoch"]
+    accuracy = select(rows, measure="test_accuracy")
+    keys = ["hidden_width", "hidden_layers", "configuration", "repeat", "epoch"]
     assert len(accuracy) == 16 * 3 and not accuracy[keys].duplicated().any()
     assert set(rows["configuration"]) == {"none, none", "standard tanh"}
     assert rows["value"].notna().all()
@@ -78,7 +79,7 @@ def test_both_activations_share_initialisation_and_order_and_then_differ(data: D
 
 def test_repeats_start_from_different_networks(data: Dataset) -> None:
     rows = run(Work(settings(), ensembles(settings())[0], [data], CPU))
-    start = rows[(rows["epoch"] == 0) & (rows["measure"] == "test_loss")]["value"]
+    start = select(rows, epoch=0, measure="test_loss")["value"]
     assert start.nunique() == len(start) == 4  # two repeats of two widths
 
 
@@ -86,7 +87,7 @@ def test_a_member_alone_has_the_same_rows(data: Dataset) -> None:
     plan = settings()
     together = ensembles(plan)[0]
     both, alone = run(Work(plan, together, [data], CPU)), run(Work(plan, together[1:], [data], CPU))
-    without = (both["repeat"] != together[0].repeat) | (both["network"] != both["network"].iloc[0])
+    without = (both["repeat"] != together[0].repeat) | (both["hidden_width"] != together[0].hidden_width)
     expected = both[without]["value"].to_numpy(dtype=float)
     assert abs(alone["value"].to_numpy(dtype=float) - expected).max() < 1e-4
 

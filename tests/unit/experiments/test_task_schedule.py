@@ -15,6 +15,7 @@ from pipeline.errors import InputError
 from pipeline.experiments import task_schedule
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.task_schedule import Settings
+from pipeline.results.statistics import select
 from pipeline.seeds import generator
 
 TASKS = ["digits", "digits-permuted", "digits-turned"]
@@ -113,9 +114,7 @@ def static(data: list[Dataset]) -> pd.DataFrame:
 
 
 def values(rows: pd.DataFrame, measure: str, **where: object) -> list[float]:
-    for column, value in {"measure": measure, **where}.items():
-        rows = rows[(rows[column] == value).fillna(False)]
-    return rows.sort_values(["epoch", "repeat"])["value"].astype(float).tolist()
+    return select(rows, measure=measure, **where).sort_values(["epoch", "repeat"])["value"].tolist()
 
 
 def test_twins_start_alike_and_only_one_changes_its_widths(adaptive: pd.DataFrame, static: pd.DataFrame) -> None:
@@ -127,6 +126,7 @@ def test_twins_start_alike_and_only_one_changes_its_widths(adaptive: pd.DataFram
         assert values(adaptive, measure, epoch=0, **where) == values(static, measure, epoch=0, **where)
     assert values(static, "width", layer=1) == values(static, "width", layer=1, epoch=0) * 4
     assert values(adaptive, "width", layer=1) != values(static, "width", layer=1)
+    assert adaptive["adaptive"].all() and not static["adaptive"].any()
     # All differs after the first adaptation, the training before it was the same.
     assert values(adaptive, "train_loss", epoch=1) == pytest.approx(values(static, "train_loss", epoch=1), rel=1e-5)
 
@@ -183,7 +183,7 @@ def test_an_inactive_task_is_not_learnt(static: pd.DataFrame) -> None:
 
 def test_diverged_networks_end_with_a_record(data: list[Dataset]) -> None:
     rows = rows_of(settings(learning_rate=1e30, optimiser="sgd"), data, True, {0, 1})
-    last = rows[rows["phase"] == "diverged"]
+    last = select(rows, phase="diverged")
     assert last["repeat"].tolist() == [0, 1]
     assert last["epoch"].tolist() == [1, 1]
     assert set(rows["epoch"]) == {0, 1}

@@ -14,6 +14,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.experiments import timing
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.timing import Settings, run
+from pipeline.results.statistics import select
 from pipeline.training import engine
 
 CPU = torch.device("cpu")
@@ -44,7 +45,7 @@ def data() -> Dataset:
 
 def test_each_case_has_its_parts_at_every_timed_epoch(data: Dataset) -> None:
     rows = run(Work(settings(), settings().members(), [data], CPU))
-    seconds = rows[rows["measure"].isin(PARTS)]
+    seconds = select(rows, measure=sorted(PARTS))
     assert (seconds["value"] > 0).all() and set(seconds["epoch"]) == {3, 4, 5}
     found = {case: set(some["measure"]) for case, some in seconds.groupby("configuration")}
     assert found == {
@@ -56,6 +57,8 @@ def test_each_case_has_its_parts_at_every_timed_epoch(data: Dataset) -> None:
         "train+test, grow": PARTS,
     }
     assert not seconds[["configuration", "epoch", "measure"]].duplicated().any()
+    factors = seconds[["configuration", "testing", "adaptation"]].drop_duplicates().itertuples(index=False, name=None)
+    assert list(factors) == [(case.label, case.testing, case.adaptation) for case in settings().cases()]
 
 
 def test_widths_move_by_one_per_epoch_and_only_where_they_should(data: Dataset) -> None:

@@ -66,8 +66,7 @@ def test_a_static_copy_goes_on_as_the_original(data: Dataset, start: int) -> Non
     plan = settings()
     rows = run(Work(plan, group(plan, start), [data], CPU))
     before, after = uninterrupted(plan, group(plan, start), data)
-    pretraining = rows[rows["end"].isna()]
-    assert values(pretraining, "test_loss", repeat=0) == before
+    assert values(rows, "test_loss", end=None, repeat=0) == before
     assert values(rows, "test_loss", end=start, repeat=0) == after
     _, forgetful = uninterrupted(plan, group(plan, start), data, forget=True)
     assert forgetful[-1] != pytest.approx(after[-1], rel=1e-4), "the moments matter"
@@ -79,7 +78,7 @@ def test_ends_share_their_beginning_and_then_part(data: Dataset) -> None:
     parted = {end: values(rows, "test_loss", end=end, repeat=1) for end in plan.hidden_widths}
     assert len({losses[0] for losses in parted.values()}) == 1
     assert len({losses[-1] for losses in parted.values()}) == 4
-    shared = select(rows[rows["end"].isna()], measure="test_loss", repeat=1)["value"].tolist()
+    shared = values(rows, "test_loss", end=None, repeat=1)
     assert shared[-1] == parted[3][0] and len(shared) == plan.epochs_before + 1
 
 
@@ -102,7 +101,7 @@ def test_controls_stay_at_their_width(data: Dataset) -> None:
     plan = settings()
     rows = run(Work(plan, group(plan, 3, control=True), [data], CPU))
     assert set(rows["configuration"]) == {"standard tanh"}
-    assert set(rows["end"].dropna()) == {3} and set(values(rows, "width")) == {3.0}
+    assert set(rows["start"]) == set(rows["end"].dropna()) == {3} and set(values(rows, "width")) == {3.0}
     assert values(rows, "test_loss", end=3, repeat=0) == uninterrupted(plan, group(plan, 3, control=True), data)[1]
 
 

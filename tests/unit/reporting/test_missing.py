@@ -23,6 +23,7 @@ from pipeline.reporting.presenters import presenter
 from pipeline.reporting.render import render
 from pipeline.reporting.report import page
 from pipeline.results.claims import CLAIMS
+from pipeline.results.statistics import select
 
 ENTRY = "networks that diverged (left out; repeats are fewer there)"
 
@@ -82,8 +83,7 @@ def test_a_network_that_diverged_is_named_and_its_cells_say_n(tmp_path: Path) ->
     rows = made_rows.diverged(made_rows.rows("invariance"), 2, repeat=1, configuration="trainable, none")
     text = rendered("invariance", rows, tmp_path)
     assert "1 network diverged: a loss or a parameter was no longer finite" in text
-    assert "digits 64-8-8-10 trainable, none 1 (in epoch 2)" in text
-    assert "Width at the end" not in text, "a column of what no network has"
+    assert "Data Network Configuration Repeats digits 64-8-8-10 trainable, none 1 (in epoch 2)" in text
     assert "3 to 4 repeats of 2 epochs" in text and "Where fewer than 4 repeats are left, n says how many." in text
     found = claims("invariance", tmp_path)
     assert all(claim["numbers"][ENTRY] == 1 for claim in found) and ENTRY in text
@@ -118,10 +118,16 @@ def test_a_configuration_with_no_repeat_left_is_a_dash(name: str, tmp_path: Path
 @pytest.mark.parametrize("name", ["abundance", "width_transitions"])
 def test_the_end_of_a_network_that_diverged_is_named(name: str, tmp_path: Path) -> None:
     rows = made_rows.rows(name)
-    last, network = int(rows["epoch"].max()), rows["network"].iloc[0]
-    text = rendered(name, made_rows.diverged(rows, last, repeat=2, end=8, network=network), tmp_path)
-    assert "Width at the end" in text and f"{network} {rows['configuration'].iloc[0]} 8 2 (in epoch {last})" in text
+    last, start, label = int(rows["epoch"].max()), rows["start"].iloc[0], rows["configuration"].iloc[0]
+    text = rendered(name, made_rows.diverged(rows, last, repeat=2, start=start, end=8), tmp_path)
+    assert "Configuration Start End Repeats" in text and f"{label} {start} 8 2 (in epoch {last})" in text
     assert "(n = 3)" in text
+
+
+def test_there_is_no_column_of_what_no_network_that_diverged_has() -> None:
+    rows = select(made_rows.rows("width_transitions"), end=None)
+    found = losses(made_rows.diverged(rows, 1, repeat=2))
+    assert found is not None and list(found.headings) == ["Data", "Network", "Configuration", "Start", "Repeats"]
 
 
 def test_networks_that_all_diverged_after_the_training_before_any_change(tmp_path: Path) -> None:

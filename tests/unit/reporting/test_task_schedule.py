@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.experiments.task_schedule import Settings
+from pipeline.experiments.task_schedule import ADAPTIVE, ROWS, STATIC, Settings
 from pipeline.reporting.experiments.task_schedule import present
 from pipeline.reporting.presentation import Presentation
 from pipeline.reporting.presenters import headlines
@@ -45,19 +45,20 @@ def made() -> pd.DataFrame:
     random = np.random.default_rng(0)
     rows: list[dict[str, object]] = []
     for repeat in range(3):
-        for kind in ("adaptive", "static"):
+        for kind in (ADAPTIVE, STATIC):
             for epoch in range(9):
-                who = {"experiment": "task_schedule", "data": "one + two", "configuration": kind, "phase": "training"}
-                who |= {"repeat": repeat, "seed": repeat, "epoch": epoch, "precision": "float32"}
+                who: dict[str, object] = {"experiment": "task_schedule", "data": "one + two", "phase": "training"}
+                who |= {"configuration": kind, "adaptive": kind == ADAPTIVE, "repeat": repeat, "seed": repeat}
+                who |= {"epoch": epoch, "precision": "float32"}
                 for task in TASKS:
                     found = {"test_accuracy": 80 + epoch + random.normal(), "test_loss": 2.0 / (epoch + 1)}
                     rows += [who | {"task": task, "measure": m, "value": v} for m, v in found.items()]
                 for layer in (1, 2, 3):
-                    found = {"width": 12.0 + (epoch if kind == "adaptive" else 0) + repeat, "sigma_above": 7.0}
+                    found = {"width": 12.0 + (epoch if kind == ADAPTIVE else 0) + repeat, "sigma_above": 7.0}
                     found |= {"sigma_median": 1.0, "sigma_largest": 2.0}
                     rows += [who | {"layer": layer, "measure": m, "value": v} for m, v in found.items()]
                 rows.append(who | {"measure": "psi_norm", "value": 0.1 * epoch})
-    return frame(rows)
+    return frame(rows, ROWS)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from pipeline.reporting.presentation import Part
 from pipeline.reporting.style import COLOURS, styles
 from pipeline.results.provenance import DataSet
 from pipeline.results.rows import frame
+from pipeline.results.schema import Schema
 
 DIGITS = DataSet("digits", "digits", "a few digits", 10, 5, 64, 10, "sha256:0")
 WIDTHS = (4, 8, 16)
@@ -36,26 +37,26 @@ COMMON: dict[str, Any] = {
 }
 
 
-def rows(hidden_layers: int, before: int, label: str, control: bool) -> pd.DataFrame:
+def rows(schema: Schema, before: int, label: str, control: bool) -> pd.DataFrame:
     """Rows of either experiment: the final accuracy is 80 + end + start / 100 + repeat, of controls 20 less."""
     made: list[dict[str, object]] = []
     for repeat in range(2):
         for start in WIDTHS:
             for end in WIDTHS:
                 for configuration in [label, "standard tanh"] if control and start == end else [label]:
-                    network = "-".join(map(str, [64, *[start] * hidden_layers, 10]))
-                    who = {"data": "digits", "network": network, "configuration": configuration, "repeat": repeat}
+                    who = {"data": "digits", "network": f"64-{start}-10", "configuration": configuration}
+                    who |= {"start": start, "end": end, "repeat": repeat}
                     last = 80 + end + start / 100 + repeat - (20 if configuration != label else 0)
                     for epoch in range(before, 5):
-                        place = {"phase": "training", "epoch": epoch, "end": end, "measure": "test_accuracy"}
+                        place = {"phase": "training", "epoch": epoch, "measure": "test_accuracy"}
                         made.append(who | place | {"value": last - 10 * (4 - epoch)})
-                    final = {"phase": "final", "epoch": 4, "end": end}
-                    made += [who | final | {"measure": m, "value": last} for m in ("accuracy", "best_accuracy")]
+                    for measure in {"accuracy", "best_accuracy"} & set(schema.measures):
+                        made.append(who | {"phase": "final", "epoch": 4, "measure": measure, "value": last})
             for configuration in [label, "standard tanh"] if before else []:
-                who = {"data": "digits", "network": f"64-{start}-10", "configuration": configuration}
+                who = {"data": "digits", "network": f"64-{start}-10", "configuration": configuration, "start": start}
                 place = {"phase": "training", "measure": "test_accuracy", "repeat": repeat}
                 made += [who | place | {"epoch": epoch, "value": 10.0 * epoch} for epoch in range(before + 1)]
-    return frame(made)
+    return frame(made, schema)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def moved() -> Part:
     settings = abundance.Settings(
         **COMMON, configuration=configuration, hidden_layers=2, epochs_at_start=1, epochs_at_end=1
     )
-    table = rows(2, 0, configuration.label, control=False)
+    table = rows(abundance.ROWS, 0, configuration.label, control=False)
     (part,) = abundance_report.present(table, settings, {"digits": DIGITS}).parts
     return part
 
@@ -75,7 +76,7 @@ def transitions() -> Part:
     settings = width_transitions.Settings(
         **COMMON, configuration=configuration, epochs_before=2, neurons_per_epoch=6, expectation_samples=10
     )
-    table = rows(1, 2, configuration.label, control=True)
+    table = rows(width_transitions.ROWS, 2, configuration.label, control=True)
     (part,) = transitions_report.present(table, settings, {"digits": DIGITS}).parts
     return part
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from pipeline.experiments import EXPERIMENTS
+from pipeline.experiments.invariance import ROWS
 from pipeline.reporting.presenters import headlines
 from pipeline.results.claims import (
     CLAIMS,
@@ -93,7 +94,7 @@ def test_a_configuration_is_lost_with_its_last_repeat() -> None:
 
 
 def test_no_rows() -> None:
-    none = frame([])
+    none = frame([], ROWS)
     assert completed(none).empty and diverged(none).empty and lost(none).empty
     assert headlines("invariance", none) == {}
 

@@ -9,26 +9,30 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.experiments.spectra import ROWS
 from pipeline.results.rows import frame
-from pipeline.results.spectrum import course, likeness, numbers
+from pipeline.results.spectrum import NUMBERS, course, likeness, numbers
+from pipeline.results.statistics import select
 
 
 def rows(spectra: list[list[float]], epoch: int = 1) -> pd.DataFrame:
     """A spectrum per repeat, of map 1."""
     who = {"configuration": "a", "phase": "spectrum", "measure": "sigma", "epoch": epoch, "layer": 1}
-    return frame(
+    made = (
         who | {"repeat": repeat, "index": index, "value": value}
         for repeat, values in enumerate(spectra)
         for index, value in enumerate(values)
     )
+    return frame(made, ROWS)
 
 
 def number(table: pd.DataFrame, measure: str) -> list[float]:
-    return [float(value) for value in table.loc[table["measure"] == measure, "value"]]
+    return [float(value) for value in select(table, measure=measure)["value"]]
 
 
 def test_by_hand() -> None:
     found = numbers(rows([[1, 1, 1, 1], [8, 2, 1, 0.5], [3, 0, 0, 0]]), threshold=0.95)
+    assert found["measure"].unique().tolist() == list(NUMBERS)
     p = np.array([8, 2, 1, 0.5]) / 11.5
     assert number(found, "effective_rank") == pytest.approx([4, math.exp(-(p * np.log(p)).sum()), 1])
     assert number(found, "share_below") == [0, 25, 75]

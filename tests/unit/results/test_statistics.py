@@ -6,16 +6,24 @@ import pandas as pd
 import pytest
 
 from pipeline.results.rows import frame
+from pipeline.results.schema import CHANGE, Measure, Schema
 from pipeline.results.statistics import differences, paired, select, summarise
+
+SCHEMA = Schema(
+    phases={"a": "first", "b": "second"},
+    measures={"epsilon": Measure("change of logits ε")},
+    observations={"change": CHANGE},
+)
 
 
 def observed(values: dict[str, list[float]], change: int = 0) -> pd.DataFrame:
     """Rows: configuration -> value of each repeat."""
-    return frame(
+    rows = (
         {"configuration": configuration, "repeat": repeat, "change": change, "value": value}
         for configuration, list_ in values.items()
         for repeat, value in enumerate(list_)
     )
+    return frame(rows, SCHEMA)
 
 
 def test_summary_worked_out_by_hand() -> None:
@@ -41,8 +49,9 @@ def test_a_group_with_a_value_that_is_no_number_has_no_mean(bad: float | None) -
 
 
 def test_groups_keep_their_order_and_missing_keys() -> None:
-    rows = frame([{"phase": "b", "value": 1.0}, {"phase": "a", "value": 2.0}, {"value": 3.0}])
+    rows = frame([{"phase": "b", "value": 1.0}, {"phase": "a", "value": 2.0}, {"value": 3.0}], SCHEMA)
     means = summarise(rows, ["phase"])
+    assert len(means) == 3, "a level that no row has is no group"
     assert means["phase"].tolist()[:2] == ["b", "a"] and means["phase"].isna().tolist() == [False, False, True]
 
 
@@ -75,7 +84,29 @@ def test_pairing_by_too_few_columns_is_refused() -> None:
 
 
 def test_select_takes_equal_rows_and_never_missing_ones() -> None:
-    rows = frame([{"change": 0, "value": 1.0}, {"change": 1, "value": 2.0}, {"value": None}])
+    rows = frame([{"change": 0, "value": 1.0}, {"change": 1, "value": 2.0}, {"value": None}], SCHEMA)
     chosen = select(rows, change=0)
     assert chosen["value"].tolist() == [1.0] and chosen["value"].dtype == float
     assert len(select(rows)) == 3
+
+
+def test_select_takes_any_of_a_list_and_what_is_missing() -> None:
+    rows = frame([{"change": 0, "value": 1.0}, {"phase": "a", "value": 2.0}, {"phase": "b", "value": 3.0}], SCHEMA)
+    assert select(rows, phase=["a", "b"])["value"].tolist() == [2, 3]
+    assert select(rows, phase=["a", "diverged"])["value"].tolist() == [2]
+    assert select(rows, phase=["a"])["value"].tolist() == [2] and select(rows, phase=[]).empty
+    assert select(rows, phase=None)["value"].tolist() == [1]
+    assert select(rows, change=None, phase="b")["value"].tolist() == [3]
+
+
+@pytest.mark.parametrize("wanted", ["c", ["a", "c"], ["c"]])
+def test_select_refuses_a_level_that_there_cannot_be(wanted: object) -> None:
+    rows = frame([{"phase": "a", "configuration": "a", "value": 1.0}], SCHEMA)
+    with pytest.raises(ValueError, match=r"^rows: 'c' is not one of the levels of phase, a, b, diverged$"):
+        select(rows, phase=wanted)
+    assert select(rows, configuration=wanted).empty == (wanted != ["a", "c"]), "any text may be one"
+
+
+def test_select_refuses_a_column_that_there_is_not() -> None:
+    with pytest.raises(KeyError, match="task"):
+        select(frame([], SCHEMA), task=None)

@@ -9,6 +9,8 @@ from isotropic import Ensemble, IsotropicMLP, diagonalise, grow, prune
 from pipeline.config import Configuration, Training
 from pipeline.experiments.plan import Member
 from pipeline.experiments.plan.observations import Observations
+from pipeline.results.measures import TRAINING
+from pipeline.results.schema import Factor, Schema
 from pipeline.training import engine, optimiser
 from pipeline.training.divergence import stop_diverged
 
@@ -71,11 +73,12 @@ def test_moments_are_stopped_too(noise):
 def test_a_diverged_member_has_one_last_row(noise):
     configuration = Configuration(intrinsic_length="trainable", compensation="none")
     members = [Member(repeat=k, configuration=configuration) for k in range(3)]
-    observed = Observations("test", "noise", members, [[6, 5, 4, 3]] * 3)
-    branch = observed.branch()
+    schema = Schema({"training": "after an epoch"}, TRAINING, {"end": Factor("hidden width at the end", int)})
+    observed = Observations(schema, "test", "noise", members, [[6, 5, 4, 3]] * 3)
+    branch = observed.branch(end=5)
     for epoch in trained([0, 1, 2], noise(), math.nan)[2]:
         observed.training(epoch)
-    branch.training(epoch, end=5)
+    branch.training(epoch)
     rows = [(row["repeat"], row["epoch"], row["measure"]) for row in observed.rows if "end" not in row]
     assert [row for row in rows if row[0] == 1 and row[1] >= 2] == [(1, 2, "diverged")]
     assert [row for row in rows if row[0] == 2 and row[1] == 3] == [(2, 3, name) for name in epoch.measures()]

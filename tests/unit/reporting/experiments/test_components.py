@@ -7,17 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.reporting.experiments.components import (
-    BASES,
-    FOUND,
-    INDEPENDENCE,
-    NEURONS,
-    RANDOM,
-    VARIANTS,
-    headlines,
-    images,
-    present,
-)
+from pipeline.experiments.components import BASES, COMPONENTS, DIMENSIONS, NEURONS, RANDOM
+from pipeline.experiments.components import VARIANTS as REPRESENTED
+from pipeline.reporting.experiments.components import BASES as LINES
+from pipeline.reporting.experiments.components import INDEPENDENCE, VARIANTS, headlines, images, present
 from pipeline.reporting.presentation import Part
 from pipeline.reporting.tables import Quantity, Table
 from pipeline.results.statistics import select
@@ -45,10 +38,12 @@ def cell(table: Table, group: str, row: str, column: str) -> Quantity:
     return found
 
 
-def test_names_are_those_of_the_rows(rows: pd.DataFrame) -> None:
-    """The experiment's own, which a presenter does not import."""
-    assert set(select(rows, phase="represented")["task"]) == set(VARIANTS)
-    assert set(select(rows, phase="basis")["task"]) == set(BASES)
+def test_every_basis_and_variant_of_the_rows_is_shown(rows: pd.DataFrame) -> None:
+    own = select(rows, phase="represented")[["basis", "variant"]].drop_duplicates()
+    assert set(own.itertuples(index=False, name=None)) == set(REPRESENTED)
+    assert set(VARIANTS) == {f"{variant} {basis}" for basis, variant in REPRESENTED}
+    assert set(select(rows, phase="basis")["basis"]) == set(BASES) == set(LINES)
+    assert set(select(rows, phase="image")["dimension"]) == set(DIMENSIONS)
 
 
 def test_tables_of_changes_have_each_variant_in_each_place(part: Part) -> None:
@@ -60,9 +55,9 @@ def test_tables_of_changes_have_each_variant_in_each_place(part: Part) -> None:
             for row in group.rows:
                 known = [each is not None for each in row.cells]
                 assert known == ([False] * 5 + [True] if row.key == "held" else [True] * 6)
-        assert cell(table, "epsilon", f"exact {FOUND}", "all float64").mean < 1e-12
-        assert cell(table, "epsilon", f"exact {FOUND}", "all float32").mean > 1e-9
-        assert cell(table, "epsilon", f"diagonal {FOUND}", "all float64").mean > 1e-2
+        assert cell(table, "epsilon", f"exact {COMPONENTS}", "all float64").mean < 1e-12
+        assert cell(table, "epsilon", f"exact {COMPONENTS}", "all float32").mean > 1e-9
+        assert cell(table, "epsilon", f"diagonal {COMPONENTS}", "all float64").mean > 1e-2
     held = [
         cell(tables[f"digits-changes-{t.replace(' ', '-')}"], "epsilon", "held", "all float64") for t in TRAININGS
     ]
@@ -72,10 +67,9 @@ def test_tables_of_changes_have_each_variant_in_each_place(part: Part) -> None:
 def test_accuracy_is_of_all_layers(part: Part, rows: pd.DataFrame) -> None:
     (table,) = [each for each in part.tables if each.name == "digits-accuracy"]
     own = select(rows, phase="represented", measure="accuracy", precision="float64", configuration=TRAININGS[0])
-    own = own[own["layer"].isna()]
-    for key in VARIANTS:
-        known = select(own, task=key)["value"].mean()
-        assert cell(table, "accuracy", key, TRAININGS[0]).mean == pytest.approx(known)
+    for basis, variant in REPRESENTED:
+        known = select(own, layer=None, basis=basis, variant=variant)["value"].mean()
+        assert cell(table, "accuracy", f"{variant} {basis}", TRAININGS[0]).mean == pytest.approx(known)
     assert [row.key for row in table.groups[0].rows] == ["trained", "held", *VARIANTS]
 
 
@@ -84,7 +78,8 @@ def test_differences_of_independence_are_paired_by_repeat(part: Part, rows: pd.D
     assert [group.key for group in table.groups] == list(INDEPENDENCE)
     own = select(rows, phase="basis", measure="negentropy", layer=2, configuration=TRAININGS[1])
     one, other = (
-        select(own, task=task).sort_values("repeat")["value"].to_numpy(dtype=float) for task in (FOUND, RANDOM)
+        select(own, basis=basis).sort_values("repeat")["value"].to_numpy(dtype=float)
+        for basis in (COMPONENTS, RANDOM)
     )
     gap = cell(table, "negentropy", f"minus {RANDOM}", f"{TRAININGS[1]} 2")
     assert gap.mean == pytest.approx((one - other).mean()) and gap.sd == pytest.approx(np.std(one - other, ddof=1))
@@ -96,14 +91,14 @@ def test_pictures_are_of_both_and_have_the_values_in_place(part: Part) -> None:
     names = [plot.name for plot in part.plots]
     assert names == ["digits-negentropy", "digits-pictures-as-usual", "digits-pictures-in-the-eigenbasis"]
     (first, second, _) = part.plots[1].figure.axes
-    assert [ax.get_title(loc="left") for ax in (first, second)] == [FOUND, NEURONS]
+    assert [ax.get_title(loc="left") for ax in (first, second)] == [COMPONENTS, NEURONS]
     assert not np.array_equal(first.images[0].get_array(), second.images[0].get_array())
 
 
 def test_images_are_by_picture_and_pixel_whatever_the_order_of_rows() -> None:
-    places = [(change, index) for change in range(2) for index in range(6)]
-    rows = pd.DataFrame({"change": [p[0] for p in places], "index": [p[1] for p in places]})
-    rows["value"] = rows["change"] * 10.0 + rows["index"]
+    places = [(index, pixel) for index in range(2) for pixel in range(6)]
+    rows = pd.DataFrame({"index": [p[0] for p in places], "pixel": [p[1] for p in places]})
+    rows["value"] = rows["index"] * 10.0 + rows["pixel"]
     found = images(rows.sample(frac=1, random_state=0), [1, 2, 3])
     assert found.shape == (2, 1, 2, 3) and found[1, 0].tolist() == [[10, 11, 12], [13, 14, 15]]
 

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.reporting.experiments.scaffolds import CONTROL, GROWN, OWED, headlines, present, until_active
+from pipeline.experiments.scaffolds import CONTROL, ROWS
+from pipeline.reporting.experiments.scaffolds import GROWN, OWED, headlines, present, until_active
 from pipeline.reporting.presentation import Part
 from pipeline.reporting.tables import Row
+from pipeline.results.rows import frame
 from pipeline.results.statistics import select
 
 SETTINGS = made_rows.settings("scaffolds")
@@ -54,13 +56,15 @@ def test_the_table_has_every_kind_at_its_place(
     assert list(lines) == kinds and list(part.tables[0].columns) == DESCENTS
     for kind, line in lines.items():
         for cell, descent in zip(line.cells, DESCENTS, strict=True):
-            own = select(rows, phase=phase, measure=measure, epoch=epoch, task=kind, configuration=descent)["value"]
+            own = select(rows, phase=phase, measure=measure, epoch=epoch, columns=kind, configuration=descent)[
+                "value"
+            ]
             assert cell is not None and cell.n == len(own) == 4 and cell.mean == pytest.approx(own.mean())
 
 
 def test_what_is_gained_is_paired_by_repeat(rows: pd.DataFrame) -> None:
     last = (rows["phase"] == "training") & (rows["epoch"] == 3) & (rows["measure"] == "test_accuracy")
-    accuracy = 80.0 + rows["repeat"].astype(float) + 1.5 * (rows["task"] == "normal").fillna(False).astype(float)
+    accuracy = 80.0 + rows["repeat"].astype(float) + 1.5 * (rows["columns"] == "normal").fillna(False).astype(float)
     (only,) = present(rows.assign(value=rows["value"].mask(last, accuracy)), SETTINGS, described()).parts
     lines = group(only, GAINED)
     assert list(lines) == KINDS and all(line.differences for line in lines.values())
@@ -75,17 +79,18 @@ def described() -> dict[str, made_rows.DataSet]:
 
 def test_until_half_are_active_is_counted_from_growing() -> None:
     place = {"phase": "new", "measure": "active", "configuration": "AdamW"}
-    active = {("a", 0): [0, 1, 2, 4], ("a", 1): [0, 2, 1, 3], ("b", 0): [0, 1, 1, 1]}
-    table = pd.DataFrame(
-        [
-            place | {"task": task, "repeat": repeat, "epoch": 5 + number, "value": float(value)}
-            for (task, repeat), values in active.items()
+    active = {("normal", 0): [0, 1, 2, 4], ("normal", 1): [0, 2, 1, 3], ("zero", 0): [0, 1, 1, 1]}
+    table = frame(
+        (
+            place | {"columns": kind, "repeat": repeat, "epoch": 5 + number, "value": float(value)}
+            for (kind, repeat), values in active.items()
             for number, value in enumerate(values)
-        ]
+        ),
+        ROWS,
     )
-    found = until_active(table, 2).set_index(["task", "repeat"])["value"]
-    assert found["a", 0] == 2 and found["a", 1] == 1 and math.isnan(found["b", 0])
-    assert until_active(table, 1.5).set_index(["task", "repeat"])["value"]["a", 1] == 1
+    found = until_active(table, 2).set_index(["columns", "repeat"])["value"]
+    assert found["normal", 0] == 2 and found["normal", 1] == 1 and math.isnan(found["zero", 0])
+    assert until_active(table, 1.5).set_index(["columns", "repeat"])["value"]["normal", 1] == 1
 
 
 def test_what_never_becomes_active_has_a_dash(part: Part) -> None:
@@ -107,7 +112,7 @@ def test_figures_have_a_panel_for_each_descent_and_a_line_for_each_kind(part: Pa
             assert sum(len(np.asarray(line.get_xdata())) == points for line in ax.get_lines()) >= len(KINDS)
         assert [text.get_text() for text in plot.figure.legends[0].get_texts()] == KINDS
         assert plot.alt.count("0 (zero)") == 2
-    norms = select(rows, phase="new", measure="row_norm", task="normal", configuration="gradient descent", epoch=3)
+    norms = select(rows, phase="new", measure="row_norm", columns="normal", configuration="gradient descent", epoch=3)
     (line, *_) = [each for each in part.plots[0].figure.axes[1].get_lines() if len(np.asarray(each.get_xdata())) == 3]
     assert np.asarray(line.get_ydata())[2] == pytest.approx(norms["value"].mean())
     assert "hollow marks" in part.plots[0].caption
@@ -116,7 +121,7 @@ def test_figures_have_a_panel_for_each_descent_and_a_line_for_each_kind(part: Pa
 def test_what_is_said_of_the_first_epoch_is_a_ratio_of_means(rows: pd.DataFrame) -> None:
     first = (rows["phase"] == "new") & (rows["measure"] == "row_norm") & (rows["epoch"] == 2)
     lengths = {"normal": 0.1, "semi-orthogonal": 0.3, "combination": 0.05, "zero": 0.0}
-    changed = rows.assign(value=rows["value"].mask(first, rows["task"].map(lengths)))
+    changed = rows.assign(value=rows["value"].mask(first, rows["columns"].astype("string").map(lengths)))
     (only,) = present(changed, SETTINGS, described()).parts
     said = "with AdamW 3 (semi-orthogonal), 0.5 (combination); with gradient descent 3 (semi-orthogonal), 0.5 (comb"
     assert f"rows are so many times as long as with normal columns: {said}" in only.tables[0].caption
@@ -125,7 +130,7 @@ def test_what_is_said_of_the_first_epoch_is_a_ratio_of_means(rows: pd.DataFrame)
 def test_headlines_are_of_the_last_epoch(rows: pd.DataFrame) -> None:
     found = headlines(rows)
     assert list(found) == DESCENTS and all(list(found[name]) == [CONTROL, *KINDS] for name in DESCENTS)
-    accuracy = select(rows, configuration="AdamW", task="combination", measure="test_accuracy", epoch=3)["value"]
+    accuracy = select(rows, configuration="AdamW", columns="combination", measure="test_accuracy", epoch=3)["value"]
     assert found["AdamW"]["combination"]["test_accuracy"] == pytest.approx(accuracy.mean(), abs=0.01)
     assert found["AdamW"]["zero"]["row_norm"] == 0 and "row_norm" not in found["AdamW"][CONTROL]
 

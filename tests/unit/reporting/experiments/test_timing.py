@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from pipeline.config import Configuration
-from pipeline.experiments.timing import Settings
+from pipeline.experiments.timing import DONE, ROWS, Settings
 from pipeline.reporting.experiments.timing import present
 from pipeline.reporting.presentation import Part
 from pipeline.results.provenance import DataSet
@@ -41,14 +42,15 @@ def settings(epochs: int) -> Settings:
 def made(epochs: int) -> pd.DataFrame:
     """A training of 1, 2, ... seconds, a test of 0.5, an adaptation of 1 % of the training."""
     rows: list[dict[str, object]] = []
-    for case in ("train, none", "train, prune", "train+test, none", "train+test, prune"):
+    for testing, adaptation in product((False, True), ("none", "prune")):
         for epoch in range(1, epochs + 1):  # of those timed
             values = {"training_seconds": 1.0 * epoch, "threads": 1.0}
-            values |= {"testing_seconds": 0.5} if "test" in case else {}
-            values |= {"adapting_seconds": 0.01 * epoch} if "prune" in case else {}
-            who = {"data": "cifar10", "configuration": case, "epoch": 1 + epoch, "phase": "timed", "repeat": 0}
+            values |= {"testing_seconds": 0.5} if testing else {}
+            values |= {"adapting_seconds": 0.01 * epoch} if adaptation == "prune" else {}
+            who: dict[str, object] = {"data": "cifar10", "configuration": f"{DONE[testing]}, {adaptation}"}
+            who |= {"testing": testing, "adaptation": adaptation, "epoch": 1 + epoch, "phase": "timed", "repeat": 0}
             rows += [who | {"measure": measure, "value": value} for measure, value in values.items()]
-    return frame(rows)
+    return frame(rows, ROWS)
 
 
 def part(epochs: int) -> Part:

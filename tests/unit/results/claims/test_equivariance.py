@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.experiments.equivariance import ROWS
 from pipeline.results.claims.base import Basis, Interval, Verdict
 from pipeline.results.claims.equivariance import judge
 from pipeline.results.rows import frame
@@ -38,7 +39,7 @@ def made(last: Curves | None = None, repeats: int = 3, **curves: list[float]) ->
                     for epoch, value in enumerate(values, start=1)
                     for measure, factor in (("epsilon", 1.0), ("epsilon_scaled", 1e9))
                 )
-    return frame(rows)
+    return frame(rows, ROWS)
 
 
 def found(rows: pd.DataFrame, exact: list[str] = EXACT, adaptive: list[str] = ADAPTIVE) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipeline.experiments.spectra import ROWS
 from pipeline.results.claims.base import Basis, Interval, Verdict
 from pipeline.results.claims.spectra import STANDARD, judge
 from pipeline.results.rows import frame
@@ -27,7 +28,7 @@ def made(isotropic: list[float], standard: list[float], noise: float = 0.01, rep
                     place |= {"phase": "spectrum", "measure": "sigma"}
                     values = 10 ** (epoch / 2 * np.array(logs) + epoch * noise * random.normal(size=len(logs)))
                     rows += [place | {"index": i, "value": v} for i, v in enumerate(np.sort(values)[::-1])]
-    return frame(rows)
+    return frame(rows, ROWS)
 
 
 def verdict(rows: pd.DataFrame) -> Verdict:

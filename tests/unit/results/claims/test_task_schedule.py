@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.experiments.task_schedule import ADAPTIVE, ROWS, STATIC
 from pipeline.results.claims.base import Basis, Interval, Verdict
 from pipeline.results.claims.task_schedule import Phase, fullest, judge, phases
 from pipeline.results.rows import frame
@@ -44,18 +45,18 @@ def made(
                 if epoch == 24:
                     width = totals[20] * late(layer, repeat) * random.lognormal(sigma=noise)
                 rows.append(
-                    {"configuration": "adaptive", "measure": "width", "layer": layer, "value": width}
-                    | {"repeat": repeat, "epoch": epoch}
+                    {"configuration": ADAPTIVE, "adaptive": True, "repeat": repeat, "epoch": epoch}
+                    | {"measure": "width", "layer": layer, "value": width}
                 )
         for task in "abc":
             luck = random.normal(scale=3)
-            for kind, more in (("adaptive", gain), ("static", 0.0)):
+            for kind, more in ((ADAPTIVE, gain), (STATIC, 0.0)):
                 value = 90 + luck + more + random.normal(scale=0.1)
                 rows.append(
-                    {"configuration": kind, "measure": "test_accuracy", "task": task, "value": value}
-                    | {"repeat": repeat, "epoch": 24}
+                    {"configuration": kind, "adaptive": kind == ADAPTIVE, "repeat": repeat, "epoch": 24}
+                    | {"measure": "test_accuracy", "task": task, "value": value}
                 )
-    return frame(rows)
+    return frame(rows, ROWS)
 
 
 def verdict(rows: pd.DataFrame, claim: str) -> Verdict:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.experiments.timing import DONE, ROWS
 from pipeline.results.claims.base import Basis, Interval, Verdict
 from pipeline.results.claims.timing import judge
 from pipeline.results.rows import frame
@@ -16,15 +17,17 @@ BASIS = Basis("some data", "some widths", 6, 1, 10, same_as_paper=False)
 def made(prune: float, grow: float, epochs: int = 10, noise: float = 0.05) -> pd.DataFrame:
     """Seconds of adapting, for a training of 2 seconds that is slower in some epochs, as adapting then is."""
     random, rows = np.random.default_rng(0), []
-    for case, seconds in {"train, none": None, "train, prune": prune, "train+test, grow": grow}.items():
+    cases = {(False, "none"): None, (False, "prune"): prune, (True, "grow"): grow}
+    for (testing, adaptation), seconds in cases.items():
         for epoch in range(epochs):
             slow = random.lognormal(sigma=0.5)
-            values = {"training_seconds": 2.0 * slow, "testing_seconds": 0.1}
+            values = {"training_seconds": 2.0 * slow} | ({"testing_seconds": 0.1} if testing else {})
             if seconds is not None:
                 values["adapting_seconds"] = seconds * slow * random.lognormal(sigma=noise)
-            place = {"configuration": case, "epoch": epoch, "phase": "timed"}
+            place: dict[str, object] = {"configuration": f"{DONE[testing]}, {adaptation}", "phase": "timed"}
+            place |= {"testing": testing, "adaptation": adaptation, "epoch": epoch}
             rows += [place | {"measure": measure, "value": value} for measure, value in values.items()]
-    return frame(rows)
+    return frame(rows, ROWS)
 
 
 def verdict(rows: pd.DataFrame) -> Verdict:

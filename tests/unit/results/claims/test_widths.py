@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.experiments.width_transitions import ROWS
 from pipeline.results.claims import abundance, width_transitions
 from pipeline.results.claims.base import Basis, Interval, Verdict
 from pipeline.results.rows import frame
@@ -31,7 +32,7 @@ def made(
     rows: list[dict[str, object]] = []
 
     def add(configuration: str, start: int, end: int, repeat: int, accuracy: float) -> None:
-        who = {"configuration": configuration, "network": f"64-{start}-10", "repeat": repeat}
+        who = {"configuration": configuration, "network": f"64-{start}-10", "start": start, "repeat": repeat}
         place = {"phase": "training", "measure": "test_accuracy"}
         values = {0: 10.0, 1: 99.0 - start, 2: accuracy + noise * random.normal()}
         rows.append(who | place | {"epoch": 0, "value": 10.0})  # trained before the ends part
@@ -45,7 +46,7 @@ def made(
                 add(ISOTROPIC, start, end, repeat, static[end] + luck + (path(start, end) if start != end else 0))
             if control is not None:
                 add(CONTROL, end, end, repeat, static[end] + luck + control)
-    return frame(rows)
+    return frame(rows, ROWS)
 
 
 def found(verdicts: list[Verdict], claim: str) -> str:
@@ -129,7 +130,7 @@ def test_controls_do_not_enter_overabundance() -> None:
 
 def test_one_missing_network_decides_nothing() -> None:
     rows = made(control=-2.0)
-    last = (rows["epoch"] == 2) & (rows["network"] == "64-16-10") & (rows["end"] == 4) & (rows["repeat"] == 0)
+    last = (rows["epoch"] == 2) & (rows["start"] == 16) & (rows["end"] == 4) & (rows["repeat"] == 0)
     rows.loc[last.fillna(False), "value"] = np.nan
     assert found(width_transitions.judge(rows, BASIS), "overabundance") == "inconclusive"
     assert found(width_transitions.judge(rows, BASIS), "isotropic-above-control") == "inconclusive"

@@ -1,0 +1,67 @@
+"""The page that says what rows mean, from what the experiments declare: `make docs` writes docs/rows.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from pipeline.experiments import EXPERIMENTS, experiment
+from pipeline.results.schema import Factor, Measure, Schema
+
+INTRODUCTION = """# Rows
+
+`results/<profile>/<experiment>/rows.parquet` has one observation a row: a number, `value`, in the unit of its
+`measure`. The columns up to `seed` say of which network; those from `phase` on, what was seen of it. A factor that has
+no meaning for an observation is missing there. Text with the levels below comes as a pandas categorical from
+`pipeline.results.rows.read`; any reader of Parquet gets it as text. A network that diverged ends with a row of phase
+`diverged` in the epoch in which it did.
+
+This page is made from the experiments' declarations, `ROWS` in `pipeline/experiments/<name>.py`, by `make docs`.
+
+## Columns of all experiments
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    schemas = {name: experiment(name).ROWS for name in EXPERIMENTS}
+    common = set.intersection(*(set(schema.columns) for schema in schemas.values()))
+    shared = [(name, factor) for name, factor in next(iter(schemas.values())).columns.items() if name in common]
+    parts = [INTRODUCTION, *_factors(shared, levels=False)]
+    for name, schema in schemas.items():
+        parts += [f"\n## {name}\n", experiment(name).QUESTION, "", *_one(schema, common)]
+    return "\n".join(parts) + "\n"
+
+
+def _one(schema: Schema, common: set[str]) -> Iterator[str]:
+    own = [(name, factor) for name, factor in schema.columns.items() if name not in common]
+    if own:
+        yield from [*_factors(own), ""]
+    yield from [
+        *_table(("phase", "when, or what was done"), ((f"`{name}`", words) for name, words in schema.phases.items())),
+        "",
+        *_measures(schema.measures),
+    ]
+
+
+def _factors(factors: Iterable[tuple[str, Factor]], levels: bool = True) -> list[str]:
+    def words(name: str, factor: Factor) -> str:
+        said = factor.words + (f" ({factor.unit})" if factor.unit else "")
+        named = factor.levels and (levels or name not in ("phase", "measure"))
+        return said + (f": {', '.join(f'`{level}`' for level in factor.levels)}" if named else "")
+
+    lines = [(f"`{name}`", factor.kind.__name__, words(name, factor)) for name, factor in factors]
+    return _table(("column", "type", "what it is"), lines)
+
+
+def _measures(measures: Mapping[str, Measure]) -> list[str]:
+    lines = [(f"`{name}`", each.name, each.unit) for name, each in measures.items()]
+    return _table(("measure", "what it is", "unit"), lines)
+
+
+def _table(heads: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *lines)]
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "rows.md").write_text(page(), encoding="utf-8")
