@@ -7,11 +7,17 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from pipeline.experiments import other_methods
+from pipeline.experiments.plan.methods import METHODS
 from pipeline.reporting.numbers import write_bounds
-from pipeline.reporting.style import MEASURES, Line
+from pipeline.reporting.style import Line
 from pipeline.reporting.tables import Group, Row, quantities
-from pipeline.results.methods import GROWING, PRUNING
 
+# As rows name them. The first of each is of isotropic networks, the others are of those with elementwise tanh.
+GROWING = tuple(name for name, method in METHODS.items() if method.grows)
+PRUNING = tuple(name for name, method in METHODS.items() if not method.grows)
+UNCHANGED = tuple(f"{kind}, {other_methods.UNCHANGED}" for kind in other_methods.KINDS.values())
+FROM_SCRATCH = tuple(f"{kind}, {other_methods.FROM_SCRATCH}" for kind in other_methods.KINDS.values())
 _METHODS = [Line("blue", "o"), Line("vermilion", "D"), Line("orange", "P", "--"), Line("purple", "X", ":")]
 _REFERENCES = [Line("sky", "^", "-."), Line("black", "v", "-.")]
 _GROWN = (
@@ -95,4 +101,4 @@ def group(
     """A line of a table for each label, with its means by "configuration" and "end"."""
     found = quantities(means, "configuration", "end")
     rows = [Row(label, label, [found.get((label, end)) for end in ends], differences) for label in labels]
-    return Group(key, heading, MEASURES[measure].decimals, rows)
+    return Group(key, heading, other_methods.ROWS.measures[measure].decimals, rows)

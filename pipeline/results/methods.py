@@ -1,4 +1,4 @@
-"""What `other_methods` compares: which networks there are, and their accuracies against each other, in pairs."""
+"""What `other_methods` compares: the accuracies of its networks against each other, in pairs."""
 
 from __future__ import annotations
 
@@ -6,35 +6,28 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pipeline.results.statistics import differences, paired, select
-
-KINDS = ("isotropic", "tanh")
-# The first of each is that of isotropic networks; the others are for elementwise tanh.
-GROWING = ("isotropic growing", "Net2Wider", "Net2Wider with noise", "random neurons")
-PRUNING = ("isotropic pruning", "magnitude", "magnitude with mean", "merging")
-UNCHANGED = tuple(f"{kind}, unchanged" for kind in KINDS)
-FROM_SCRATCH = tuple(f"{kind}, from scratch" for kind in KINDS)
-
-
-def unchanged(label: str) -> str:
-    """The unchanged networks of the kind that a method or a reference is of."""
-    return UNCHANGED[0 if label.startswith(KINDS[0]) else 1]
+from pipeline.results.statistics import paired, select
 
 
 def final(rows: pd.DataFrame) -> pd.DataFrame:
-    """Test accuracy (percent) after the last epoch; that of unchanged networks beside every "end" width of others."""
+    """Test accuracy (percent) after the last epoch; "end" is missing for networks that are never changed."""
     accuracy = select(rows, phase="training", measure="test_accuracy")
-    last = accuracy[accuracy["epoch"] == accuracy["epoch"].max()]
-    still = last["end"].isna()
-    beside = [last[still].assign(end=end) for end in last["end"].dropna().unique()]
-    return pd.concat([last[~still], *beside], ignore_index=True).astype({"end": "Int64"})
+    return accuracy[accuracy["epoch"] == accuracy["epoch"].max()]
+
+
+def beside(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Final accuracies, those of unchanged networks beside every "end" width of others."""
+    still = accuracy["end"].isna()
+    copies = [accuracy[still].assign(end=end) for end in accuracy["end"].dropna().unique()]
+    return pd.concat([accuracy[~still], *copies], ignore_index=True).astype({"end": "Int64"})
 
 
 def gains(accuracy: pd.DataFrame) -> pd.DataFrame:
     """Final accuracies minus that of the unchanged network of the same kind and repeat, percentage points."""
-    labels = [*GROWING, *PRUNING, *FROM_SCRATCH]
-    found = [differences(accuracy, each, unchanged(each), ["end"]).assign(configuration=each) for each in labels]
-    return pd.concat(found, ignore_index=True)
+    keys, still = ["activation", "repeat"], accuracy["end"].isna()
+    unchanged = accuracy.loc[still, [*keys, "value"]]
+    both = accuracy[~still].merge(unchanged, on=keys, suffixes=("", "_unchanged"), validate="many_to_one")
+    return both.assign(value=both["value"] - both["value_unchanged"])
 
 
 def advantages(values: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:

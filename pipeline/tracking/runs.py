@@ -110,13 +110,13 @@ def plan(
 
 
 def _varied(columns: list[str], places: Sequence[tuple[str, ...]]) -> list[str]:
-    """The columns that tell places apart, without those that follow from their network."""
+    """The columns that tell places apart, without factors that follow from their network and configuration."""
     parts = dict(zip(columns, zip(*places, strict=True), strict=True))
-    networks = len(set(parts["network"]))
+    named = list(zip(parts["network"], parts["configuration"], strict=True))
     return [
         column
         for column, own in parts.items()
-        if len(set(own)) > 1 and (column in FREE or len(set(zip(parts["network"], own, strict=True))) > networks)
+        if len(set(own)) > 1 and (column in FREE or len(set(zip(named, own, strict=True))) > len(set(named)))
     ]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline import paths
 from pipeline.config import Configuration, Execution
-from pipeline.experiments.invariance import Settings
+from pipeline.experiments.invariance import ROWS, Settings
 from pipeline.profile import Profile
 from pipeline.results import rows
 from pipeline.results.provenance import DataSet
@@ -70,7 +70,7 @@ def test_no_rows_become_a_page_that_says_so(
     made: Callable[[Any], None], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     made({"datasets": {}, "absent": {"digits": "cannot be downloaded"}})
-    rows.write(rows.read(paths.rows("mine", "invariance")).iloc[:0], paths.rows("mine", "invariance"))
+    rows.write(rows.frame([], ROWS), paths.rows("mine", "invariance"))
     analyse.main(["invariance", "--profile", "mine"])
     assert capsys.readouterr().out == "" and not caplog.records
     report.main(["--profile", "mine"])

@@ -14,6 +14,7 @@ import yaml
 from pipeline import paths
 from pipeline.data.dataset import load
 from pipeline.execution.prepare import prepare
+from pipeline.experiments import experiment
 from pipeline.profile import load_profile
 from pipeline.results import networks, rows
 from pipeline.tracking.store import Counts
@@ -89,7 +90,7 @@ def test_the_record_says_what_was_run_on_what(folder: Path) -> None:
 def test_what_was_run_is_published_once_with_what_it_shows(folder: Path) -> None:
     assert list(PUBLISHED) == list(NAMES)
     for name, (table, folder_of, kept) in PUBLISHED.items():
-        pd.testing.assert_frame_equal(table, rows.read(paths.rows("smoke", name), name))
+        pd.testing.assert_frame_equal(table, rows.read(paths.rows("smoke", name), name, experiment(name).ROWS))
         assert folder_of == paths.report("smoke") / name
         assert kept == len(networks.read(paths.networks("smoke", name)))
     assert kept > 0, "sparsification keeps some"
@@ -101,7 +102,7 @@ def test_a_run_that_is_watched_is_published_at_its_end(folder: Path, monkeypatch
     name = NAMES[1]
     run.main([name, *PROFILE])
     (table, kept) = FINISHED.pop()
-    pd.testing.assert_frame_equal(table, rows.read(paths.rows("smoke", name), name))
+    pd.testing.assert_frame_equal(table, rows.read(paths.rows("smoke", name), name, experiment(name).ROWS))
     assert kept == PUBLISHED[name][2] and not FINISHED
 
 

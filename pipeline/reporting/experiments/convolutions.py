@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.convolutions import NO_LENGTH, NO_PSI, ROWS, VECTOR, WHOLE
 from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.numbers import signed, write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, common, mean_of, repeats
-from pipeline.reporting.style import COOL, MEASURES, WARM, Line
+from pipeline.reporting.style import COOL, WARM, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
@@ -40,13 +41,13 @@ NOTE = Note(
 )
 NONE = "no such experiment"
 PRECISIONS = ["float32", "float64"]
-WHOLE = "length and psi"  # the way with all that METHOD section 4 says
+MEASURES = ROWS.measures
 # Ways of pruning as rows name them -> in words, which fit a legend in one row of three, and how they are drawn.
 WAYS = {
     WHOLE: ("length, ψ a kernel", COOL[0]),
-    "no length": ("ψ a kernel, no length", COOL[1]),
-    "psi a vector": ("length, ψ one vector", WARM[1]),
-    "no psi": ("length, no ψ", WARM[0]),
+    NO_LENGTH: ("ψ a kernel, no length", COOL[1]),
+    VECTOR: ("length, ψ one vector", WARM[1]),
+    NO_PSI: ("length, no ψ", WARM[0]),
 }
 IN_WORDS = (
     "“length”: the intrinsic length takes up the squares of the pruned channels' biases; “ψ a kernel”: that of "
@@ -59,7 +60,7 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """Accuracy; and by layer log10 of the mean scaled epsilon in float64, at the most channels added and removed."""
     baseline = select(rows, phase="baseline", measure="accuracy", precision="float32")["value"]
     found: dict[str, Any] = {"accuracy": rounded(baseline.mean(), 2)}
-    adapted = select(rows, phase="adapted", measure="epsilon_scaled", precision="float64", task=WHOLE)
+    adapted = select(rows, phase="adapted", measure="epsilon_scaled", precision="float64", compensation=WHOLE)
     for layer, own in adapted.groupby("layer"):
         means = own.groupby("change")["value"].mean()
         ends = {"grown": means[means.index.max()], "pruned": means[means.index.min()]}
@@ -85,10 +86,9 @@ class _Part:
             for layer in settings.layers
             for precision in PRECISIONS
         }
-        changed = rows[rows["phase"].isin(["adapted", "trained on"])]
-        place = changed["layer"].astype("string") + " " + changed["precision"]
-        changed = changed.assign(place=place, way=changed["task"].fillna(WHOLE))
-        self.means = summarise(changed, ["measure", "place", "way", "change"])
+        changed = select(rows, phase=["adapted", "trained on"])
+        place = changed["layer"].astype("string") + " " + changed["precision"].astype("string")
+        self.changed = changed.assign(place=place, way=changed["compensation"].fillna(WHOLE))
 
     def part(self) -> Part:
         tables, plots = [self._table(), self._controls()], [self._plot(), self._training()]
@@ -123,8 +123,7 @@ class _Part:
         )
 
     def _group(self, measure: str, heading: str, way: str, changes: list[int]) -> Group:
-        means = self.means[(self.means["measure"] == measure) & (self.means["way"] == way)]
-        found = quantities(means, "change", "place")
+        found = quantities(self._means(measure=measure, way=way), "change", "place")
         rows = [
             Row(
                 str(n),
@@ -174,7 +173,7 @@ class _Part:
 
     def _plot(self) -> Plot:
         names = {way: words for way, (words, _) in WAYS.items()}
-        means = self.means[self.means["measure"] == "epsilon_scaled"]
+        means = self._means(measure="epsilon_scaled")
         means = means.assign(configuration=means["way"].map(names))
         panels = {", ".join(words): means[means["place"] == place] for place, words in self.places.items()}
         series: dict[str, Line] = {words: line for words, line in WAYS.values()}
@@ -204,7 +203,7 @@ class _Part:
 
     def _extremes(self) -> str:
         """The means at the most channels added and removed, in words."""
-        found = quantities(self._whole(), "change", "place")
+        found = quantities(self._means(measure="epsilon_scaled", way=WHOLE), "change", "place")
         ends = [(change, place) for change in (self.changes[0], self.changes[-1]) for place in self.places]
         return " ".join(
             f"At {signed(change)}, {', '.join(self.places[place])}: {write(found[str(change), place].mean).plain} %."
@@ -212,8 +211,8 @@ class _Part:
             if (str(change), place) in found
         )
 
-    def _whole(self) -> pd.DataFrame:
-        return self.means[(self.means["measure"] == "epsilon_scaled") & (self.means["way"] == WHOLE)]
+    def _means(self, **wanted: object) -> pd.DataFrame:
+        return summarise(select(self.changed, **wanted), ["place", "way", "change"])
 
     def _training(self) -> Plot:
         rows = select(self.rows, phase="training", measure="test_accuracy")

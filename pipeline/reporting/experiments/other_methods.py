@@ -8,15 +8,17 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.other_methods import KINDS, ROWS
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.numbers import signed
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, common, mean_of, repeats
-from pipeline.reporting.style import COLOURS, MEASURES, Measure
+from pipeline.reporting.style import COLOURS
 from pipeline.reporting.tables import Group, Table
-from pipeline.reporting.ways import Way, group, ways
-from pipeline.results.methods import FROM_SCRATCH, GROWING, KINDS, PRUNING, UNCHANGED, advantages, final, gains
+from pipeline.reporting.ways import FROM_SCRATCH, GROWING, PRUNING, UNCHANGED, Way, group, ways
+from pipeline.results.methods import advantages, beside, final, gains
+from pipeline.results.schema import Measure
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
 
@@ -32,6 +34,7 @@ NOTE = Note(
     logarithmic=("epsilon", "epsilon_scaled", "kl"),
 )
 NONE = "no such experiment"
+MEASURES = ROWS.measures
 GAIN = Measure("accuracy minus unchanged", "percentage points", 2)
 AT_ONCE = (
     ("epsilon_scaled", "float32"),
@@ -47,10 +50,7 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     accuracy = final(rows)
     places = select(rows, phase="adapted")[["end", "change"]].drop_duplicates()
     changes = {int(end): int(change) for end, change in places.itertuples(index=False)}
-    means = {
-        kind: select(accuracy, configuration=label)["value"].mean()
-        for kind, label in zip(KINDS, UNCHANGED, strict=True)
-    }
+    means = {kind: select(accuracy, activation=kind, end=None)["value"].mean() for kind in KINDS.values()}
     found: dict[str, dict[str, Any]] = {}
     for methods in (GROWING, PRUNING):
         for place in advantages(accuracy, methods).to_dict("records"):
@@ -76,8 +76,8 @@ class _Part:
         self.rows, self.settings, self.data = rows, settings, data
         self.start = settings.hidden[settings.layer - 1]
         self.network = "-".join(str(width) for width in (data.features, *settings.hidden, data.classes))
-        self.accuracy = final(rows)
-        self.gains = gains(self.accuracy)
+        accuracy = final(rows)
+        self.accuracy, self.gains = beside(accuracy), gains(accuracy)
         self.ways = ways(settings.changes)
 
     def part(self) -> Part:
@@ -164,7 +164,7 @@ class _Part:
         accuracy = select(self.rows, phase="training", measure="test_accuracy")
         accuracy = accuracy[accuracy["epoch"] >= max(self.settings.epochs_before - SHOWN_BEFORE, 1)]
         series = way.series(UNCHANGED)
-        means = summarise(accuracy[accuracy["configuration"].isin(list(series))], ["configuration", "end", "epoch"])
+        means = summarise(select(accuracy, configuration=list(series)), ["configuration", "end", "epoch"])
         panels = {}
         for change in way.changes:
             end = self.start + change
@@ -197,7 +197,7 @@ class _Part:
     def _gained(self, way: Way) -> Plot:
         series = way.series(FROM_SCRATCH, joined=False)
         own = self.gains.assign(change=self.gains["end"] - self.start)
-        own = own[own["change"].isin(way.changes) & own["configuration"].isin(list(series))]
+        own = select(own, change=way.changes, configuration=list(series))
         means = summarise(own, ["configuration", "change"])
         legend = f"{self.data.name}, {self.network}, {mean_of(self.rows)}"
         changes = sorted(way.changes)

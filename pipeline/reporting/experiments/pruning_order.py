@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.facts import DataSet
+from pipeline.experiments.pruning_order import DIRECTION, GRADIENT, NEURON, ROWS, SINGULAR
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import TREATMENT, common, mean_of, repeats
-from pipeline.reporting.style import COOL, MEASURES, WARM
+from pipeline.reporting.style import COOL, WARM
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.statistics import select, summarise
 from pipeline.results.words import counted
@@ -22,32 +23,34 @@ from pipeline.results.words import counted
 TITLE = "The order of pruning, and its correction"
 NOTE = Note(
     reading=(
-        "There is one run. `by change in width/epsilon_scaled CHOICE: CORRECTION` is how far the logits move, in"
+        "There is one run. `by change in width/epsilon_scaled CHOICE CORRECTION` is how far the logits move, in"
         " percent, by the neurons removed (step = minus their number): those of the smallest singular values, those"
         " of the smallest gradient of the loss by their singular values, or random ones: singular directions, or"
-        " neurons as they stand. With a correction, the neurons that are kept stand in for those that are removed."
+        " neurons as they stand. With a correction, the neurons that are kept stand in for those that are removed; a"
+        " `white` one does without data."
     ),
-    columns=("baseline/accuracy", "epsilon_scaled singular value: none/*", "repeats"),
+    columns=("baseline/accuracy", "epsilon_scaled singular value none/*", "repeats"),
     logarithmic=("epsilon", "epsilon_scaled", "kl"),
-    headlines=("epsilon_scaled singular value: none",),
+    headlines=("epsilon_scaled singular value none",),
     together=(
-        "by change in width/epsilon_scaled *: none",
-        "by change in width/epsilon_scaled *: linear",
-        "by change in width/epsilon_scaled *: isometric",
-        "by change in width/delta_accuracy *: none",
-        "by change in width/delta_accuracy *: linear",
-        "by change in width/delta_accuracy *: isometric",
+        "by change in width/epsilon_scaled * none",
+        "by change in width/epsilon_scaled * linear*",
+        "by change in width/epsilon_scaled * isometric*",
+        "by change in width/delta_accuracy * none",
+        "by change in width/delta_accuracy * linear*",
+        "by change in width/delta_accuracy * isometric*",
     ),
 )
 NONE = "no such experiment"
+MEASURES = ROWS.measures
 CORRECTIONS = {"none": "no correction", "linear": "linear correction, Eqn. 18", "isometric": "isometric correction"}
-# Choice, as rows name it -> words, style.
+# Choice, and whether its correction is over white inputs -> words, style.
 CHOICES = {
-    "singular value": ("smallest singular values", COOL[0]),
-    "gradient": ("smallest |dL/dσ|", COOL[3]),
-    "random direction": ("random singular directions", WARM[0]),
-    "random neuron": ("random neurons", WARM[1]),
-    "random neuron without data": ("random neurons, corrected without data", WARM[2]),
+    (SINGULAR, False): ("smallest singular values", COOL[0]),
+    (GRADIENT, False): ("smallest |dL/dσ|", COOL[3]),
+    (DIRECTION, False): ("random singular directions", WARM[0]),
+    (NEURON, False): ("random neurons", WARM[1]),
+    (NEURON, True): ("random neurons, corrected without data", WARM[2]),
 }
 COLUMNS = 6  # of a table at the most
 KEYS = ["measure", "correction", "configuration", "removed"]
@@ -61,8 +64,10 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     own = select(rows, change=-middle)
     found: dict[str, Any] = {"removed": middle}
     for measure, digits in (("epsilon_scaled", 3), ("delta_accuracy", 2)):
-        for way, value in select(own, measure=measure).groupby("task", sort=False)["value"].mean().items():
-            found.setdefault(str(way), {})[measure] = rounded(value, digits)
+        ways = select(own, measure=measure).groupby(["choice", "white", "correction"], sort=False, observed=True)
+        for (choice, white, correction), way in ways:
+            name = f"{choice}{' without data' if white else ''}: {correction}"
+            found.setdefault(name, {})[measure] = rounded(way["value"].mean(), digits)
     return found
 
 
@@ -79,10 +84,8 @@ class _Part:
         self.network = "-".join(str(width) for width in (data.features, *settings.hidden, data.classes))
         self.width = settings.hidden[settings.layer - 1]
         adapted = select(rows, phase="adapted")
-        choice, correction = (adapted["task"].str.split(": ").str[place] for place in (0, 1))
-        words = choice.map({name: words for name, (words, _) in CHOICES.items()})
-        self.adapted = adapted.assign(configuration=words, correction=correction, removed=-adapted["change"])
-        self.means = summarise(self.adapted, KEYS)
+        words = [CHOICES[choice][0] for choice in zip(adapted["choice"], adapted["white"], strict=True)]
+        self.adapted = adapted.assign(configuration=words, removed=-adapted["change"])
         # The count nearest to half of the neurons, for what is said in words.
         self.half = min(settings.counts, key=lambda count: abs(2 * count - self.width))
 
@@ -129,8 +132,8 @@ class _Part:
         shown = counts[:: -(-len(counts) // COLUMNS)]
         groups = []
         for correction, heading in CORRECTIONS.items():
-            own = self.means[(self.means["measure"] == measure) & (self.means["correction"] == correction)]
-            found = quantities(own, "configuration", "removed")
+            own = select(self.adapted, measure=measure, correction=correction)
+            found = quantities(summarise(own, KEYS), "configuration", "removed")
             lines_ = [
                 Row(words, words, [found.get((words, str(n))) for n in shown], measure == "delta_accuracy")
                 for words, _ in CHOICES.values()
@@ -154,7 +157,7 @@ class _Part:
     def _misjudged(self) -> str:
         """In how many repeats the gradient's order goes much further than that of singular values, in words."""
         half = select(self.adapted, measure="epsilon_scaled", correction="none", removed=self.half)
-        by, of = (half[half["configuration"] == CHOICES[name][0]] for name in ("gradient", "singular value"))
+        by, of = (select(half, choice=choice) for choice in (GRADIENT, SINGULAR))
         both = by.merge(of, on="repeat", suffixes=("", "_least"))
         far = int((both["value"] > FAR * both["value_least"]).sum())
         return (
@@ -164,9 +167,8 @@ class _Part:
 
     def _plot(self, measure: str) -> Plot:
         logarithmic = MEASURES[measure].log
-        means = self.means[self.means["measure"] == measure]
-        if logarithmic:
-            means = geometric(self.adapted[self.adapted["measure"] == measure])
+        own = select(self.adapted, measure=measure)
+        means = geometric(own) if logarithmic else summarise(own, KEYS)
         panels = {heading: means[means["correction"] == name] for name, heading in CORRECTIONS.items()}
         label, kind = MEASURES[measure].label, "geometric mean" if logarithmic else "mean"
         legend = f"{self.data.name}, {self.network}, {mean_of(self.rows).replace('mean', kind)}"

@@ -16,8 +16,8 @@ from pipeline.errors import InputError
 from pipeline.execution import packing, runner
 from pipeline.execution.prepare import prepare
 from pipeline.execution.store import Store
+from pipeline.experiments.invariance import ROWS
 from pipeline.profile import Profile, load_profile
-from pipeline.results import rows
 
 ROOT = Path(__file__).parents[3]
 
@@ -85,7 +85,7 @@ def test_absent_data_is_one_clear_line(smoke):
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
-    keys = [column for column in rows.COLUMNS if column != "value"]
+    keys = [column for column in ROWS.columns if column != "value"]
     return table.sort_values(keys).reset_index(drop=True)
 
 

@@ -18,12 +18,13 @@ from pipeline.experiments import other_methods
 from pipeline.experiments.other_methods import Settings, run
 from pipeline.experiments.plan.methods import METHODS, Means, methods
 from pipeline.experiments.plan.work import Work, network
-from pipeline.results.methods import FROM_SCRATCH, GROWING, KINDS, PRUNING, UNCHANGED
+from pipeline.reporting.ways import FROM_SCRATCH, GROWING, PRUNING, UNCHANGED
 from pipeline.results.statistics import select
 from pipeline.seeds import generator
 from pipeline.training import engine
 
 CPU = torch.device("cpu")
+KINDS = ["isotropic", "tanh"]
 EXACT = ["isotropic growing", "Net2Wider", "random neurons"]
 
 
@@ -46,7 +47,7 @@ def settings(**changes: Any) -> Settings:
 
 
 def of(plan: Settings, kind: str) -> list[other_methods.Member]:
-    return [member for member in plan.members() if member.kind == kind]
+    return [member for member in plan.members() if member.activation == kind]
 
 
 @pytest.fixture(scope="module")

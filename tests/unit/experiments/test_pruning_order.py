@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -21,7 +22,7 @@ from pipeline.config import Configuration
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments.plan.work import Work, stacked, streams
-from pipeline.experiments.pruning_order import WAYS, Settings, Way, loss_gradient, orders, run
+from pipeline.experiments.pruning_order import RANDOM, WAYS, Settings, Way, loss_gradient, orders, run
 from pipeline.results.statistics import select
 from pipeline.seeds import generator
 from pipeline.training import engine, evaluation, optimiser
@@ -80,9 +81,10 @@ def trained(data: Dataset) -> Ensemble:
     return net
 
 
-def found(rows: pd.DataFrame, way: str) -> Tensor:
+def found(rows: pd.DataFrame, choice: str, correction: str, white: bool = False) -> Tensor:
     """epsilon of a way, [counts, repeats]."""
-    own = select(rows, phase="adapted", task=way, measure="epsilon")
+    way = Way(choice, correction, white)
+    own = select(rows, phase="adapted", **asdict(way), measure="epsilon")
     table = own.pivot_table("value", "change", "repeat").loc[[-count for count in COUNTS]]
     return torch.tensor(table.to_numpy())
 
@@ -126,22 +128,19 @@ def test_each_way_is_what_its_name_says(
         each = [by_hand(base, data, drawn(data, choice, draw), correction, inputs) for draw in range(DRAWS)]
         expected[choice] = torch.stack(each).mean(0)
     for choice, epsilon in expected.items():
-        assert_same(found(rows, f"{choice}: {correction}"), epsilon)
+        assert_same(found(rows, choice, correction), epsilon)
         others = [other for name, other in expected.items() if name != choice]
         assert all((epsilon - other).abs().max() > 1e-3 for other in others), "they can be told apart"
     if correction != "none":
         white = [by_hand(trained, data, drawn(data, "random neuron", draw), correction) for draw in range(DRAWS)]
-        assert_same(found(rows, f"random neuron without data: {correction}"), torch.stack(white).mean(0))
+        assert_same(found(rows, "random neuron", correction, white=True), torch.stack(white).mean(0))
 
 
 def test_what_is_expected_of_the_orders_and_of_the_corrections(rows: pd.DataFrame) -> None:
-    least, direction, neuron = (found(rows, f"{name}: none").mean(1) for name in ("singular value", *RANDOM))
+    least, direction, neuron = (found(rows, name, "none").mean(1) for name in ("singular value", *RANDOM))
     assert (least < direction / 2).all() and (least < neuron / 2).all()
-    linear, isometric = (found(rows, f"random neuron: {name}").mean(1) for name in ("linear", "isometric"))
+    linear, isometric = (found(rows, "random neuron", name).mean(1) for name in ("linear", "isometric"))
     assert (isometric < linear).all() and (linear < neuron).all()
-
-
-RANDOM = ["random direction", "random neuron"]
 
 
 def test_the_smallest_singular_values_change_less_than_the_largest(
@@ -151,14 +150,16 @@ def test_the_smallest_singular_values_change_less_than_the_largest(
     diagonalise(turned, 2, "left")
     ascending = torch.arange(WIDTH).flip(0).expand(3, -1)
     smallest, largest = (by_hand(turned, data, order, "none") for order in (ascending, ascending.flip(1)))
-    assert_same(found(rows, "singular value: none"), smallest)
+    assert_same(found(rows, "singular value", "none"), smallest)
     assert (smallest < largest / 2).all()
 
 
 def test_rows_are_complete(rows: pd.DataFrame) -> None:
-    adapted = rows[rows["phase"] == "adapted"]
+    adapted = select(rows, phase="adapted")
     assert len(WAYS) == 14 and len(adapted) == 14 * len(COUNTS) * len(MEASURES) * 3
-    assert not adapted[["task", "change", "measure", "repeat"]].duplicated().any()
+    assert not adapted[["choice", "correction", "white", "change", "measure", "repeat"]].duplicated().any()
+    ways = adapted[["choice", "correction", "white"]].drop_duplicates()
+    assert [Way(*each) for each in ways.itertuples(index=False)] == WAYS
     assert set(adapted["measure"]) == MEASURES and set(adapted["epoch"]) == {25}
     assert set(adapted["change"]) == {-count for count in COUNTS} and adapted["value"].notna().all()
     base = select(rows, phase="baseline", measure="accuracy")["value"]
@@ -183,12 +184,6 @@ def test_an_order_is_a_repeats_own() -> None:
     (again,) = orders(40, [("a", 1)])
     assert torch.equal(second, again) and not torch.equal(first, second)
     assert first.sort().values.tolist() == second.sort().values.tolist() == list(range(40))
-
-
-def test_ways_are_named() -> None:
-    assert Way("gradient", "none").label == "gradient: none"
-    assert Way("random neuron", "linear", white=True).label == "random neuron without data: linear"
-    assert len({way.label for way in WAYS}) == len(WAYS)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.experiments.components import ROWS
 from pipeline.reporting.images import pictures
-from pipeline.reporting.style import MEASURES
 
-MEASURE = MEASURES["pixel_correlation"]
+MEASURE = ROWS.measures["pixel_correlation"]
 
 
 def drawn(images: np.ndarray, title: str = "kind") -> np.ndarray:

@@ -92,9 +92,10 @@ def test_a_bad_store_fails_soon_and_in_one_line_and_is_completed_when_it_is_mend
 PUBLISH = """
 import json, sys
 from pathlib import Path
+from pipeline.experiments.invariance import ROWS
 from pipeline.results import rows
 from pipeline.tracking import connection, runs, store
-table, settings = rows.read(Path(sys.argv[1])), json.loads(sys.argv[2])
+table, settings = rows.read(Path(sys.argv[1]), "invariance", ROWS), json.loads(sys.argv[2])
 with connection.opened() as client:  # what synchronise does, without torch, which takes seconds to import
     place = store.experiment_of(client, "experiment", "folder")
     print(store.mirror(client, place, runs.plan(table, "p", settings, None), "version"))

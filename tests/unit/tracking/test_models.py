@@ -19,6 +19,7 @@ from isotropic import grow, prune
 from isotropic.networks.network import IsotropicMLP
 from isotropic.networks.sparse import SparseMLP
 from pipeline import tracking
+from pipeline.experiments.invariance import ROWS
 from pipeline.results.networks import Network, read, write
 from pipeline.results.rows import read as read_rows
 from pipeline.results.rows import write as write_rows
@@ -227,7 +228,8 @@ def test_networks_are_read_in_the_process_that_publishes_and_nothing_is_said(
 ) -> None:
     write_rows(rows, tmp_path / "rows.parquet")
     write(networks, tmp_path / "networks.npz")
-    publisher, source = Publisher(profile, settings), partial(read_rows, tmp_path / "rows.parquet")
+    source = partial(read_rows, tmp_path / "rows.parquet", "invariance", ROWS)
+    publisher = Publisher(profile, settings)
     with caplog.at_level(logging.WARNING):
         assert publisher.finish(source, networks=partial(read, tmp_path / "networks.npz")) is True
         assert not caplog.records and capfd.readouterr() == ("", "")

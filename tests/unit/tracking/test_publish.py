@@ -12,6 +12,7 @@ import pytest
 from mlflow_testing import assert_shown
 
 from pipeline import tracking
+from pipeline.experiments.invariance import ROWS
 from pipeline.results.provenance import code_version
 from pipeline.results.rows import read, write
 from pipeline.tracking import connection
@@ -171,6 +172,6 @@ def test_a_good_store_gives_no_warning(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     write(rows, tmp_path / "rows.parquet")
-    assert Publisher(profile, settings).finish(partial(read, tmp_path / "rows.parquet")) is True
+    assert Publisher(profile, settings).finish(partial(read, tmp_path / "rows.parquet", "invariance", ROWS)) is True
     assert not caplog.records and capfd.readouterr() == ("", "")
     assert_shown(rows, settings, profile)

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from mlflow_testing import assert_shown
 
+from pipeline.experiments.invariance import ROWS
 from pipeline.results.rows import read, write
 from pipeline.tracking import publisher
 from pipeline.tracking.publisher import Publisher
@@ -125,24 +126,24 @@ def test_a_run_during_which_the_store_is_locked_and_deleted(
     store, everything = tmp_path / "mlflow.db", tmp_path / "rows.parquet"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}")
     monkeypatch.setattr(publisher, "_EVERY", 0.0)
-    beside = Publisher("p", settings)
+    beside, reading = Publisher("p", settings), partial(read, everything, "invariance", ROWS)
 
     write(rows[rows["repeat"] == 0], everything)
-    beside.offer(partial(read, everything))
+    beside.offer(reading)
     wait_for_children()
     assert finished(store) == 4
 
     write(rows, everything)
     with closing(sqlite3.connect(store, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        beside.offer(partial(read, everything))
+        beside.offer(reading)
         wait_for_children()
 
     assert finished(store) == 4
-    beside.offer(partial(read, everything))
+    beside.offer(reading)
     assert "database is locked" in warnings(caplog)[0]
     until(lambda: finished(store) > 4)
     store.unlink()  # in the middle of a publication
-    assert beside.finish(partial(read, everything)) is True
+    assert beside.finish(reading) is True
     assert_shown(rows, settings, "p")
     assert len(warnings(caplog)) == 1

@@ -19,6 +19,7 @@ from mlflow_server import Process
 from mlflow_testing import assert_shown
 
 from pipeline import tracking
+from pipeline.experiments.invariance import ROWS
 from pipeline.results.rows import read, write
 from pipeline.tracking import publisher
 from pipeline.tracking.publisher import Publisher
@@ -143,7 +144,7 @@ def test_a_server_that_hangs_is_given_up_and_completed(
     publishing = Publisher(profile, settings)
     server.signal(signal.SIGSTOP)
     try:
-        assert publishing.finish(partial(read, file)) is False
+        assert publishing.finish(partial(read, file, "invariance", ROWS)) is False
     finally:
         server.signal(signal.SIGCONT)
     process, begun = beside(rows, settings, profile)
@@ -153,7 +154,7 @@ def test_a_server_that_hangs_is_given_up_and_completed(
     time.sleep(4)  # longer than a call's time-out
     server.signal(signal.SIGCONT)
     process.join(60)
-    assert publishing.finish(partial(read, file)) is True
+    assert publishing.finish(partial(read, file, "invariance", ROWS)) is True
     assert_shown(rows, settings, profile)
 
 
@@ -175,9 +176,9 @@ def test_a_server_that_dies_in_the_middle_and_comes_back(
     publishing = Publisher(profile, settings)  # down at its start
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            assert publishing.finish(partial(read, file)) is False
+            assert publishing.finish(partial(read, file, "invariance", ROWS)) is False
         server.start()
-        assert publishing.finish(partial(read, file)) is True
+        assert publishing.finish(partial(read, file, "invariance", ROWS)) is True
     assert len([each for each in caplog.records if each.name.startswith("pipeline")]) == 1
     assert_shown(rows, settings, profile)
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import made_rows
 import pandas as pd
 import pytest
 
@@ -70,8 +71,8 @@ def test_in_the_pipeline_a_damaged_file_holds_up_its_own_experiment_alone(
     invariance_rows: Rows, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(track, "synchronise", lambda *rows, **more: Counts())
-    for name in ("invariance", "spectra"):
-        write(invariance_rows().assign(experiment=name).astype({"experiment": "string"}), paths.rows("smoke", name))
+    write(invariance_rows(), paths.rows("smoke", "invariance"))
+    write(made_rows.rows("spectra"), paths.rows("smoke", "spectra"))
     paths.networks("smoke", "invariance").write_text("something else")
     track.main(["--profile", "smoke", "--optional"])
     said = capsys.readouterr()

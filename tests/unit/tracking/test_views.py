@@ -48,7 +48,7 @@ def test_metrics_that_belong_together_share_a_chart_and_have_no_other() -> None:
     shown = [chart for chart in found["compareRunCharts"] if not chart["deleted"]]
     first = shown[0]
     assert (first["metricSectionId"], first["type"], first["scaleType"]) == ("compared", "LINE", "log")
-    assert "by change in width/epsilon_scaled singular value: none" in first["selectedMetricKeys"]
+    assert "by change in width/epsilon_scaled singular value none" in first["selectedMetricKeys"]
     assert len(first["selectedMetricKeys"]) > 2
     alone = {chart["metricKey"] for chart in shown if "selectedMetricKeys" not in chart}
     assert not alone & set(first["selectedMetricKeys"])
@@ -74,7 +74,20 @@ def test_pictures_come_first_and_have_room() -> None:
     assert not any(each["type"] == "IMAGE" for each in state("invariance")["compareRunCharts"])
 
 
-def test_a_width_that_is_moved_to_is_said_in_words() -> None:
-    names = [run.name for run in runs("abundance") if run.tags["kind"] == "configuration"]
-    assert all(", to width " in name for name in names)
-    assert not any("to width" in run.name for run in runs("invariance"))
+@pytest.mark.parametrize(
+    ("name", "shown", "left_out"),
+    [
+        ("abundance", "end", "start"),
+        ("width_transitions", "end", "start"),
+        ("other_methods", None, "activation"),
+        ("joint_sparsity", None, "hidden_layers"),
+        ("timing", None, "testing"),
+    ],
+)
+def test_a_factor_is_in_a_title_unless_it_follows_from_the_rest(name: str, shown: str | None, left_out: str) -> None:
+    found = [run for run in runs(name) if run.tags["kind"] == "configuration"]
+    assert len({run.tags[left_out] for run in found}) > 1
+    assert not any(left_out.replace("_", " ") in run.name for run in found)
+    if shown is not None:
+        own = [run for run in found if shown in run.tags]
+        assert own and all(f", {shown} {run.tags[shown]}" in run.name for run in own)

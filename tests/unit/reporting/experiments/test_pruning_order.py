@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import made_rows
 import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.experiments.pruning_order import CORRECTIONS, WAYS, Way
 from pipeline.reporting.experiments.pruning_order import CHOICES, geometric, headlines, present
 from pipeline.reporting.presentation import Part
 from pipeline.results.statistics import select
 
 SETTINGS = made_rows.settings("pruning_order")
-CORRECTIONS = ["none", "linear", "isometric"]
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def part(rows: pd.DataFrame) -> Part:
     return only
 
 
-def mean(rows: pd.DataFrame, way: str, measure: str, count: int) -> float:
-    return float(select(rows, task=way, measure=measure, change=-count)["value"].mean())
+def mean(rows: pd.DataFrame, way: Way, measure: str, count: int) -> float:
+    return float(select(rows, **asdict(way), measure=measure, change=-count)["value"].mean())
 
 
 @pytest.mark.parametrize("measure", ["epsilon_scaled", "delta_accuracy"])
@@ -42,15 +42,17 @@ def test_the_tables_have_every_way_at_its_place(part: Part, rows: pd.DataFrame, 
         words = {words: choice for choice, (words, _) in CHOICES.items()}
         assert len(group.rows) == (4 if correction == "none" else 5)
         for row in group.rows:
+            choice, white = words[row.key]
+            way = Way(choice, correction, white)
             for cell, count in zip(row.cells, (1, 4, 7), strict=True):
                 assert cell is not None and cell.n == 4
-                assert cell.mean == pytest.approx(mean(rows, f"{words[row.key]}: {correction}", measure, count))
+                assert cell.mean == pytest.approx(mean(rows, way, measure, count))
 
 
 def test_figures_draw_geometric_means_where_the_axis_is_logarithmic(part: Part, rows: pd.DataFrame) -> None:
     scaled, accuracy = (plot.figure.axes for plot in part.plots)
     assert [ax.get_yscale() for ax in (*scaled, *accuracy)] == ["log"] * 3 + ["linear"] * 3
-    values = select(rows, task="singular value: none", measure="epsilon_scaled", change=-4)["value"]
+    values = select(rows, choice="singular value", correction="none", measure="epsilon_scaled", change=-4)["value"]
     first = scaled[0].get_lines()[0]
     assert np.asarray(first.get_xdata()).tolist() == [1, 4, 7]
     assert np.asarray(first.get_ydata())[1] == pytest.approx(math.exp(np.log(values).mean()))
@@ -69,7 +71,7 @@ def test_geometric_means_are_those_of_logarithms() -> None:
 
 def test_how_often_the_gradient_misjudges_is_counted_by_repeat(rows: pd.DataFrame) -> None:
     here = (rows["measure"] == "epsilon_scaled") & (rows["change"] == -4)
-    by_gradient = here & (rows["task"] == "gradient: none") & (rows["repeat"] >= 1)
+    by_gradient = here & (rows["choice"] == "gradient") & (rows["correction"] == "none") & (rows["repeat"] >= 1)
     changed = rows.assign(value=rows["value"].mask(here, 1.0).mask(by_gradient, 10.5))
     (only,) = present(changed, SETTINGS, made_rows.described("digits")).parts
     assert "moves the logits more than 10 times as far as that of σ in 3 of 4 repeats." in only.tables[0].caption
@@ -77,8 +79,11 @@ def test_how_often_the_gradient_misjudges_is_counted_by_repeat(rows: pd.DataFram
 
 def test_headlines_are_of_the_middle_count(rows: pd.DataFrame) -> None:
     found = headlines(rows)
-    assert found.pop("removed") == 4 and len(found) == 14
-    for way, numbers in found.items():
+    assert found.pop("removed") == 4
+    ways = {f"{way.choice}{' without data' if way.white else ''}: {way.correction}": way for way in WAYS}
+    assert found.keys() == ways.keys() and len(ways) == 14
+    for name, numbers in found.items():
+        way = ways[name]
         assert numbers["epsilon_scaled"] == pytest.approx(mean(rows, way, "epsilon_scaled", 4), abs=1e-3)
         assert numbers["delta_accuracy"] == pytest.approx(mean(rows, way, "delta_accuracy", 4), abs=1e-2)
 
@@ -86,7 +91,9 @@ def test_headlines_are_of_the_middle_count(rows: pd.DataFrame) -> None:
 def test_a_table_of_many_counts_shows_some(rows: pd.DataFrame) -> None:
     counts = list(range(1, 8))
     more = [rows.assign(change=rows["change"].mask(rows["change"] == -4, -count)) for count in counts]
-    table = pd.concat(more).drop_duplicates(["phase", "epoch", "task", "change", "measure", "repeat"])
+    table = pd.concat(more).drop_duplicates(
+        ["phase", "epoch", "choice", "white", "correction", "change", "measure", "repeat"]
+    )
     settings = SETTINGS.model_copy(update={"counts": counts})
     (only,) = present(table, settings, made_rows.described("digits")).parts
     assert list(only.tables[0].columns) == ["1", "3", "5", "7"]
