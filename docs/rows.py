@@ -11,7 +11,7 @@ from pipeline.results.schema import Factor, Measure, Schema
 INTRODUCTION = """# Rows
 
 `results/<profile>/<experiment>/rows.parquet` has one observation a row: a number, `value`, in the unit of its
-`measure`. The columns up to `seed` say of which network; those from `phase` on, what was seen of it. A factor that has
+`measure`. The columns up to `seed` say of which network; those from `phase` on, what was seen of it. A factor with
 no meaning for an observation is missing there. Text with the levels below comes as a pandas categorical from
 `pipeline.results.rows.read`; any reader of Parquet gets it as text. A network that diverged ends with a row of phase
 `diverged` in the epoch in which it did.
