@@ -28,7 +28,7 @@ def first(name: str, device: torch.device) -> list[float]:
     (names, *_) = settings.datasets()
     data = [replace(random_images((1, 8, 8), 480, 100), name=each) for each in names]
     first, *rest = settings.members()
-    together = [first, *(each for each in rest if settings.together(each) == settings.together(first))]
+    together = [first, *(each for each in rest if settings.stack_key(each) == settings.stack_key(first))]
     rows = module.run(Work(settings, together, data, device))
     begun = rows[(rows["epoch"] <= 1) & rows["measure"].isin(LOSSES)]
     return [float(value) for value in begun["value"]]

@@ -18,9 +18,9 @@ from benchmarks.interleaved import interleaved
 from benchmarks.plan import TRAINING, Widths
 from benchmarks.table import name
 from isotropic import Ensemble, IsotropicMLP
-from isotropic.training.descent import Descent
 from isotropic.training.gradient import Backward, cross_entropy
 from isotropic.training.products import multiplying
+from isotropic.training.train_step import TrainStep
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
 from pipeline.training import engine, epochs, optimiser
@@ -95,7 +95,7 @@ class Steps:
         self.order = engine.shuffled(data, self.names, 1)
         self.of_an_epoch = -(-self.order.shape[1] // size)
         self.steps = epochs.DeviceSteps(
-            Descent(self.ensemble, self.optimiser, matmul=matmul), batches, self.order, size, capture
+            TrainStep(self.ensemble, self.optimiser, matmul=matmul), batches, self.order, size, capture
         )
 
     def epoch(self) -> Tensor:
@@ -187,7 +187,7 @@ def throughput(check: Check) -> Iterator[Row]:
     """Network-steps a second, and what share of a copy's bandwidth the bytes moved come to."""
     from pipeline.execution.planned import Planned
     from pipeline.execution.throughput import bytes_moved, copy_bandwidth
-    from pipeline.experiments.plan import Course
+    from pipeline.experiments.plan import Workload
 
     bandwidth = copy_bandwidth() if check.device.type == "cuda" else None
     if bandwidth is not None:
@@ -199,8 +199,8 @@ def throughput(check: Check) -> Iterator[Row]:
             steps.epoch()
             took = min(interleaved({"": steps.timed}, 3, _seconds(check))[""])
             rate = members * steps.of_an_epoch / took
-            course = Course(widths, 1, steps.of_an_epoch, TRAINING.batch_size, widths[0], 0)
-            moved = bytes_moved([Planned(TRAINING, (None,) * members, (), (course,))])  # type: ignore[arg-type]
+            workload = Workload(widths, 1, steps.of_an_epoch, TRAINING.batch_size, widths[0], 0)
+            moved = bytes_moved([Planned(TRAINING, (None,) * members, (), (workload,))])  # type: ignore[arg-type]
             share = f"{moved / took / bandwidth:.0%} of a copy's bandwidth" if bandwidth else "–"
             yield Row(f"{name(widths)}, K = {members}: network-steps a second", rate, share)
 

@@ -154,13 +154,13 @@ def _measured(planned: Sequence[Planned], device: str, workers: int) -> tuple[li
     candidates: dict[Shape, Trial] = {}
     work: Counter[Shape] = Counter()
     for job in planned:
-        for course in job.courses:
+        for workload in job.workloads:
             # On noise with all inputs, which costs a step of few inputs what it costs, but for the optimiser.
-            whole = replace(course, widths=(course.inputs, *course.widths[1:]))
+            whole = replace(workload, widths=(workload.inputs, *workload.widths[1:]))
             there = Trial(job.settings, job.members, whole.widths, whole.rows, max(size.train for size in job.data))
             shape = job.shape(whole, whole.rows)
             candidates.setdefault(shape, there)
-            work[shape] += course.epochs * course.steps * shape.work
+            work[shape] += workload.epochs * workload.steps * shape.work
     if not candidates:
         return [], [], 0
     shapes = cost.spanning(work, TRIALS)

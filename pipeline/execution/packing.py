@@ -33,7 +33,7 @@ def ensembles(settings: Any, features: int, classes: int, device: str) -> Iterat
     """
     groups: dict[Hashable, list[Any]] = {}
     for member in settings.members():
-        groups.setdefault(settings.together(member), []).append(member)
+        groups.setdefault(settings.stack_key(member), []).append(member)
     for group in groups.values():
         widths = [tuple(settings.widths(member, features, classes)) for member in group]
         for padded, members in _padded(group, widths):

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.execution import packing
 from pipeline.execution.cost import PASSED, Costs, Shape
-from pipeline.experiments.plan import Course, Plan, Size
+from pipeline.experiments.plan import Plan, Size, Workload
 
 _APART = (
     1.7  # what a change of a network takes, in those of one alone, if it is unstacked and stacked for it: measured
@@ -24,54 +24,54 @@ class Planned:
     Attributes:
         settings, members: of the experiment.
         data: the sizes of the round's data sets.
-        courses: of the ensemble: those of its members, at padded widths.
+        workloads: of the ensemble: those of its members, at padded widths.
     """
 
     settings: Plan
     members: tuple[Any, ...]
     data: tuple[Size, ...]
-    courses: tuple[Course, ...]
+    workloads: tuple[Workload, ...]
 
-    def shape(self, course: Course, rows: int) -> Shape:
-        """Of the ensemble in a course, on so many samples."""
+    def shape(self, workload: Workload, rows: int) -> Shape:
+        """Of the ensemble in a workload, on so many samples."""
         isotropic = self.members[0].configuration.isotropic
-        return Shape(len(self.members), course.widths, rows, course.inputs, isotropic)
+        return Shape(len(self.members), workload.widths, rows, workload.inputs, isotropic)
 
     @property
     def steps(self) -> int:
         """Network-steps: the steps of each network, added up."""
-        return len(self.members) * sum(course.epochs * course.steps for course in self.courses)
+        return len(self.members) * sum(workload.epochs * workload.steps for workload in self.workloads)
 
     def seconds(self, costs: Costs) -> float:
-        """Of all courses."""
+        """Of all workloads."""
         return sum(
-            course.epochs * course.steps * costs.step.seconds(self.shape(course, course.rows))
-            + course.passes / PASSED * costs.forward.seconds(self.shape(course, PASSED))
-            + self._changing(course, costs)
-            for course in self.courses
+            workload.epochs * workload.steps * costs.step.seconds(self.shape(workload, workload.rows))
+            + workload.passes / PASSED * costs.forward.seconds(self.shape(workload, PASSED))
+            + self._changing(workload, costs)
+            for workload in self.workloads
         )
 
-    def _changing(self, course: Course, costs: Costs) -> float:
-        shape, each = self.shape(course, course.rows), 1.0
-        if course.apart:
+    def _changing(self, workload: Workload, costs: Costs) -> float:
+        shape, each = self.shape(workload, workload.rows), 1.0
+        if workload.apart:
             shape, each = replace(shape, members=1), _APART * shape.members
         return each * sum(
             count * costs.change.seconds(shape.change(layer))
-            for layer, count in enumerate(course.changes, start=1)
+            for layer, count in enumerate(workload.changes, start=1)
             if count
         )
 
     @property
     def memory(self) -> int:
         """Bytes, at the largest: networks with gradients, moments and a copy, and the buffers to train or test."""
-        return max((self._memory(course) for course in self.courses), default=0)
+        return max((self._memory(workload) for workload in self.workloads), default=0)
 
-    def _memory(self, course: Course) -> int:
-        shape, features = self.shape(course, course.rows), course.widths[0]
+    def _memory(self, workload: Workload) -> int:
+        shape, features = self.shape(workload, workload.rows), workload.widths[0]
         networks = shape.members * shape.parameters * (4 * 4 + _COPIES)
         # Images as bytes and as float32; of every layer its output, its activation, and the gradient of each.
-        training = shape.members * course.rows * (5 * features + 4 * 4 * sum(course.widths[1:]))
-        testing = PASSED * (5 * features + 2 * 4 * shape.members * max(course.widths[1:]))
+        training = shape.members * workload.rows * (5 * features + 4 * 4 * sum(workload.widths[1:]))
+        testing = PASSED * (5 * features + 2 * 4 * shape.members * max(workload.widths[1:]))
         return networks + max(training, testing)
 
 
@@ -93,17 +93,17 @@ def _round(settings: Plan, data: tuple[Size, ...], device: str) -> Iterator[Plan
 
 def of(settings: Plan, members: tuple[Any, ...], data: tuple[Size, ...]) -> Planned:
     """What a job with these members will do on the data sets of a round."""
-    courses = zip(*(settings.courses(member, data) for member in members), strict=True)
-    return Planned(settings, members, data, tuple(_padded(together) for together in courses))
+    workloads = zip(*(settings.workloads(member, data) for member in members), strict=True)
+    return Planned(settings, members, data, tuple(_padded(together) for together in workloads))
 
 
-def _padded(courses: Sequence[Course]) -> Course:
+def _padded(workloads: Sequence[Workload]) -> Workload:
     """What the members of an ensemble do together, at the largest of their widths, and with all passes of any."""
-    widest = tuple(max(widths) for widths in zip(*(course.widths for course in courses), strict=True))
-    passes = max(course.passes for course in courses)
-    together = {replace(course, widths=widest, passes=passes) for course in courses}
+    widest = tuple(max(widths) for widths in zip(*(workload.widths for workload in workloads), strict=True))
+    passes = max(workload.passes for workload in workloads)
+    together = {replace(workload, widths=widest, passes=passes) for workload in workloads}
     if len(together) > 1:
-        raise ValueError(f"courses: members of one ensemble differ in more than widths and passes: {together}")
+        raise ValueError(f"workloads: members of one ensemble differ in more than widths and passes: {together}")
     return together.pop()
 
 

@@ -20,11 +20,11 @@ def bytes_moved(planned: Iterable[Planned]) -> int:
     """
     total = 0
     for job in planned:
-        for course in job.courses:
-            first, *others = (m * n + n for m, n in pairwise(course.widths))
+        for workload in job.workloads:
+            first, *others = (m * n + n for m, n in pairwise(workload.widths))
             networks = _FLOAT * (9 * first + 10 * sum(others))
-            samples = course.rows * course.inputs * (1 + 3 * _FLOAT)
-            total += len(job.members) * course.epochs * course.steps * (networks + samples)
+            samples = workload.rows * workload.inputs * (1 + 3 * _FLOAT)
+            total += len(job.members) * workload.epochs * workload.steps * (networks + samples)
     return total
 
 

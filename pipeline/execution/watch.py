@@ -149,7 +149,7 @@ def _log(lines: Callable[[], list[str]], every: float, ended: threading.Event) -
 def _what(job: Job, plan: Planned) -> str:
     """A job's data and networks in few words."""
     data = " + ".join(Path(path).stem for path in job.data)
-    widths = "-".join(map(str, plan.courses[0].widths)) if plan.courses else ""
+    widths = "-".join(map(str, plan.workloads[0].widths)) if plan.workloads else ""
     return f"{data}, {len(job.members)} x {widths}"
 
 

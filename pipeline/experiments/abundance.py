@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import model_validator
 
 from pipeline.config import Columns, Configuration, Depth, EpochCount, Several, Width
-from pipeline.experiments.plan import Course, Member, Plan, Size
+from pipeline.experiments.plan import Member, Plan, Size, Workload
 from pipeline.results.measures import ACCURACY, TRAINING, WIDTH
 from pipeline.results.schema import Factor, Measure, Schema
 from pipeline.seeds import generator
@@ -80,7 +80,7 @@ class Settings(Plan):
         """Those at the start."""
         return [features, *[member.start] * self.hidden_layers, classes]
 
-    def courses(self, member: Pair, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Pair, data: Sequence[Size]) -> list[Workload]:
         """One for every width on the way from start to end."""
         (size,) = data
 
@@ -89,9 +89,9 @@ class Settings(Plan):
             return [size.features, *[hidden] * self.hidden_layers, size.classes]
 
         first, *later = self.trained(size, widths(0), map(widths, range(1, self.epochs + 1)))
-        return [first, *(replace(course, changes=(1,) * self.hidden_layers) for course in later)]
+        return [first, *(replace(workload, changes=(1,) * self.hidden_layers) for workload in later)]
 
-    def together(self, member: Pair) -> Hashable:
+    def stack_key(self, member: Pair) -> Hashable:
         """The members of a pair: their widths are equal in every epoch."""
         return member.start, member.end
 

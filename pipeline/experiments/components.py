@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import model_validator
 
 from pipeline.config import Configuration, Samples, Several, Width, Widths
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size
+from pipeline.experiments.plan import FLOAT64_PASS, Member, Plan, Size, Workload
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import INDEX, Factor, Measure, Schema
 from pipeline.seeds import generator, seed
@@ -124,11 +124,11 @@ class Settings(Plan):
         """The same for all."""
         return [features, *self.hidden, classes]
 
-    def together(self, member: Trained) -> Hashable:
+    def stack_key(self, member: Trained) -> Hashable:
         """Each is a job of its own: autograd trains one network at a time."""
         return member.repeat, member.label
 
-    def courses(self, member: Trained, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Trained, data: Sequence[Size]) -> list[Workload]:
         """Training, the turns within it, and what is measured; a way through some of the layers counts as one."""
         (size,) = data
         layers, samples = len(self.hidden), size.sampled(self.component_samples)
@@ -137,8 +137,8 @@ class Settings(Plan):
         tests += (1 + FLOAT64_PASS) * (1 + len(VARIANTS) * (layers + 1))  # each layer and all, in both precisions
         passes = turns * samples + FLOAT64_PASS * 2 * layers * samples + tests * size.test
         held = (turns // layers + 1,) * layers  # in the eigenbasis: after epochs, and at the end
-        *courses, last = super().courses(member, data)
-        return [*courses, replace(last, passes=last.passes + passes, changes=held)]
+        *workloads, last = super().workloads(member, data)
+        return [*workloads, replace(last, passes=last.passes + passes, changes=held)]
 
 
 def run(work: Work[Settings, Trained]) -> pd.DataFrame:
@@ -161,7 +161,7 @@ def run(work: Work[Settings, Trained]) -> pd.DataFrame:
         observed.rows = rows
         net = NormalisedMLP(network(settings, member, widths, seed(*name)), BatchNorm).to(work.device)
         _train(own, net, x.float(), observed)
-        if all(observed.going):
+        if all(observed.alive):
             for place, values in _observe(settings, member, copy.deepcopy(net), images, x, name):
                 observed.add({"epoch": settings.epochs, "precision": "float64"} | place, values)
     return frame(rows, ROWS)
@@ -177,7 +177,7 @@ def _train(work: Work[Settings, Trained], net: NormalisedMLP, x: Tensor, observe
     phase = work.checkpoints.phase(f"{member.label} {member.repeat}", observed)
     for epoch in autograd.train(net, descent, work.images, settings.epochs, settings.batch_size, name, phase):
         observed.training(epoch)
-        if member.training == "in the eigenbasis" and epoch.number > 0 and all(observed.going):
+        if member.training == "in the eigenbasis" and epoch.number > 0 and all(observed.alive):
             for layer in range(1, len(settings.hidden) + 1):
                 turn_to_eigenbasis(net, layer, x, optimiser=descent)
 

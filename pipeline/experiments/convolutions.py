@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, model_validator
 
 from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, Several, Widths
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size
+from pipeline.experiments.plan import FLOAT64_PASS, Member, Plan, Size, Workload
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import CHANGE, Factor, Measure, Schema
 from pipeline.seeds import generator, seed
@@ -102,7 +102,7 @@ class Settings(Plan):
         """(layer, change): after which the networks are trained on."""
         return list(product(self.layers, self.trained_on))
 
-    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Member, data: Sequence[Size]) -> list[Workload]:
         """Training before the changes and after each, the tests of these, and of every trial in both precisions.
 
         Widths are those of a dense network that multiplies as often (`dense`). What autograd adds to a step is not
@@ -111,14 +111,14 @@ class Settings(Plan):
         (size,) = data
         steps, trials = -(-size.train // self.batch_size), (1 + FLOAT64_PASS) * (1 + len(self.trials()))
 
-        def course(channels: Sequence[int], epochs: int, changes: Iterable[int], more: int = 0) -> Course:
+        def workload(channels: Sequence[int], epochs: int, changes: Iterable[int], more: int = 0) -> Workload:
             widths, tests = self.dense(size, channels), 1 + epochs + more
             made = sum(1 + (change != 0) for change in changes)  # each after a diagonalisation
-            return Course(widths, epochs, steps, self.batch_size, size.features, tests * size.test, (made,))
+            return Workload(widths, epochs, steps, self.batch_size, size.features, tests * size.test, (made,))
 
         tried = [change for _, change, _ in 2 * self.trials()]
-        after = [course(self.changed(*each), self.epochs_after, each[1:]) for each in self.further()]
-        return [course(self.channels, self.epochs, tried, trials), *after]
+        after = [workload(self.changed(*each), self.epochs_after, each[1:]) for each in self.further()]
+        return [workload(self.channels, self.epochs, tried, trials), *after]
 
     def changed(self, layer: int, change: int) -> list[int]:
         """The channels after a change of one layer's."""
@@ -138,7 +138,7 @@ class Settings(Plan):
         multiplied += grid * reads[-1] * size.classes
         return size.features, max(1, round(multiplied / (size.features + size.classes))), size.classes
 
-    def together(self, member: Member) -> Hashable:
+    def stack_key(self, member: Member) -> Hashable:
         """None: networks of kernels are not stacked."""
         return member.repeat
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import model_validator
 
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
+from pipeline.experiments.plan import FLOAT64_PASS, Size, Workload
 from pipeline.experiments.plan.descents import ByDescent, Descending
 from pipeline.results.measures import FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import Schema
@@ -41,17 +41,17 @@ class Settings(ByDescent):
             raise ValueError(f"matmul: {self.matmul} rounds in every precision alike; valid here is float32")
         return self
 
-    def courses(self, member: Descending, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Descending, data: Sequence[Size]) -> list[Workload]:
         """In each precision one network to the change of basis and two from there on, tested and then compared.
 
-        A step in float64 counts as one in float32: a course knows no precision of its steps.
+        A step in float64 counts as one in float32: a workload knows no precision of its steps.
         """
         (size,) = data
         widths, left = self.widths(member, size.features, size.classes), self.epochs - self.epochs_before
         epochs = 2 * (self.epochs_before + 2 * left)
         passes = (1 + FLOAT64_PASS) * (self.epochs_before + 1 + 2 * 2 * (left + 1)) * size.test
-        (course,) = self.trained(size, widths, [widths] * epochs)
-        return [replace(course, passes=passes, changes=(2,))]  # all hidden widths at once, in each precision
+        (workload,) = self.trained(size, widths, [widths] * epochs)
+        return [replace(workload, passes=passes, changes=(2,))]  # all hidden widths at once, in each precision
 
 
 def run(work: Work[Settings, Descending]) -> pd.DataFrame:

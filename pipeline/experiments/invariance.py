@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, model_validator
 
 from pipeline.config import WIDEST, Columns, Configuration, Samples, Several, Width
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Member, Plan, Size, in_layer
+from pipeline.experiments.plan import FLOAT64_PASS, Member, Plan, Size, Workload, in_layer
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import CHANGE, Measure, Schema
 from pipeline.seeds import generator
@@ -74,15 +74,15 @@ class Settings(Plan):
         """The same for all."""
         return [features, *self.hidden, classes]
 
-    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Member, data: Sequence[Size]) -> list[Workload]:
         """Training, and the tests before and after every change, each after a diagonalisation, in both precisions."""
         (size,) = data
         passes = (len(self.changes) + 2) * size.test  # those, the baseline, and diagonalisation alone
         if member.configuration.compensation == "expectation":
             passes += sum(change < 0 for change in self.changes) * size.sampled(self.expectation_samples)
         changes = in_layer(self.layer, 2 * (1 + 2 * len(self.changes)))
-        *courses, last = super().courses(member, data)
-        return [*courses, replace(last, passes=last.passes + (1 + FLOAT64_PASS) * passes, changes=changes)]
+        *workloads, last = super().workloads(member, data)
+        return [*workloads, replace(last, passes=last.passes + (1 + FLOAT64_PASS) * passes, changes=changes)]
 
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:

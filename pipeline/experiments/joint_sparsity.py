@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from pipeline.config import Several
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
+from pipeline.experiments.plan import FLOAT64_PASS, Size, Workload
 from pipeline.experiments.plan.architectures import ARCHITECTURE, Architecture, Architectures
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import Factor, Measure, Schema
@@ -63,7 +63,7 @@ class Settings(Architectures):
     powers: Several[Annotated[float, Field(gt=0, le=1)]]  # p of the proxy: 1 is the L1 norm
     joint_steps: int = Field(ge=STAGES, le=1_000_000)
 
-    def courses(self, member: Architecture, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Architecture, data: Sequence[Size]) -> list[Workload]:
         """Training, a test in both precisions for each method, and the steps of joint optimisation as passes."""
         (size,) = data
         descents = len(self.powers) * len(STARTS)
@@ -73,8 +73,11 @@ class Settings(Architectures):
         # After every stage; and in closed form every second map, and the last where it has no other to go with.
         turned = STAGES * len(self.powers)
         closed = [layer % 2 == 0 or layer == member.hidden_layers for layer in range(1, member.hidden_layers + 1)]
-        *courses, last = super().courses(member, data)
-        return [*courses, replace(last, passes=last.passes + passes, changes=tuple(turned + each for each in closed))]
+        *workloads, last = super().workloads(member, data)
+        return [
+            *workloads,
+            replace(last, passes=last.passes + passes, changes=tuple(turned + each for each in closed)),
+        ]
 
 
 def run(work: Work[Settings, Architecture]) -> pd.DataFrame:

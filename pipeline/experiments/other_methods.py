@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config import WIDEST, Columns, Configuration, EpochCount, Samples, Several, Widths
 from pipeline.experiments import plan
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Plan, Size, in_layer
+from pipeline.experiments.plan import FLOAT64_PASS, Plan, Size, Workload, in_layer
 from pipeline.experiments.plan.methods import METHODS, OVER_DATA, Means, methods
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import CHANGE, Factor, Schema
@@ -106,7 +106,7 @@ class Settings(Plan):
         """n_0 .. n_L after a change."""
         return [width + change * (layer == self.layer) for layer, width in enumerate(widths)]
 
-    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Member, data: Sequence[Size]) -> list[Workload]:
         """Training to the change and on without one; each method's further training; and all epochs from scratch.
 
         After the training to the change, and after each change, the logits are also computed in both precisions. A
@@ -116,25 +116,27 @@ class Settings(Plan):
         start, before = self.widths(member, size.features, size.classes), self.epochs_before
         after = self.epochs - before
 
-        def at(widths: Sequence[int], epochs: int, compared: bool = False, more: int = 0, changes: int = 0) -> Course:
-            (course,) = self.trained(size, widths, [widths] * epochs)
-            passes = course.passes + compared * (1 + FLOAT64_PASS) * size.test + more
-            return replace(course, passes=passes, changes=in_layer(self.layer, changes))
+        def at(
+            widths: Sequence[int], epochs: int, compared: bool = False, more: int = 0, changes: int = 0
+        ) -> Workload:
+            (workload,) = self.trained(size, widths, [widths] * epochs)
+            passes = workload.passes + compared * (1 + FLOAT64_PASS) * size.test + more
+            return replace(workload, passes=passes, changes=in_layer(self.layer, changes))
 
         def samples(method: str) -> int:
             expects = member.configuration.compensation == "expectation" and method == "isotropic pruning"
             return 3 * size.sampled(self.expectation_samples) if expects or method in OVER_DATA else 0
 
-        courses = [at(start, before, compared=True), at(start, after)]
+        workloads = [at(start, before, compared=True), at(start, after)]
         for change in self.changes:
             widths = self.changed(start, change)
-            courses += [
+            workloads += [
                 at(widths, after, True, samples(name), changes=3) for name in methods(member.activation, change)
             ]
-            courses += [at(widths, before), at(widths, after)]
-        return courses
+            workloads += [at(widths, before), at(widths, after)]
+        return workloads
 
-    def together(self, member: Member) -> Hashable:
+    def stack_key(self, member: Member) -> Hashable:
         """One kind: all its methods start from the same networks."""
         return member.activation
 
@@ -145,11 +147,11 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
     settings, members, images, observed = work.settings, work.members, work.images, work.observations()
     start = settings.widths(members[0], images.features, images.classes)
     untrained = observed.branch()
-    course = _Course(work)
+    training = _Training(work)
     # Networks and optimiser together, so that a copied optimiser holds the copied parameters.
-    trained = course.begun(start)
-    course.before(trained, observed, "before", needed=True)
-    course.after(copy.deepcopy(trained), observed, UNCHANGED)
+    trained = training.begun(start)
+    training.before(trained, observed, "before", needed=True)
+    training.after(copy.deepcopy(trained), observed, UNCHANGED)
     changing = _Changing(work, trained[0])
     for change in settings.changes:
         widths = settings.changed(start, change)
@@ -160,15 +162,15 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
                 place = {"phase": "adapted", "epoch": settings.epochs_before, "change": change}
                 of_branch.add({**place, "precision": precision}, values)
             changing.apply(name, change, *branch)
-            course.after(branch, of_branch, f"{name} {change}", changed=True)
+            training.after(branch, of_branch, f"{name} {change}", changed=True)
         named = {"configuration": members[0].scratch, "network": "-".join(map(str, widths)), "end": end}
-        fresh, of_fresh = course.begun(widths), untrained.branch(**named)
-        course.before(fresh, of_fresh, f"{FROM_SCRATCH} {change}", needed=True)
-        course.after(fresh, of_fresh, f"{FROM_SCRATCH} {change}, on")
+        fresh, of_fresh = training.begun(widths), untrained.branch(**named)
+        training.before(fresh, of_fresh, f"{FROM_SCRATCH} {change}", needed=True)
+        training.after(fresh, of_fresh, f"{FROM_SCRATCH} {change}, on")
     return observed.frame()
 
 
-class _Course:
+class _Training:
     """Training before and after the moment of change: the same batches for all networks of a repeat."""
 
     def __init__(self, work: Work[Settings, Member]) -> None:

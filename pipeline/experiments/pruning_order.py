@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, model_validator
 
 from pipeline.config import Configuration, Samples, Several, Width, Widths
-from pipeline.experiments.plan import Course, Member, Plan, Size, in_layer
+from pipeline.experiments.plan import Member, Plan, Size, Workload, in_layer
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import CHANGE, Factor, Schema
 from pipeline.seeds import generator
@@ -102,7 +102,7 @@ class Settings(Plan):
         """How many orders there are in a way."""
         return self.draws if way.choice in RANDOM else 1
 
-    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Member, data: Sequence[Size]) -> list[Workload]:
         """Training; the training set once, for its gradient; and the tests and the corrections of every curve."""
         (size,) = data
         curves = sum(self.draws_of(way) for way in WAYS)
@@ -110,8 +110,8 @@ class Settings(Plan):
         passes = size.train + (1 + curves * (1 + len(self.counts))) * size.test
         passes += over_data * len(self.counts) * size.sampled(self.correction_samples)
         changes = in_layer(self.layer, 1 + curves * len(self.counts))
-        *courses, last = super().courses(member, data)
-        return [*courses, replace(last, passes=last.passes + passes, changes=changes)]
+        *workloads, last = super().workloads(member, data)
+        return [*workloads, replace(last, passes=last.passes + passes, changes=changes)]
 
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:

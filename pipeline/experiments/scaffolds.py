@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 from pydantic import Field, model_validator
 
 from pipeline.config import Columns, Several, Width
-from pipeline.experiments.plan import Course, Size, in_layer
+from pipeline.experiments.plan import Size, Workload, in_layer
 from pipeline.experiments.plan.descents import ByDescent, Descending
 from pipeline.results.measures import FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import Factor, Measure, Schema
@@ -69,7 +69,7 @@ class Settings(ByDescent):
         """How many of `steps` an epoch of so many samples has."""
         return min(self.steps, -(-samples // self.batch_size))
 
-    def courses(self, member: Descending, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Descending, data: Sequence[Size]) -> list[Workload]:
         """The training before; that of the control, diagonalised; of each kind first steps, alone, and the epochs.
 
         Beyond that a network is tested before growing and right after it, and with every epoch's test once more, with
@@ -80,11 +80,11 @@ class Settings(ByDescent):
         grown = [width + self.neurons * (number == self.layer) for number, width in enumerate(start)]
         (before,) = self.trained(size, start, [start] * self.epochs_before)
         (control,) = self.trained(size, start, [start] * left)
-        (course,) = self.trained(size, grown, [grown] * left)
-        course = replace(course, passes=course.passes + 2 * (left + 1) * size.test)
-        steps = replace(course, epochs=1, steps=self.first_steps(size.train), passes=size.test)
+        (workload,) = self.trained(size, grown, [grown] * left)
+        workload = replace(workload, passes=workload.passes + 2 * (left + 1) * size.test)
+        steps = replace(workload, epochs=1, steps=self.first_steps(size.train), passes=size.test)
         control, steps = (replace(each, changes=in_layer(self.layer, 1)) for each in (control, steps))
-        return [replace(before, passes=before.passes + size.test), control, *len(self.columns) * [steps, course]]
+        return [replace(before, passes=before.passes + size.test), control, *len(self.columns) * [steps, workload]]
 
 
 def run(work: Work[Settings, Descending]) -> pd.DataFrame:
@@ -131,8 +131,8 @@ class _Growing:
     def first_steps(self, kind: str, net: Ensemble, descent: Optimizer, observed: Observations) -> None:
         """The change of function by growing, and the new neurons in the first steps of the epochs, in a copy."""
         from isotropic.training import measures
-        from isotropic.training.descent import Descent
         from isotropic.training.products import multiplying
+        from isotropic.training.train_step import TrainStep
         from pipeline.data.batches import Standardiser
         from pipeline.training import engine, evaluation
 
@@ -142,7 +142,7 @@ class _Growing:
         net, descent = copy.deepcopy((net, descent))
         phase = self.work.checkpoints.phase(f"first steps of {kind}", observed, needed=False)
         phase.training(net, descent)
-        step, weight = Descent(net, descent, matmul=self.settings.matmul), net.affine[0].weight
+        step, weight = TrainStep(net, descent, matmul=self.settings.matmul), net.affine[0].weight
         size, steps = self.settings.batch_size, self.settings.first_steps(len(self.data.train))
         batches = Standardiser(self.data, weight.device, weight.dtype, rows=len(net) * size)
         chosen = engine.shuffled(self.data, self.orders, 1).split(size, dim=1)

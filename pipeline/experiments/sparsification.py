@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from pipeline.config import Several
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
+from pipeline.experiments.plan import FLOAT64_PASS, Size, Workload
 from pipeline.experiments.plan.architectures import ARCHITECTURE, Architecture, Architectures
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import Factor, Measure, Schema
@@ -65,14 +65,14 @@ class Settings(Architectures):
     latency_batches: Several[Annotated[int, Field(ge=1, le=100_000)]]  # samples at once
     latency_passes: int = Field(ge=1, le=100_000)  # of which the median is taken
 
-    def courses(self, member: Architecture, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Architecture, data: Sequence[Size]) -> list[Workload]:
         """Training, three tests in both precisions (before, after, in sparse form), and the passes that are timed."""
         (size,) = data
         passes = (1 + FLOAT64_PASS) * 3 * size.test + 2 * self.latency_passes * sum(self.latency_batches)
         # Every second map: to be kept, in both precisions, and for the passes that are timed.
         changes = tuple(4 * (layer % 2 == 0) for layer in range(1, member.hidden_layers + 1))
-        *courses, last = super().courses(member, data)
-        return [*courses, replace(last, passes=last.passes + passes, changes=changes)]
+        *workloads, last = super().workloads(member, data)
+        return [*workloads, replace(last, passes=last.passes + passes, changes=changes)]
 
 
 def run(work: Work[Settings, Architecture]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from pipeline.config import Configuration, Several, Widths
-from pipeline.experiments.plan import Course, Member, Plan, Size
+from pipeline.experiments.plan import Member, Plan, Size, Workload
 from pipeline.results.measures import TRAINING
 from pipeline.results.schema import INDEX, Measure, Schema
 
@@ -46,12 +46,12 @@ class Settings(Plan):
         """The same for all."""
         return [features, *self.hidden, classes]
 
-    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Member, data: Sequence[Size]) -> list[Workload]:
         """Training, and the singular values of every map before it and after each epoch."""
-        *courses, last = super().courses(member, data)
-        return [*courses, replace(last, changes=(self.epochs + 1,) * (len(last.widths) - 1))]
+        *workloads, last = super().workloads(member, data)
+        return [*workloads, replace(last, changes=(self.epochs + 1,) * (len(last.widths) - 1))]
 
-    def together(self, member: Member) -> Hashable:
+    def stack_key(self, member: Member) -> Hashable:
         """Networks of one activation."""
         return member.configuration.activation
 

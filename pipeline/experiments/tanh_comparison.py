@@ -53,7 +53,7 @@ class Settings(Plan):
         """The member's own hidden widths."""
         return [features, *[member.hidden_width] * member.hidden_layers, classes]
 
-    def together(self, member: Architecture) -> Hashable:
+    def stack_key(self, member: Architecture) -> Hashable:
         """One activation and one depth; narrow networks are padded."""
         return member.configuration.activation, member.hidden_layers
 

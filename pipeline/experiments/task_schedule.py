@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from pipeline import config
 from pipeline.config import MOST_EPOCHS, Columns, Configuration, Depth, Name, Samples, Several, Width
 from pipeline.experiments import plan
-from pipeline.experiments.plan import Course, Plan, Size, joint_name
+from pipeline.experiments.plan import Plan, Size, Workload, joint_name
 from pipeline.results.measures import TRAINING, WIDTH
 from pipeline.results.schema import Factor, Measure, Schema
 from pipeline.seeds import generator, seed
@@ -121,7 +121,7 @@ class Settings(Plan):
         hidden = self.narrowest + drawn % (self.widest - self.narrowest + 1)
         return [features, *hidden.tolist(), classes]
 
-    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Member, data: Sequence[Size]) -> list[Workload]:
         """One a phase, and one for all tests and spectra.
 
         At the first widths: those that adapting gives are not known before.
@@ -132,17 +132,17 @@ class Settings(Plan):
             min([getattr(each, part) for each in data] + ([most] if most is not None else []))
             for part, most in (("train", self.train_samples), ("test", self.test_samples))
         )
-        courses = []
+        workloads = []
         for phase in self.schedule:
             active = set(phase.active)
             rows, inputs = self.batch_size * len(active), sum(features[task] for task in active) // len(active)
-            course = Course(widths, phase.epochs, train // self.batch_size, rows, inputs, passes=0)
+            workload = Workload(widths, phase.epochs, train // self.batch_size, rows, inputs, passes=0)
             changes = (phase.epochs * member.adaptive,) * self.layers
-            courses.append(replace(course, changes=changes, apart=True))
+            workloads.append(replace(workload, changes=changes, apart=True))
         inputs, passes = sum(features.values()) // len(data), (self.epochs + 1) * len(data) * test
-        return [*courses, Course(widths, 0, 0, self.batch_size, inputs, passes, (self.epochs + 1,) * self.layers)]
+        return [*workloads, Workload(widths, 0, 0, self.batch_size, inputs, passes, (self.epochs + 1,) * self.layers)]
 
-    def together(self, member: Member) -> Hashable:
+    def stack_key(self, member: Member) -> Hashable:
         """Only twins of one kind."""
         return member.adaptive
 
@@ -177,7 +177,7 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
         loss = one_epoch(ensemble, descent, tasks, active, epoch, size, streams, settings.matmul, phase)
         place: dict[str, object] = {"epoch": epoch, "precision": "float32"}
         observed.stop(stop_diverged(ensemble, descent, [loss]), place)
-        adapting = [member.adaptive and going for member, going in zip(members, observed.going, strict=True)]
+        adapting = [member.adaptive and alive for member, alive in zip(members, observed.alive, strict=True)]
         if any(adapting):
             ensemble, descent = _adapted(settings, adapting, ensemble, descent, streams, epoch)
             phase.training(ensemble, descent)

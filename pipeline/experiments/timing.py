@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from pydantic import Field, model_validator
 
 from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, EpochCount, Several, Width, Widths
-from pipeline.experiments.plan import Course, Member, Plan, Size, in_layer
+from pipeline.experiments.plan import Member, Plan, Size, Workload, in_layer
 from pipeline.results.schema import Factor, Measure, Schema
 from pipeline.seeds import generator
 
@@ -96,18 +96,18 @@ class Settings(Plan):
         """The same for all at the start."""
         return [features, *self.hidden, classes]
 
-    def courses(self, member: Member, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Member, data: Sequence[Size]) -> list[Workload]:
         """One a case, since their networks take turns. Of widths that move by a neuron an epoch, the first."""
         (size,) = data
         widths, epochs = tuple(self.widths(member, size.features, size.classes)), self.warm_up + self.epochs
         steps = -(-size.train // self.batch_size)
 
-        def course(case: Case) -> Course:
+        def workload(case: Case) -> Workload:
             passes, changes = epochs * size.test * case.testing, epochs * (case.adaptation != "none")
             batch = self.batch_size
-            return Course(widths, epochs, steps, batch, size.features, passes, in_layer(self.layer, changes))
+            return Workload(widths, epochs, steps, batch, size.features, passes, in_layer(self.layer, changes))
 
-        return [course(case) for case in self.cases()]
+        return [workload(case) for case in self.cases()]
 
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
@@ -151,7 +151,7 @@ class _Network:
         """
         import torch
 
-        if not self.observed.going[0]:
+        if not self.observed.alive[0]:
             return
         training: dict[str, Callable[[int], Tensor | None]] = {"training_seconds": self._train}
         testing = {"testing_seconds": self._test} if self.case.testing else {}

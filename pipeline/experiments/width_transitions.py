@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import model_validator
 
 from pipeline.config import Columns, Configuration, EpochCount, Samples, Several, Width
-from pipeline.experiments.plan import Course, Member, Plan, Size
+from pipeline.experiments.plan import Member, Plan, Size, Workload
 from pipeline.results.measures import TRAINING, WIDTH
 from pipeline.results.schema import Factor, Schema
 from pipeline.seeds import generator
@@ -75,11 +75,11 @@ class Settings(Plan):
         """Those at the start."""
         return [features, member.start, classes]
 
-    def courses(self, member: Start, data: Sequence[Size]) -> list[Course]:
+    def workloads(self, member: Start, data: Sequence[Size]) -> list[Workload]:
         """Those before the width moves, and those of the way to each end; a control stays at its width."""
         (size,) = data
         start = self.widths(member, size.features, size.classes)
-        courses = self.trained(size, start, [start] * self.epochs_before)
+        workloads = self.trained(size, start, [start] * self.epochs_before)
         ends = self.hidden_widths if member.configuration.isotropic else [member.start]
         moving = range(self.epochs_before + 1, self.epochs + 1)
         for end in ends:
@@ -88,10 +88,13 @@ class Settings(Plan):
             # At every width that is pruned to, the mean gain over some of the training set.
             expects = member.configuration.compensation == "expectation" and end < member.start
             samples = size.sampled(self.expectation_samples) if expects else 0
-            courses += [first, *(replace(course, passes=course.passes + samples, changes=(1,)) for course in later)]
-        return courses
+            workloads += [
+                first,
+                *(replace(workload, passes=workload.passes + samples, changes=(1,)) for workload in later),
+            ]
+        return workloads
 
-    def together(self, member: Start) -> Hashable:
+    def stack_key(self, member: Start) -> Hashable:
         """The members of one start and configuration: their widths are equal in every epoch."""
         return member.start, member.configuration.label
 

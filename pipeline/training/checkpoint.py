@@ -27,7 +27,7 @@ class Record(Protocol):
     """What was observed: rows, to which phases only add; and which members are still trained, with what accuracy."""
 
     rows: list[dict[str, object]]
-    going: list[bool]
+    alive: list[bool]
 
     @property
     def accuracy(self) -> float | None:
@@ -76,7 +76,7 @@ class Checkpoints:
         """
         found = self._found.pop(name, None)
         if found is not None:
-            record.rows[:], record.going[:] = self._rows[: found["rows"]], found["going"]
+            record.rows[:], record.alive[:] = self._rows[: found["rows"]], found["alive"]
         phase = Phase(self, name, record, needed, found or {})
         self._phases.append(phase)
         return phase
@@ -120,7 +120,7 @@ class Phase:
         self._total: Tensor | None = found.get("total")  # over these parts
         self._found: dict[str, Any] | None = found.get("networks")
         self._networks: tuple[nn.Module, Optimizer] | None = None
-        self._seen = len(record.rows), list(record.going)
+        self._seen = len(record.rows), list(record.alive)
         self._ended = False
         self._items: Sequence[Any] = ()
         self._count = 1  # networks that it trains
@@ -150,7 +150,7 @@ class Phase:
             self._checkpoints.if_due()
             yield item
             self._done, self._part, self._total = self._done + 1, 0, None
-        self._seen, self._ended = (len(self.record.rows), list(self.record.going)), True
+        self._seen, self._ended = (len(self.record.rows), list(self.record.alive)), True
         if not self._needed:
             self._networks = None
 
@@ -177,14 +177,14 @@ class Phase:
 
     def state(self) -> dict[str, Any]:
         """The place, and what has to be there to go on from it."""
-        rows, going = self._seen if self._ended else (len(self.record.rows), self.record.going)
+        rows, alive = self._seen if self._ended else (len(self.record.rows), self.record.alive)
         networks = None if self._networks is None else _state(*self._networks)
         return {
             "done": self._done,
             "part": self._part,
             "total": self._total,
             "rows": rows,
-            "going": list(going),
+            "alive": list(alive),
             "networks": networks,
         }
 
@@ -209,7 +209,7 @@ class Nothing:
 
     def __init__(self) -> None:
         self.rows: list[dict[str, object]] = []
-        self.going: list[bool] = []
+        self.alive: list[bool] = []
         self.accuracy: float | None = None
 
 

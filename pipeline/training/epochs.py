@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from isotropic.networks.ensemble import Ensemble
-from isotropic.training.descent import Descent
 from isotropic.training.products import multiplying
+from isotropic.training.train_step import TrainStep
 from pipeline.data.batches import Standardiser
 from pipeline.training.checkpoint import Phase, unkept
 
@@ -48,21 +48,21 @@ class Epochs:
             if not order.is_cuda:
                 return self._one_by_one(order, phase or unkept())
             if self._steps is None or self._bound != self._addresses():
-                self._steps = DeviceSteps(self._descent(), self._batches, order, self._size, captured)
+                self._steps = DeviceSteps(self._train_step(), self._batches, order, self._size, captured)
             total = self._steps(order)
             self._bound = self._addresses()  # the first step gave the optimiser its state
             if phase is not None:
                 phase.stepped(-(-order.shape[1] // self._size))
             return total
 
-    def _descent(self) -> Descent:
-        return Descent(self._ensemble, self._optimiser, matmul=self._matmul)
+    def _train_step(self) -> TrainStep:
+        return TrainStep(self._ensemble, self._optimiser, matmul=self._matmul)
 
     def _one_by_one(self, order: Tensor, phase: Phase) -> Tensor:
-        descend, total = self._descent(), torch.zeros(len(order), dtype=torch.float64)
+        train_step, total = self._train_step(), torch.zeros(len(order), dtype=torch.float64)
         for chosen in phase.parts(order.split(self._size, dim=1), total):
             x, y = self._batches.gather(chosen)  # [K, B, D], [K, B]
-            total.add_(descend(x, y), alpha=chosen.shape[1])
+            total.add_(train_step(x, y), alpha=chosen.shape[1])
         return total / order.shape[1]
 
     def _addresses(self) -> tuple[int, ...]:
@@ -75,7 +75,7 @@ class DeviceSteps:
     """Steps that find their samples by a place kept on the device, so that nothing waits for the host.
 
     Args:
-        descend: a step.
+        train_step: a step.
         batches: of the data.
         order: [K, N], of its shape will be all orders.
         batch_size: B.
@@ -83,9 +83,9 @@ class DeviceSteps:
     """
 
     def __init__(
-        self, descend: Descent, batches: Standardiser, order: Tensor, batch_size: int, capture: Capture
+        self, train_step: TrainStep, batches: Standardiser, order: Tensor, batch_size: int, capture: Capture
     ) -> None:
-        self._descend, self._batches, self._size, self._capture = descend, batches, batch_size, capture
+        self._train, self._batches, self._size, self._capture = train_step, batches, batch_size, capture
         self._order = torch.empty_like(order)
         self._place = torch.zeros((), dtype=torch.int64, device=order.device)
         self._window = torch.arange(batch_size, device=order.device)
@@ -111,13 +111,13 @@ class DeviceSteps:
             self._advance()
         if short := count % self._size:
             x, y = self._batches.gather(order[:, count - short :])
-            self._total.add_(self._descend(x, y), alpha=short)
+            self._total.add_(self._train(x, y), alpha=short)
         return self._total / count
 
     @torch.no_grad()
     def _advance(self) -> None:
         x, y = self._batches.gather(self._order.index_select(1, self._place + self._window))
-        self._total.add_(self._descend(x, y), alpha=self._size)
+        self._total.add_(self._train(x, y), alpha=self._size)
         self._place.add_(self._size)
 
 

@@ -10,10 +10,10 @@ from torch.optim import Optimizer
 
 from isotropic.networks.base import MLP
 from isotropic.networks.ensemble import Ensemble
-from isotropic.training.descent import Descent
 from isotropic.training.gradient import block_cross_entropy
 from isotropic.training.measures import accuracy, cross_entropy
 from isotropic.training.products import multiplying
+from isotropic.training.train_step import TrainStep
 from pipeline.data.tasks import Tasks
 from pipeline.training.checkpoint import Phase, unkept
 from pipeline.training.engine import shuffled
@@ -54,14 +54,14 @@ def one_epoch(
         [block for block, order in zip(blocks, orders, strict=True) if order is not None]
         for blocks in (tasks.inputs, tasks.labels)
     )
-    descend = Descent(ensemble, optimiser, block_cross_entropy(labels), inputs, matmul)
+    train_step = TrainStep(ensemble, optimiser, block_cross_entropy(labels), inputs, matmul)
     steps = len(tasks.data[0].train) // batch_size
     total = torch.zeros(len(ensemble), dtype=torch.float64, device=ensemble.affine[0].weight.device)
     with multiplying(matmul):
         for step in (phase or unkept()).parts(range(steps), total):
             here = slice(step * batch_size, (step + 1) * batch_size)
             x, y = tasks.gather([None if order is None else order[:, here] for order in orders])
-            total.add_(descend(x, y))
+            total.add_(train_step(x, y))
     return total / steps
 
 

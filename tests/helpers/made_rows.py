@@ -66,7 +66,7 @@ def _run(name: str, settings: str) -> pd.DataFrame:
     own = module.Settings.model_validate_json(settings)
     groups: dict[Hashable, list[Any]] = {}
     for member in own.members():
-        groups.setdefault(own.together(member), []).append(member)
+        groups.setdefault(own.stack_key(member), []).append(member)
     for names in own.datasets():
         data = [_noise(each) for each in names]
         tables += [module.run(Work(own, group, data, torch.device("cpu"))) for group in groups.values()]

@@ -35,7 +35,7 @@ class Settings(Plan):
         """Those of the profile."""
         return [features, *self.hidden, classes]
 
-    def together(self, member: Member) -> str:
+    def stack_key(self, member: Member) -> str:
         """An ensemble has one activation."""
         return member.configuration.activation
 

@@ -648,12 +648,12 @@ EXPERIMENTS = [
         "pipeline/experiments/invariance.py",
         ".each([0, *settings.changes])",
         ".each([*settings.changes])",
-        ("unit/experiments/test_invariance.py", "unit/experiments/test_courses.py"),
+        ("unit/experiments/test_invariance.py", "unit/experiments/test_workloads.py"),
     ),
     Fault(
         "rows of networks that diverged",
         "pipeline/experiments/plan/observations.py",
-        "                if going:\n",
+        "                if alive:\n",
         "                if True:\n",
         ("unit/training/test_divergence.py", "unit/experiments/test_task_schedule.py"),
     ),
@@ -690,7 +690,7 @@ EXPERIMENTS = [
         "pipeline/experiments/plan/__init__.py",
         "steps = -(-size.train // self.batch_size)",
         "steps = size.train // self.batch_size",
-        ("unit/experiments/test_courses.py",),
+        ("unit/experiments/test_workloads.py",),
     ),
 ]
 
@@ -719,8 +719,8 @@ EXECUTION = [
     Fault(
         "the rows are kept before the networks, so that a kill between loses these",
         "pipeline/execution/jobs.py",
-        "return None if content is None or self.kept(store) is None else rows.from_bytes(content)",
-        "return None if content is None else rows.from_bytes(content)",
+        "if content is None or self.kept(store) is None:",
+        "if content is None:",
         ("unit/execution/test_jobs.py",),
     ),
     Fault(
@@ -799,9 +799,44 @@ RESULTS = [
     Fault(
         "with one repeat that diverged all are left out",
         "pipeline/results/divergence.py",
-        'NETWORK = [*CONFIGURATION, "repeat"]',
-        "NETWORK = [*CONFIGURATION]",
+        "return _without(rows, stopped, networks(list(rows.columns)))",
+        "return _without(rows, stopped, networks(list(rows.columns))[:-1])",
         ("unit/results/test_divergence.py",),
+    ),
+    Fault(
+        "a level that is not declared selects nothing, without a word",
+        "pipeline/results/statistics.py",
+        "if isinstance(own.dtype, pd.CategoricalDtype):",
+        "if False:",
+        ("unit/results/test_statistics.py",),
+    ),
+    Fault(
+        "a measure that is not declared is observed",
+        "pipeline/experiments/plan/observations.py",
+        'self.schema.check({"measure": measure})',
+        "pass",
+        ("unit/results/test_schema.py",),
+    ),
+    Fault(
+        "rows lack the factors of the members",
+        "pipeline/experiments/plan/observations.py",
+        "if hasattr(member, factor)},",
+        "if False},",
+        ("unit/results/test_schema.py",),
+    ),
+    Fault(
+        "a level of a file that is not declared becomes missing",
+        "pipeline/results/rows.py",
+        "if factor.levels:  # as a categorical they would become missing",
+        "if False:",
+        ("unit/results/test_rows.py",),
+    ),
+    Fault(
+        "what runs along a spectrum becomes a metric each",
+        "pipeline/results/schema.py",
+        "for name, factor in self.observations.items() if factor.many]",
+        "for name, factor in self.observations.items() if False]",
+        ("unit/results/test_schema.py", "unit/tracking/test_runs.py"),
     ),
 ]
 

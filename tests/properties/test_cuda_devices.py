@@ -44,9 +44,9 @@ from isotropic.surgery.restack import restack, unstack
 from isotropic.surgery.sparsify import sparsify, triangularise
 from isotropic.surgery.widths import grow, prune
 from isotropic.training import measures
-from isotropic.training.descent import Descent
 from isotropic.training.gradient import Backward
 from isotropic.training.pruning_curve import pruning_curve
+from isotropic.training.train_step import TrainStep
 from pipeline.config import Training
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset, Split
@@ -209,11 +209,11 @@ def test_a_step_in_closed_form(kind: str, matmul: str, watch: Cuda) -> None:
     settings = training(kind.replace("momentum", "sgd"), matmul)
     for net in (ensemble(), Ensemble([standard()] * 2)):
         own = optimiser.make(net, settings, momentum=0.9 if kind == "momentum" else 0.0)
-        descend = Descent(net, own, matmul=matmul)
+        train_step = TrainStep(net, own, matmul=matmul)
         x, y = torch.randn(len(net), B, 6, device="cuda"), labels(len(net), B)
         forget(watch)
         for _ in range(3):
-            assert descend(x, y).is_cuda
+            assert train_step(x, y).is_cuda
         assert_stayed(watch)
         assert_on_cuda(net, own)
 
@@ -228,7 +228,7 @@ def test_the_gradient_of_one_network(watch: Cuda) -> None:
 
 
 def stepped(net: Ensemble, x: Tensor, y: Tensor) -> Tensor:
-    return Descent(net, optimiser.make(net, training()))(x, y)
+    return TrainStep(net, optimiser.make(net, training()))(x, y)
 
 
 NOT_IN_A_STEP: dict[str, Callable[[Ensemble, Tensor, Tensor], object]] = {
@@ -386,7 +386,7 @@ def _like_from_a_file(value: object) -> object:
 def step(net: nn.Module, own: torch.optim.Optimizer) -> None:
     """An ordinary step, in closed form for an ensemble and by autograd for others."""
     if isinstance(net, Ensemble):
-        Descent(net, own)(torch.randn(len(net), B, 6, device="cuda"), labels(len(net), B))
+        TrainStep(net, own)(torch.randn(len(net), B, 6, device="cuda"), labels(len(net), B))
     else:
         autograd.step(net, own, inputs(), labels(B))
 

@@ -91,7 +91,7 @@ def run(name: str) -> int:
     settings = validate(module.Settings, SMOKE[name] | {"repeats": 1} | SHORTER.get(name, {}), "smoke")
     (names, *_) = settings.datasets()
     first, *rest = settings.members()
-    members = [first, *(member for member in rest if settings.together(member) == settings.together(first))]
+    members = [first, *(member for member in rest if settings.stack_key(member) == settings.stack_key(first))]
     return len(module.run(Work(settings, members, [images(each) for each in names], torch.device("cuda"))))
 
 

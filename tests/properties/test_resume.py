@@ -34,8 +34,8 @@ class Job:
         (names, *_) = self.settings.datasets()
         self.data = [noise(150, 40, (1, 3, 4), 4, each, seed=seed) for seed, each in enumerate(names)]
         first, *rest = self.settings.members()
-        key = self.settings.together(first)
-        self.members = [first, *(member for member in rest if self.settings.together(member) == key)]
+        key = self.settings.stack_key(first)
+        self.members = [first, *(member for member in rest if self.settings.stack_key(member) == key)]
         self.last: bytes | None = None
         self.written = 0
         self.kept: list[str] = []  # digests of networks

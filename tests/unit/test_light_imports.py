@@ -27,8 +27,8 @@ for profile in ("digits", "smoke", "desk", "paper"):
         for names in settings.datasets():
             for member in settings.members():
                 sizes = [Size(64, 10, 1437, 360)] * len(names)
-                assert settings.widths(member, 64, 10) and settings.courses(member, sizes) and member.label
-                hash(settings.together(member))
+                assert settings.widths(member, 64, 10) and settings.workloads(member, sizes) and member.label
+                hash(settings.stack_key(member))
                 read.add(name)
 assert read == set(EXPERIMENTS), read
 """

@@ -42,7 +42,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Course:
+class Workload:
     """Some epochs of a network at the same widths, by what they will cost.
 
     Attributes:
@@ -70,7 +70,7 @@ FLOAT64_PASS = 2  # what a sample's way through a float64 copy of a network cost
 
 
 def in_layer(layer: int, count: int) -> tuple[int, ...]:
-    """The `changes` of a course of which `count` are of map `layer`, and none of another."""
+    """The `changes` of a workload of which `count` are of map `layer`, and none of another."""
     return (*[0] * (layer - 1), count)
 
 
@@ -99,27 +99,27 @@ class Plan(config.Training):
         """n_0 .. n_L of a member at its start."""
         raise AttributeError(f"{type(self).__module__}: Settings needs a method `widths`")
 
-    def together(self, member: Any) -> Hashable:
+    def stack_key(self, member: Any) -> Hashable:
         """Members for which this is equal may share an ensemble."""
         return len(self.widths(member, 1, 1))
 
-    def courses(self, member: Any, data: Sequence[Size]) -> list[Course]:
-        """What a member's training on a round's data sets consists of, one course after the other.
+    def workloads(self, member: Any, data: Sequence[Size]) -> list[Workload]:
+        """What a member's training on a round's data sets consists of, one workload after the other.
 
         Unless an experiment does otherwise: all epochs at the first widths, tested before them and after each.
-        Members of one ensemble have the same courses but for widths and passes.
+        Members of one ensemble have the same workloads but for widths and passes.
         """
         (size,) = data
         widths = self.widths(member, size.features, size.classes)
         return self.trained(size, widths, [widths] * self.epochs)
 
-    def trained(self, size: Size, start: Sequence[int], widths: Iterable[Sequence[int]]) -> list[Course]:
-        """The courses of `engine.train` from the widths `start`, with `widths` in its epochs, one for each."""
+    def trained(self, size: Size, start: Sequence[int], widths: Iterable[Sequence[int]]) -> list[Workload]:
+        """The workloads of `engine.train` from the widths `start`, with `widths` in its epochs, one for each."""
         epochs = Counter({tuple(start): 0})
         epochs.update(map(tuple, widths))
         steps = -(-size.train // self.batch_size)  # the last, short batch is one
         tests = [count + (number == 0) for number, count in enumerate(epochs.values())]  # one before all training
         return [
-            Course(each, count, steps, self.batch_size, size.features, tested * size.test)
+            Workload(each, count, steps, self.batch_size, size.features, tested * size.test)
             for (each, count), tested in zip(epochs.items(), tests, strict=True)
         ]

@@ -53,6 +53,6 @@ class Architectures(Plan):
         """The hidden layers are of one width."""
         return [features, *[member.hidden_width] * member.hidden_layers, classes]
 
-    def together(self, member: Architecture) -> Hashable:
+    def stack_key(self, member: Architecture) -> Hashable:
         """Networks of one architecture."""
         return member.hidden_width, member.hidden_layers

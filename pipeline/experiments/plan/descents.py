@@ -73,6 +73,6 @@ class ByDescent(Plan):
         """The same for all."""
         return [features, *self.hidden, classes]
 
-    def together(self, member: Descending) -> Hashable:
+    def stack_key(self, member: Descending) -> Hashable:
         """The members of one descent: they share an optimiser."""
         return member.label

@@ -35,7 +35,7 @@ class Observations:
         """For members with these widths, or descriptions of widths, at their start; factors are fields of members."""
         self.schema = schema
         self.rows: list[dict[str, object]] = []
-        self.going = [True] * len(members)  # whether each member is still trained
+        self.alive = [True] * len(members)  # whether each member is still trained
         self._accuracies: dict[object, float] = {}  # by task, after the last epoch
         self._who: list[dict[str, Any]] = [
             {
@@ -60,7 +60,7 @@ class Observations:
         """
         self.schema.check(who)
         other = copy.copy(self)
-        other.going = list(self.going)
+        other.alive = list(self.alive)
         other._accuracies = {}
         other._who = [each | who for each in self._who]
         return other
@@ -72,13 +72,13 @@ class Observations:
 
     def add(self, place: dict[str, object], values: dict[str, Tensor]) -> None:
         """One row per member and measure: `place` says when and where, each tensor is [K]."""
-        if (accuracy := values.get("test_accuracy")) is not None and any(self.going):
-            self._accuracies[place.get("task")] = float(accuracy.cpu()[self.going].double().mean())
+        if (accuracy := values.get("test_accuracy")) is not None and any(self.alive):
+            self._accuracies[place.get("task")] = float(accuracy.cpu()[self.alive].double().mean())
         self.schema.check(place)
         for measure, tensor in values.items():
             self.schema.check({"measure": measure})
-            for who, going, value in zip(self._who, self.going, tensor.tolist(), strict=True):
-                if going:
+            for who, alive, value in zip(self._who, self.alive, tensor.tolist(), strict=True):
+                if alive:
                     self.rows.append(who | place | {"measure": measure, "value": value})
 
     def frame(self) -> pd.DataFrame:
@@ -114,7 +114,7 @@ class Observations:
     def stop(self, diverged: Tensor, place: dict[str, object]) -> None:
         """A last row for the members that diverged, boolean [K]: nothing is observed of them from here on."""
         for k, stopped in enumerate(diverged.tolist()):
-            if stopped and self.going[k]:
+            if stopped and self.alive[k]:
                 self.schema.check(place)
                 self.rows.append(self._who[k] | place | {"phase": "diverged", "measure": "diverged", "value": 1.0})
-                self.going[k] = False
+                self.alive[k] = False

@@ -140,7 +140,7 @@ class Work(Generic[S, M]):
         Of one repeat, since they are to be looked at and used: what is said of them is said by the rows of all.
         """
         for k, member in enumerate(self.members):
-            if member.repeat == 0 and observed.going[k]:
+            if member.repeat == 0 and observed.alive[k]:
                 net, where = ensemble.member(k), observed.where(k)
                 self.kept.append(Network.of(net, name, where, self.settings.psi_decay, diagonal))
 

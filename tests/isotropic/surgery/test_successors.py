@@ -20,7 +20,7 @@ from torch.nn.utils import prune as masks
 from torch.optim import SGD, AdamW, Optimizer
 
 from isotropic import Ensemble, IsotropicMLP, adapt, diagonalise, grow, insert_layer, prune, remove_layer
-from isotropic.training.descent import Descent
+from isotropic.training.train_step import TrainStep
 
 WIDTHS = [5, 4, 6, 3]
 CHANGES: dict[str, Callable[[IsotropicMLP], object]] = {
@@ -239,6 +239,6 @@ def test_descent_warns_as_a_step_of_torch_does(told: bool) -> None:
     grow(ensemble, 2, 2, optimiser=optimiser if told else None)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        Descent(ensemble, optimiser)
-        Descent(ensemble, optimiser)
+        TrainStep(ensemble, optimiser)
+        TrainStep(ensemble, optimiser)
     assert len(caught) == (0 if told else 1)

@@ -26,7 +26,7 @@ from pipeline.execution.prepare import prepare
 from pipeline.execution.sizes import KNOWN, sizes
 from pipeline.execution.trial import Timing, Trial
 from pipeline.experiments import EXPERIMENTS
-from pipeline.experiments.plan import Course, Size
+from pipeline.experiments.plan import Size, Workload
 from pipeline.profile import Profile, load_profile
 from pipeline.results.words import clock
 from stages import estimate as stage
@@ -148,7 +148,7 @@ def test_an_ensemble_is_as_wide_as_its_widest_member(folder: Path) -> None:
     (job, _) = plan(settings, dict.fromkeys(settings.data, size), "cpu")
     hidden = [settings.widths(member, 192, 30)[1:-1] for member in job.members]
     assert len(hidden) == 2 and hidden[0] != hidden[1]
-    assert job.courses[0].widths == (192, *map(max, *hidden), 30)
+    assert job.workloads[0].widths == (192, *map(max, *hidden), 30)
     # 240 samples of each of three tasks in batches of 48, four epochs, two members.
     assert job.steps == 2 * 4 * 5
 
@@ -164,7 +164,7 @@ def test_memory_is_at_least_that_of_networks_with_their_moments(folder: Path) ->
 def test_memory_is_that_of_all_stacked_networks(folder: Path) -> None:
     planned = plan(load_profile("paper").settings("invariance"), {"cifar10": KNOWN["cifar10"]}, "cpu")
     job = max(planned, key=lambda job: len(job.members))
-    own = job.shape(job.courses[0], 48).parameters
+    own = job.shape(job.workloads[0], 48).parameters
     assert len(job.members) > 4
     assert 16 * len(job.members) * own < job.memory < 40 * len(job.members) * own
 
@@ -282,9 +282,9 @@ def test_a_job_costs_its_steps_passes_and_changes() -> None:
     costs = Costs(Model((1.0, *[0] * 9), (once,), (1.0,)), Model((10.0, *[0] * 9), (once,), (1.0,)), CHANGES)
     members = tuple(load_profile("smoke").settings("spectra").members()[:2])
 
-    def cost(**course: Any) -> float:
-        empty = Course((4, 3, 2), epochs=0, steps=0, rows=8, inputs=4, passes=0)
-        return Planned(None, members, (), (replace(empty, **course),)).seconds(costs)  # type: ignore[arg-type]
+    def cost(**workload: Any) -> float:
+        empty = Workload((4, 3, 2), epochs=0, steps=0, rows=8, inputs=4, passes=0)
+        return Planned(None, members, (), (replace(empty, **workload),)).seconds(costs)  # type: ignore[arg-type]
 
     assert cost(epochs=3, steps=7) == pytest.approx(21)
     assert cost(passes=500) == pytest.approx(5)

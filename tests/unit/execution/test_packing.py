@@ -26,7 +26,7 @@ class Settings:
     def widths(self, member, features, classes):
         return [features, *member.hidden, classes]
 
-    def together(self, member):
+    def stack_key(self, member):
         return len(member.hidden), member.hidden if member.hidden in self.apart else None
 
 

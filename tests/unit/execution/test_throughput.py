@@ -6,15 +6,15 @@ import torch
 from pipeline.config import Configuration
 from pipeline.execution import throughput
 from pipeline.execution.planned import Planned
-from pipeline.experiments.plan import Course, Member
+from pipeline.experiments.plan import Member, Workload
 
 PSI = Configuration(intrinsic_length="trainable", compensation="none")
 
 
 def planned() -> Planned:
     """Two networks 6-4-3, 5 epochs of 7 steps of 8 samples with 2 of the inputs."""
-    course = Course(widths=(6, 4, 3), epochs=5, steps=7, rows=8, inputs=2, passes=100)
-    return Planned(None, tuple(Member(repeat=k, configuration=PSI) for k in range(2)), (), (course,))  # type: ignore
+    workload = Workload(widths=(6, 4, 3), epochs=5, steps=7, rows=8, inputs=2, passes=100)
+    return Planned(None, tuple(Member(repeat=k, configuration=PSI) for k in range(2)), (), (workload,))  # type: ignore
 
 
 def test_bytes_by_hand():

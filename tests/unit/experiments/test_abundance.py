@@ -54,7 +54,7 @@ def test_the_papers_schedule() -> None:
 def test_members_are_all_pairs_and_a_pair_stays_together() -> None:
     plan = settings()
     assert len(plan.members()) == 2 * 2 * 2
-    assert [plan.together(m) for m in plan.members()] == [p for p in ((3, 3), (3, 6), (6, 3), (6, 6)) for _ in "ab"]
+    assert [plan.stack_key(m) for m in plan.members()] == [p for p in ((3, 3), (3, 6), (6, 3), (6, 6)) for _ in "ab"]
 
 
 @pytest.mark.parametrize(("start", "end"), [(3, 6), (6, 3)])

@@ -22,7 +22,7 @@ from pipeline.config import Configuration, Data
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import fetch
 from pipeline.experiments.convolutions import NO_LENGTH, NO_PSI, VECTOR, WAYS, WHOLE, Settings, one_vector, run
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
+from pipeline.experiments.plan import FLOAT64_PASS, Size, Workload
 from pipeline.experiments.plan.work import Work
 from pipeline.results.statistics import select
 from pipeline.seeds import seed
@@ -189,17 +189,17 @@ def test_the_dense_network_multiplies_as_often(channels: list[int]) -> None:
     assert sum(a * b for a, b in pairwise(widths)) == pytest.approx(multiplied, rel=0.02)
 
 
-def test_courses_by_hand() -> None:
+def test_workloads_by_hand() -> None:
     plan, size = settings(), Size(36, 3, 41, 20)
     steps = 6  # over 41 samples in batches of 8
     trials = 1 + 1 + 1 + 3 * len(WAYS)  # the network itself, diagonalised, grown, and three prunings in every way
     made = 1 + 2 + 2 * 3 * len(WAYS)  # diagonalised, and all but the first then changed; in both precisions
     whole, pruned = plan.dense(size, [12, 4]), plan.dense(size, [8, 4])
     assert pruned[1] < whole[1]
-    assert plan.courses(plan.members()[0], [size]) == [
-        Course(whole, 2, steps, 8, 36, (3 + (1 + FLOAT64_PASS) * trials) * 20, (2 * made,)),
-        Course(whole, 1, steps, 8, 36, 2 * 20, (1,)),
-        Course(pruned, 1, steps, 8, 36, 2 * 20, (2,)),
+    assert plan.workloads(plan.members()[0], [size]) == [
+        Workload(whole, 2, steps, 8, 36, (3 + (1 + FLOAT64_PASS) * trials) * 20, (2 * made,)),
+        Workload(whole, 1, steps, 8, 36, 2 * 20, (1,)),
+        Workload(pruned, 1, steps, 8, 36, 2 * 20, (2,)),
     ]
 
 

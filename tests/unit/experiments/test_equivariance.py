@@ -155,7 +155,7 @@ def test_what_a_descent_leaves_open_is_as_in_the_settings() -> None:
     trained = [plan.trained_by(descent) for descent in plan.descents]
     assert [each.optimiser for each in trained] == ["sgd", "sgd", "adam", "adamw"]
     assert [each.learning_rate for each in trained] == [0.05, 0.02, 1e-3, 2e-3]
-    assert len(plan.members()) == 8 and len({plan.together(member) for member in plan.members()}) == 4
+    assert len(plan.members()) == 8 and len({plan.stack_key(member) for member in plan.members()}) == 4
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def rows() -> pd.DataFrame:
     data = noise(40, 8, (1, 2, 3), name="random")
     groups: dict[Any, list[Any]] = {}
     for member in SETTINGS.members():
-        groups.setdefault(SETTINGS.together(member), []).append(member)
+        groups.setdefault(SETTINGS.stack_key(member), []).append(member)
     assert [len(group) for group in groups.values()] == [3, 3]
     return pd.concat([run(Work(SETTINGS, group, [data], torch.device("cpu"))) for group in groups.values()])
 

@@ -50,7 +50,7 @@ def test_every_value_of_every_map_at_every_epoch(data: Dataset) -> None:
 
 
 def test_members_of_one_activation_stand_together_and_repeats_are_paired() -> None:
-    kinds = {member.configuration.label: SETTINGS.together(member) for member in SETTINGS.members()}
+    kinds = {member.configuration.label: SETTINGS.stack_key(member) for member in SETTINGS.members()}
     assert len(kinds) == len(set(kinds.values())) == 2
     assert sorted(member.repeat for member in SETTINGS.members()) == [0, 0, 1, 1]
 

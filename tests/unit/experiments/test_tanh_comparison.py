@@ -39,7 +39,7 @@ def data() -> Dataset:
 def ensembles(plan: Settings) -> list[list[Any]]:
     groups: dict[Any, list[Any]] = {}
     for member in plan.members():
-        groups.setdefault(plan.together(member), []).append(member)
+        groups.setdefault(plan.stack_key(member), []).append(member)
     return list(groups.values())
 
 

@@ -7,8 +7,8 @@ import torch
 
 from isotropic import Ensemble, IsotropicMLP, grow
 from isotropic.training import products
-from isotropic.training.descent import Descent
 from isotropic.training.gradient import Backward
+from isotropic.training.train_step import TrainStep
 from pipeline.config import Training
 from pipeline.data.batches import Standardiser
 from pipeline.experiments import convolutions
@@ -61,7 +61,7 @@ def test_steps_that_find_their_place_on_the_device_are_the_plain_ones(noise):
     from_device = None
     for number in (1, 2, 3):
         order = engine.shuffled(data, STREAMS, number)
-        from_device = from_device or DeviceSteps(Descent(placed, own), its_batches, order, 4, capture)
+        from_device = from_device or DeviceSteps(TrainStep(placed, own), its_batches, order, 4, capture)
         expected, actual = one_by_one(order), from_device(order)
         assert torch.allclose(actual, expected, rtol=1e-6)
         assert capture.launches == number
@@ -74,7 +74,7 @@ def test_few_samples_need_no_capture(noise):
     data, capture = noise(train=13), Counted()
     ensemble, descent, batches = made(data)
     order = engine.shuffled(data, STREAMS, 1)
-    DeviceSteps(Descent(ensemble, descent), batches, order, 4, capture)(order)
+    DeviceSteps(TrainStep(ensemble, descent), batches, order, 4, capture)(order)
     assert capture.launches == 0
     assert {float(state["step"]) for state in descent.state.values()} == {4.0}
 

@@ -18,11 +18,11 @@ from isotropic.normalise import ica
 from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.surgery import eigenbasis
 from isotropic.surgery.carried import Carried
-from isotropic.training.descent import Descent
+from isotropic.training.train_step import TrainStep
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import fetch
 from pipeline.experiments import EXPERIMENTS, experiment, spectra, task_schedule
-from pipeline.experiments.plan import FLOAT64_PASS, Course, Size
+from pipeline.experiments.plan import FLOAT64_PASS, Size, Workload
 from pipeline.experiments.plan.work import Work
 from pipeline.profile import Profile, load_profile
 from pipeline.training import autograd
@@ -39,16 +39,16 @@ def paper() -> Profile:
         return load_profile("paper")
 
 
-def steps(courses: list[Course]) -> int:
-    return sum(course.epochs * course.steps for course in courses)
+def steps(workloads: list[Workload]) -> int:
+    return sum(workload.epochs * workload.steps for workload in workloads)
 
 
-def changes(courses: list[Course]) -> int:
-    return sum(sum(course.changes) for course in courses)
+def changes(workloads: list[Workload]) -> int:
+    return sum(sum(workload.changes) for workload in workloads)
 
 
-def passes(courses: list[Course]) -> int:
-    return sum(course.passes for course in courses)
+def passes(workloads: list[Workload]) -> int:
+    return sum(workload.passes for workload in workloads)
 
 
 # All that decomposes a map: surgery, which begins with a copy of all tensors; normalisers; and what shows spectra.
@@ -89,29 +89,29 @@ def test_one_course_where_widths_stay(
 ) -> None:
     settings = paper.settings(name)
     member = settings.members()[0]
-    (course,) = settings.courses(member, [CIFAR10])
-    assert course == Course(tuple(settings.widths(member, 3072, 10)), epochs, EPOCH, 48, 3072, tested, changes)
+    (workload,) = settings.workloads(member, [CIFAR10])
+    assert workload == Workload(tuple(settings.widths(member, 3072, 10)), epochs, EPOCH, 48, 3072, tested, changes)
 
 
 def test_the_mean_gain_is_taken_once_a_pruning(paper: Profile) -> None:
     settings = paper.settings("invariance")
-    (course,) = settings.courses(settings.members()[-1], [CIFAR10])
-    assert course.passes == 51 * 10_000 + 3 * (12 + 5) * 10_000, "10,000 samples in each of five prunings"
+    (workload,) = settings.workloads(settings.members()[-1], [CIFAR10])
+    assert workload.passes == 51 * 10_000 + 3 * (12 + 5) * 10_000, "10,000 samples in each of five prunings"
 
 
 def test_abundance_goes_through_every_width_on_its_way(paper: Profile) -> None:
     settings = paper.settings("abundance")
     (there,) = [m for m in settings.members() if (m.start, m.end, m.repeat) == (7, 10, 0)]
-    courses = settings.courses(there, [CIFAR10])
+    workloads = settings.workloads(there, [CIFAR10])
     # 15 epochs at 7, 75 that round to 7 (up to 0.5 of 3 neurons), 8, 9 and 10, then 10 at 10.
-    assert [(course.widths[1:-1], course.epochs) for course in courses] == [
+    assert [(workload.widths[1:-1], workload.epochs) for workload in workloads] == [
         ((7, 7), 15 + 12),
         ((8, 8), 25),
         ((9, 9), 25),
         ((10, 10), 13 + 10),
     ]
-    assert steps(courses) == 100 * EPOCH and passes(courses) == 101 * 10_000
-    assert [course.changes for course in courses] == [(), (1, 1), (1, 1), (1, 1)]
+    assert steps(workloads) == 100 * EPOCH and passes(workloads) == 101 * 10_000
+    assert [workload.changes for workload in workloads] == [(), (1, 1), (1, 1), (1, 1)]
 
 
 def test_width_transitions_begin_once_and_branch_to_each_end(paper: Profile) -> None:
@@ -121,59 +121,63 @@ def test_width_transitions_begin_once_and_branch_to_each_end(paper: Profile) -> 
         next(m for m in settings.members() if m.start == 16 and m.configuration.activation == activation)
         for activation in ("isotropic-tanh", "tanh")
     )
-    courses = settings.courses(isotropic, [CIFAR10])
-    assert steps(courses) == (24 + 4 * 48) * epoch
+    workloads = settings.workloads(isotropic, [CIFAR10])
+    assert steps(workloads) == (24 + 4 * 48) * epoch
     # Tests: before the first epoch and after each, in every branch; and 8 prunings on the way to 8.
-    assert passes(courses) == (25 + 4 * 49 + 8) * 10_000
+    assert passes(workloads) == (25 + 4 * 49 + 8) * 10_000
     hidden: Counter[int] = Counter()
-    for course in courses:
-        hidden[course.widths[1]] += course.epochs
+    for workload in workloads:
+        hidden[workload.widths[1]] += workload.epochs
     # To 8: one epoch at each of 15 .. 9, then 41 at 8. To 24 and 32: one at each of 17 on, then the rest at the end.
     assert hidden[8] == 41 and hidden[12] == 1 and hidden[16] == 24 + 48 and hidden[20] == 2
     assert hidden[24] == 41 + 1 and hidden[32] == 33
-    assert changes(courses) == 8 + 8 + 16, "by a neuron at a time to 8, 24 and 32"
-    control_courses = settings.courses(control, [CIFAR10])
-    assert steps(control_courses) == (24 + 48) * epoch and changes(control_courses) == 0
+    assert changes(workloads) == 8 + 8 + 16, "by a neuron at a time to 8, 24 and 32"
+    control_workloads = settings.workloads(control, [CIFAR10])
+    assert steps(control_workloads) == (24 + 48) * epoch and changes(control_workloads) == 0
 
 
 def test_task_schedule_counts_active_tasks_and_the_shortest_of_them(paper: Profile) -> None:
     settings = paper.settings("task_schedule")
-    courses = settings.courses(settings.members()[0], TASKS)
-    assert [course.rows for course in courses[:-1]] == [48, 96, 144, 48]
-    assert {course.inputs for course in courses} == {784}, "a sample stands in the block of its task"
-    assert {course.widths[0] for course in courses} == {2352} and {course.widths[-1] for course in courses} == {30}
-    assert steps(courses) == 600 * 1000, "48,000 samples of each task in batches of 48"
-    assert passes(courses) == 601 * 3 * 8_000
+    workloads = settings.workloads(settings.members()[0], TASKS)
+    assert [workload.rows for workload in workloads[:-1]] == [48, 96, 144, 48]
+    assert {workload.inputs for workload in workloads} == {784}, "a sample stands in the block of its task"
+    assert {workload.widths[0] for workload in workloads} == {2352} and {
+        workload.widths[-1] for workload in workloads
+    } == {30}
+    assert steps(workloads) == 600 * 1000, "48,000 samples of each task in batches of 48"
+    assert passes(workloads) == 601 * 3 * 8_000
     # Every hidden width of each network after each epoch, and the spectra of all before and after each.
     layers = settings.layers
-    assert all(course.apart and course.changes == (course.epochs,) * layers for course in courses[:-1])
-    assert not courses[-1].apart and courses[-1].changes == (601,) * layers
-    assert changes(settings.courses(settings.members()[-1], TASKS)) == 601 * layers, "a static twin keeps its widths"
+    assert all(workload.apart and workload.changes == (workload.epochs,) * layers for workload in workloads[:-1])
+    assert not workloads[-1].apart and workloads[-1].changes == (601,) * layers
+    assert changes(settings.workloads(settings.members()[-1], TASKS)) == 601 * layers, (
+        "a static twin keeps its widths"
+    )
     shorter = settings.model_copy(update={"train_samples": 1000, "test_samples": 500})
-    courses = shorter.courses(shorter.members()[0], TASKS)
-    assert steps(courses) == 600 * 20, "1000 samples: the last 40 make no batch"
-    assert passes(courses) == 601 * 3 * 500
+    workloads = shorter.workloads(shorter.members()[0], TASKS)
+    assert steps(workloads) == 600 * 20, "1000 samples: the last 40 make no batch"
+    assert passes(workloads) == 601 * 3 * 500
 
 
 def test_scaffolds_begin_once_and_branch_to_a_control_and_to_each_kind(paper: Profile) -> None:
     settings = paper.settings("scaffolds")
-    courses = settings.courses(settings.members()[0], [CIFAR10])
-    hidden = [(course.widths[1:-1], course.epochs, course.steps) for course in courses]
+    workloads = settings.workloads(settings.members()[0], [CIFAR10])
+    hidden = [(workload.widths[1:-1], workload.epochs, workload.steps) for workload in workloads]
     grown = (75, 100)
     assert hidden[:2] == [((50, 100), 10, EPOCH), ((50, 100), 20, EPOCH)]
     assert hidden[2:] == 4 * [(grown, 1, 1000), (grown, 20, EPOCH)]
     # Tests: 11 before and one more to compare; 21 of the control; of each kind one, and 21 with 2 more of each.
-    assert passes(courses) == (11 + 1 + 21 + 4 * (1 + 3 * 21)) * 10_000
-    assert changes(courses) == 1 + 4, "the control is diagonalised"
+    assert passes(workloads) == (11 + 1 + 21 + 4 * (1 + 3 * 21)) * 10_000
+    assert changes(workloads) == 1 + 4, "the control is diagonalised"
 
 
 def test_timing_is_all_cases_one_after_the_other(paper: Profile) -> None:
     settings = paper.settings("timing")
     (member,) = settings.members()
-    courses = settings.courses(member, [CIFAR10])
-    assert len(courses) == 6 and steps(courses) == 6 * 30 * EPOCH
-    assert passes(courses) == 3 * 30 * 10_000, "half of the cases test"
-    assert changes(courses) == 4 * 30, "and two thirds adapt"
+    workloads = settings.workloads(member, [CIFAR10])
+    assert len(workloads) == 6 and steps(workloads) == 6 * 30 * EPOCH
+    assert passes(workloads) == 3 * 30 * 10_000, "half of the cases test"
+    assert changes(workloads) == 4 * 30, "and two thirds adapt"
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -190,15 +194,15 @@ def test_steps_passes_and_changes_are_those_taken(name: str, monkeypatch: pytest
     for member in members:
         taken, passed, changed = _taken(name, settings, member, data, monkeypatch)
         listed: Counter[tuple[tuple[int, ...], int]] = Counter()
-        for course in settings.courses(member, sizes):
-            listed[course.widths, course.rows] += course.epochs * course.steps
+        for workload in settings.workloads(member, sizes):
+            listed[workload.widths, workload.rows] += workload.epochs * workload.steps
         if name in ("timing", "convolutions"):  # the first of widths that move; dense networks that cost as much
             assert taken.total() == listed.total()
         else:
             assert taken == +listed
         if name not in ("sparsification", "joint_sparsity"):  # a sparse form is no MLP; a descent of bases no pass
-            assert passed == passes(settings.courses(member, sizes))
-        assert changed == changes(settings.courses(member, sizes))
+            assert passed == passes(settings.workloads(member, sizes))
+        assert changed == changes(settings.workloads(member, sizes))
 
 
 def _taken(
@@ -210,7 +214,7 @@ def _taken(
     trace, after = MLP.trace, NormalisedMLP.after
     taken: Counter[tuple[tuple[int, ...], int]] = Counter()
     largest: dict[tuple[int, ...], int] = {}
-    step, alone = Descent.__call__, autograd.step
+    step, alone = TrainStep.__call__, autograd.step
 
     def count(widths: tuple[int, ...], rows: int, networks: int) -> None:
         if rows % settings.batch_size:  # a last batch is shorter; those of several tasks are whole multiples
@@ -218,7 +222,7 @@ def _taken(
         largest[widths] = rows
         taken[widths, rows] += networks
 
-    def counted(self: Descent, x: Any, y: torch.Tensor) -> torch.Tensor:
+    def counted(self: TrainStep, x: Any, y: torch.Tensor) -> torch.Tensor:
         count(tuple(self._ensemble.widths), y.shape[1], len(self._ensemble))
         return step(self, x, y)
 
@@ -259,7 +263,7 @@ def _taken(
     with monkeypatch.context() as patch:
         for owner, what in DECOMPOSING:
             patch.setattr(owner, what, noted(getattr(owner, what)))
-        patch.setattr(Descent, "__call__", counted)
+        patch.setattr(TrainStep, "__call__", counted)
         patch.setattr(MLP, "reached", measured)
         patch.setattr(MLP, "trace", followed)
         patch.setattr(autograd, "step", counted_alone)

@@ -13,7 +13,7 @@ from isotropic.training.gradient import Backward, Loss, cross_entropy
 from isotropic.training.step import alone, bound
 
 
-class Descent:
+class TrainStep:
     """Steps of K networks in lockstep, each on a batch of its own.
 
     Bound to the tensors that the ensemble and the optimiser have now: make another once they were changed.
