@@ -15,7 +15,7 @@ from isotropic.networks.base import MLP
 from isotropic.networks.convolutional import IsotropicConvNet
 from isotropic.networks.kernels import Convolution, side_after
 from isotropic.networks.parallel import ParallelMLP
-from isotropic.surgery.carried import families_of
+from isotropic.surgery.edit import families_of
 from isotropic.surgery.holders import Holders
 from isotropic.surgery.modules import bare, unwrapped
 

@@ -20,7 +20,7 @@ from isotropic.normalise.normalisers import (
     check_basis,
 )
 from isotropic.normalise.whitening import BatchNorm, Whitening
-from isotropic.surgery.carried import Carried
+from isotropic.surgery.edit import Edit
 from isotropic.surgery.modules import change
 
 
@@ -129,9 +129,9 @@ class NormalisedMLP(Treated):
             ValueError: the layer is out of range, or Q is not of that shape or not orthogonal; nothing is changed.
         """
         wide = check_basis(basis, self.norm(layer).width)
-        carried = Carried(self, layer, optimiser)
-        carried.rotate(wide)
-        carried.commit()
+        edit = Edit(self, layer, optimiser)
+        edit.rotate(wide)
+        edit.commit()
 
     def norm(self, layer: int) -> Normaliser:
         """N_l behind hidden layer l = `layer`; ValueError where there is none."""

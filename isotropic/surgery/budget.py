@@ -11,11 +11,11 @@ from torch import Tensor
 from isotropic.integers import integer
 from isotropic.networks.base import MLP
 from isotropic.reports import counted
+from isotropic.surgery.activation_stats import Inputs, check_inputs
 from isotropic.surgery.amounts import Change
-from isotropic.surgery.carried import Carried
-from isotropic.surgery.choice import ranked
+from isotropic.surgery.edit import Edit
+from isotropic.surgery.importance import ranked
 from isotropic.surgery.modules import bare, change
-from isotropic.surgery.over_data import Inputs, check_inputs
 from isotropic.surgery.removal import remove_last
 from isotropic.surgery.widths import recorded
 
@@ -63,18 +63,18 @@ def prune_to(
     _check_possible(sizes, most, step)
     if net.depth == 1 or sizes.parameters(net.widths) <= most:
         return [Change(layer, n, n, torch.empty(0, dtype=torch.float64)) for layer, n in _hidden(net.widths)]
-    carried = Carried(net, net.depth - 1, optimiser, also=also, unknown=unknown)
-    spectra = {layer: ranked(carried.at(layer), "left", "singular-value") for layer, _ in _hidden(net.widths)}
+    edit = Edit(net, net.depth - 1, optimiser, also=also, unknown=unknown)
+    spectra = {layer: ranked(edit.at(layer), "left", "singular-value") for layer, _ in _hidden(net.widths)}
     target = narrowed(sizes, {layer: values for layer, (_, values) in spectra.items()}, most, step)
     changes = []
     for layer, n in reversed(_hidden(net.widths)):  # so that psi_{l+1} needs no correction of its own
         basis, values = spectra[layer]
-        carried.at(layer)
+        edit.at(layer)
         if target[layer] < n:
-            carried.rotate(basis)
-            remove_last(carried, n - target[layer], inputs)
-        changes.append(recorded(carried, n, values[target[layer] :]))
-    carried.commit()
+            edit.rotate(basis)
+            remove_last(edit, n - target[layer], inputs)
+        changes.append(recorded(edit, n, values[target[layer] :]))
+    edit.commit()
     return changes[::-1]
 
 

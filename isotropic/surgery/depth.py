@@ -11,7 +11,7 @@ from isotropic.integers import index
 from isotropic.networks.base import AffineMap
 from isotropic.networks.network import IsotropicMLP
 from isotropic.successors import succeed
-from isotropic.surgery.carried import families_of
+from isotropic.surgery.edit import families_of
 from isotropic.surgery.finite import require_finite
 from isotropic.surgery.holders import Holders
 from isotropic.surgery.modules import averages_of, bare, change, check_modules

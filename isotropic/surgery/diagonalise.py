@@ -8,7 +8,7 @@ from torch import Tensor
 from isotropic.axes import stacked
 from isotropic.integers import index
 from isotropic.networks.base import MLP
-from isotropic.surgery.carried import Carried
+from isotropic.surgery.edit import Edit
 from isotropic.surgery.modules import bare, change
 
 SIDES = ("left", "right", "full")
@@ -57,22 +57,22 @@ def diagonalise(
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     width = hidden_width(net, layer, side, SIDES, of_kernels=SIDES[:2])
-    carried = Carried(net, width, optimiser, also=also, unknown=unknown)
+    edit = Edit(net, width, optimiser, also=also, unknown=unknown)
     layer = width + (side == "right")
-    weight = carried.own.tensors[f"maps.{layer - 1}.weight"]
+    weight = edit.own.tensors[f"maps.{layer - 1}.weight"]
     if side == "left":
-        values = rotate_left(carried)
+        values = rotate_left(edit)
     elif side == "right":
-        basis, values = left_vectors(stacked(weight, len(carried.lead)).mT)
-        carried.rotate(basis)
+        basis, values = left_vectors(stacked(weight, len(edit.lead)).mT)
+        edit.rotate(basis)
     else:
         u, values, vh = torch.linalg.svd(weight.double(), full_matrices=True)
-        carried.rotate(u)
-        carried.rotate(vh.mT, layer - 1)
-        exact = torch.zeros_like(carried.weight)
+        edit.rotate(u)
+        edit.rotate(vh.mT, layer - 1)
+        exact = torch.zeros_like(edit.weight)
         exact.diagonal(dim1=-2, dim2=-1).copy_(values)
-        carried.own.tensors[f"maps.{layer - 1}.weight"] = exact
-    carried.commit()
+        edit.own.tensors[f"maps.{layer - 1}.weight"] = exact
+    edit.commit()
     return values
 
 
@@ -95,10 +95,10 @@ def hidden_width(
     return layer - 1 if side == "right" else layer
 
 
-def rotate_left(carried: Carried) -> Tensor:
+def rotate_left(edit: Edit) -> Tensor:
     """Left-partial diagonalisation of the carried layer, not yet committed; returns its singular values."""
-    basis, values = left_vectors(carried.weight)
-    carried.rotate(basis)
+    basis, values = left_vectors(edit.weight)
+    edit.rotate(basis)
     return values
 
 

@@ -12,10 +12,10 @@ import torch
 from torch import Generator, Tensor
 
 from isotropic.networks.base import MLP
-from isotropic.surgery.carried import Carried, Family
-from isotropic.surgery.columns import one_each
+from isotropic.surgery.activation_stats import Inputs, mean_activation
+from isotropic.surgery.edit import Edit, Family
 from isotropic.surgery.modules import change
-from isotropic.surgery.over_data import Inputs, mean_activation
+from isotropic.surgery.outgoing_init import one_each
 from isotropic.surgery.widths import check_count
 
 Draws = Generator | Sequence[Generator] | None
@@ -55,31 +55,31 @@ def net2wider(
         ValueError: layer, count or noise out of range, isotropic activations, kernels, or not one generator a member.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    carried = Carried(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
-    net, layer = carried.net, carried.layer
-    count = check_count(count, None, carried)
+    edit = Edit(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
+    net, layer = edit.net, edit.layer
+    count = check_count(count, None, edit)
     if not 0 <= noise < float("inf"):
         raise ValueError(f"noise: {noise!r} is not a number >= 0")
-    n, lead = carried.width, carried.lead
+    n, lead = edit.width, edit.lead
     draws = one_each(generator, len(net.member_widths))
     drawn = torch.stack([torch.randint(n, (count,), generator=each) for each in draws]).reshape(*lead, count)
     there = torch.arange(n).expand(*lead, n)
-    g = torch.cat([there, drawn], dim=-1).to(carried.bias.device)  # [*K, n + count]
-    copies = torch.zeros_like(carried.bias).scatter_add(-1, g, torch.ones_like(g, dtype=carried.bias.dtype))
+    g = torch.cat([there, drawn], dim=-1).to(edit.bias.device)  # [*K, n + count]
+    copies = torch.zeros_like(edit.bias).scatter_add(-1, g, torch.ones_like(g, dtype=edit.bias.dtype))
     share = 1 / copies.gather(-1, g)  # [*K, n + count]
-    carried.select(g)
-    for family, name, axis in _through(carried):
+    edit.select(g)
+    for family, name, axis in _through(edit):
         by_row = family.tensors[name].movedim(axis, -1)  # [*K, ..., n + count]
         divided = by_row * _between(share, by_row) ** family.power
         family.tensors[name] = divided.movedim(-1, axis).contiguous()
     if noise > 0:
-        rows = carried.weight[..., n:, :]  # padding is zero, and is not counted in the mean square
+        rows = edit.weight[..., n:, :]  # padding is zero, and is not counted in the mean square
         sizes = torch.tensor([widths[layer - 1] for widths in net.member_widths]).to(rows).reshape(*lead, 1, 1)
         scale = noise * (rows.square().sum(-1, keepdim=True) / sizes).sqrt()
         added = scale * _normal_rows(net, layer, count, draws, rows)
-        for family in carried.networks:  # selected, and so copies
+        for family in edit.networks:  # selected, and so copies
             family.tensors[f"maps.{layer - 1}.weight"][..., n:, :] += added
-    carried.commit()
+    edit.commit()
 
 
 @change
@@ -99,15 +99,15 @@ def add_neurons(
 
     Args and errors as `net2wider`; all gradients and moments gain zeros.
     """
-    carried = Carried(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
-    net, layer = carried.net, carried.layer
-    count = check_count(count, None, carried)
+    edit = Edit(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
+    net, layer = edit.net, edit.layer
+    count = check_count(count, None, edit)
     draws = one_each(generator, len(net.member_widths))
     sizes = torch.tensor([widths[layer - 1] for widths in net.member_widths], dtype=torch.float64)
-    drawn = _normal_rows(net, layer, count, draws, carried.weight.double())
-    rows = drawn / sizes.to(drawn).sqrt().reshape(*carried.lead, 1, 1)
-    carried.append(count, {f"maps.{layer - 1}.weight": rows})
-    carried.commit()
+    drawn = _normal_rows(net, layer, count, draws, edit.weight.double())
+    rows = drawn / sizes.to(drawn).sqrt().reshape(*edit.lead, 1, 1)
+    edit.append(count, {f"maps.{layer - 1}.weight": rows})
+    edit.commit()
 
 
 @change
@@ -140,19 +140,19 @@ def prune_by_magnitude(
         ValueError: layer or count out of range, isotropic activations, kernels, or `inputs` empty.
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
-    carried = Carried(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
-    net, layer = carried.net, carried.layer
-    count = check_count(count, carried.width - 1, carried)
-    magnitude = carried.weight.double().norm(dim=-1) * carried.next_weight.double().norm(dim=-2)  # [*K, n]
+    edit = Edit(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
+    net, layer = edit.net, edit.layer
+    count = check_count(count, edit.width - 1, edit)
+    magnitude = edit.weight.double().norm(dim=-1) * edit.next_weight.double().norm(dim=-2)  # [*K, n]
     gone = torch.zeros_like(magnitude, dtype=torch.bool)
     gone.scatter_(-1, magnitude.sort(dim=-1, stable=True).indices[..., :count], True)
     if inputs is not None:
-        for family in carried.networks:
-            mean = torch.where(gone, mean_activation(family.net, layer, inputs), 0.0).to(carried.bias)
+        for family in edit.networks:
+            mean = torch.where(gone, mean_activation(family.net, layer, inputs), 0.0).to(edit.bias)
             own, after = family.tensors, f"maps.{layer}"
             own[f"{after}.bias"] = own[f"{after}.bias"] + (own[f"{after}.weight"] @ mean[..., None]).squeeze(-1)
-    carried.select(_others(gone, count))
-    carried.commit()
+    edit.select(_others(gone, count))
+    edit.commit()
 
 
 @change
@@ -172,29 +172,29 @@ def merge_neurons(
     Raises:
         ValueError, TypeError: as `prune_by_magnitude`. The network is unchanged on any error.
     """
-    carried = Carried(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
-    net, layer = carried.net, carried.layer
-    count = check_count(count, carried.width - 1, carried)
-    rows = torch.cat([carried.weight, carried.bias[..., None]], dim=-1).double()
+    edit = Edit(net, layer, optimiser, elementwise=True, also=also, unknown=unknown)
+    net, layer = edit.net, edit.layer
+    count = check_count(count, edit.width - 1, edit)
+    rows = torch.cat([edit.weight, edit.bias[..., None]], dim=-1).double()
     apart = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").square()  # 0 exactly for equal ones
-    same = torch.eye(carried.width, dtype=torch.bool, device=apart.device)
-    gone = torch.zeros_like(carried.bias, dtype=torch.bool)
+    same = torch.eye(edit.width, dtype=torch.bool, device=apart.device)
+    gone = torch.zeros_like(edit.bias, dtype=torch.bool)
     for _ in range(count):
-        saliency = carried.next_weight.double().square().mean(-2)[..., None, :] * apart  # [*K, i, j]
+        saliency = edit.next_weight.double().square().mean(-2)[..., None, :] * apart  # [*K, i, j]
         barred = same | gone[..., :, None] | gone[..., None, :]
         pair = torch.where(barred, float("inf"), saliency).flatten(-2).argmin(-1, keepdim=True)  # [*K, 1]
-        i, j = pair // carried.width, pair % carried.width
-        for family, name, axis in _through(carried):
+        i, j = pair // edit.width, pair % edit.width
+        for family, name, axis in _through(edit):
             family.tensors[name] = _joined(family.tensors[name], axis, i, j, family.power)
         gone = gone.scatter(-1, j, True)
-    carried.select(_others(gone, count))
-    carried.commit()
+    edit.select(_others(gone, count))
+    edit.commit()
 
 
-def _through(carried: Carried) -> Iterator[tuple[Family, str, int]]:
+def _through(edit: Edit) -> Iterator[tuple[Family, str, int]]:
     """The outgoing weights c_i, and the gradients and moments of w_i and b_i, which come through them."""
-    here, after = f"maps.{carried.layer - 1}", f"maps.{carried.layer}"
-    for family in carried.families:
+    here, after = f"maps.{edit.layer - 1}", f"maps.{edit.layer}"
+    for family in edit.families:
         axes = [(f"{after}.weight", -1)] if family.state is None else [(f"{here}.weight", -2), (f"{here}.bias", -1)]
         yield from ((family, name, axis) for name, axis in axes if name in family.tensors)
 

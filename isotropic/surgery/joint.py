@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import orthogonal
 from torch.optim import Adam
 
 from isotropic.networks.base import MLP
-from isotropic.surgery.carried import Carried, refuse_kernels
+from isotropic.surgery.edit import Edit, refuse_kernels
 from isotropic.surgery.modules import bare, change
 
 _SMOOTHINGS = (0.3, 1e-6)  # epsilon of the first stage and of the last: from the size of a weight to none
@@ -100,19 +100,19 @@ def sparsify_jointly(
     net = bare(net)
     refuse_kernels(net)
     # Refuses what cannot be turned before anything is computed.
-    carried = [Carried(net, layer, optimiser, also=also, unknown=unknown) for layer in range(1, net.depth)]
+    edit = [Edit(net, layer, optimiser, also=also, unknown=unknown) for layer in range(1, net.depth)]
     blocks = _blocks(net)
     bases = _Bases([block[..., 0] for block in blocks[:-1]])
     norms = [_entries(blocks, bases()).abs().sum(-1)]
-    for stage in stages if carried else ():
+    for stage in stages if edit else ():
         _descend(blocks, bases, stage, power)
         norms.append(_entries(blocks, bases()).abs().sum(-1))
     if not bool(torch.stack(norms).isfinite().all()):
         raise ValueError("the proxy is not finite in float64; the parameters are too large")
-    if carried:
+    if edit:
         for layer, basis in enumerate(bases(), start=1):
-            carried[0].rotate(basis, layer)
-        carried[0].commit()
+            edit[0].rotate(basis, layer)
+        edit[0].commit()
     return torch.stack(norms)
 
 

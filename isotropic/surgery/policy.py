@@ -8,11 +8,11 @@ from torch import Generator
 
 from isotropic.integers import integer, whole
 from isotropic.networks.base import MLP
+from isotropic.surgery.activation_stats import Inputs, check_inputs
 from isotropic.surgery.amounts import Change, real
-from isotropic.surgery.carried import Carried
-from isotropic.surgery.choice import IMPORTANCES, ranked
+from isotropic.surgery.edit import Edit
+from isotropic.surgery.importance import IMPORTANCES, ranked
 from isotropic.surgery.modules import bare, change
-from isotropic.surgery.over_data import Inputs, check_inputs
 from isotropic.surgery.removal import remove_last
 from isotropic.surgery.widths import new_columns, recorded
 
@@ -76,25 +76,25 @@ def adapt(
     if importance not in IMPORTANCES:
         raise ValueError(f"importance: {importance!r} is not one of {', '.join(IMPORTANCES)}")
     check_inputs(net, inputs)
-    carried, changes = None, []
+    edit, changes = None, []
     for layer in reversed(hidden_layers(net, layers)):  # all are checked
-        if carried is None:
-            carried = Carried(net, layer, optimiser, also=also, unknown=unknown)
-        carried.at(layer)
+        if edit is None:
+            edit = Edit(net, layer, optimiser, also=also, unknown=unknown)
+        edit.at(layer)
     for layer in reversed(hidden_layers(net, layers)):
-        assert carried is not None
-        basis, importances = ranked(carried.at(layer), "left", importance)
-        n = carried.width
+        assert edit is not None
+        basis, importances = ranked(edit.at(layer), "left", importance)
+        n = edit.width
         change = _allowed(wanted - int((importances <= threshold).sum()), n, most, only)
-        drawn = new_columns(carried, columns, change, generator) if change > 0 else None
-        carried.rotate(basis.contiguous())  # by rows; a product of columns rounds in another way
+        drawn = new_columns(edit, columns, change, generator) if change > 0 else None
+        edit.rotate(basis.contiguous())  # by rows; a product of columns rounds in another way
         if drawn is not None:
-            carried.append(change, drawn)
+            edit.append(change, drawn)
         elif change < 0:
-            remove_last(carried, -change, inputs)
-        changes.append(recorded(carried, n, importances[n + min(change, 0) :]))
-    if carried is not None:
-        carried.commit()
+            remove_last(edit, -change, inputs)
+        changes.append(recorded(edit, n, importances[n + min(change, 0) :]))
+    if edit is not None:
+        edit.commit()
     return changes[::-1]
 
 

@@ -7,12 +7,12 @@ import copy
 import torch
 from torch import Tensor
 
-from isotropic.surgery.carried import Carried, Family
-from isotropic.surgery.over_data import Activity, Inputs, activity, mean_activation, mean_gain
+from isotropic.surgery.activation_stats import Activity, Inputs, activity, mean_activation, mean_gain
+from isotropic.surgery.edit import Edit, Family
 
 
 def remove_last(
-    carried: Carried,
+    edit: Edit,
     count: int,
     inputs: Inputs | None,
     measured: Activity | None = None,
@@ -29,17 +29,17 @@ def remove_last(
     Raises:
         ValueError: compensation "expectation" without a bias to correct, or a prediction through a normaliser.
     """
-    for family in carried.networks:
+    for family in edit.networks:
         own = measured
-        if own is not None and family is not carried.own and inputs is not None:
-            own = activity(family.net, carried.layer, inputs)
-            own = own if carried.basis is None else own.turned(carried.basis)
-        _compensate(carried, family, count, inputs, own, predicted)
-    carried.delete(count)
+        if own is not None and family is not edit.own and inputs is not None:
+            own = activity(family.net, edit.layer, inputs)
+            own = own if edit.basis is None else own.turned(edit.basis)
+        _compensate(edit, family, count, inputs, own, predicted)
+    edit.delete(count)
 
 
 def _compensate(
-    carried: Carried,
+    edit: Edit,
     family: Family,
     count: int,
     inputs: Inputs | None,
@@ -47,9 +47,9 @@ def _compensate(
     predicted: Tensor | None,
 ) -> None:
     """Let o, psi and the next bias of one of the networks keep what its last `count` neurons did."""
-    net, own, layer, after = family.net, family.tensors, carried.layer, f"maps.{carried.layer}"
+    net, own, layer, after = family.net, family.tensors, edit.layer, f"maps.{edit.layer}"
     weight = own[f"{after}.weight"]
-    constants, squares = _constants(carried.bias_of(family), count, measured)
+    constants, squares = _constants(edit.bias_of(family), count, measured)
     removed = constants[..., -count:]
     if predicted is not None:
         p = predicted.to(removed)

@@ -13,8 +13,8 @@ from torch import nn
 from isotropic.networks.base import MLP
 from isotropic.networks.network import IsotropicMLP
 from isotropic.networks.sparse import SparseMLP
-from isotropic.surgery.carried import Carried, refuse_kernels
 from isotropic.surgery.diagonalise import diagonalise
+from isotropic.surgery.edit import Edit, refuse_kernels
 from isotropic.surgery.modules import bare, change
 
 
@@ -53,13 +53,13 @@ def triangularise(
     Raises:
         ValueError, TypeError: as `diagonalise`, and kernels. The network is unchanged on any error.
     """
-    carried = Carried(net, layer, optimiser, also=also, unknown=unknown)
-    refuse_kernels(carried.net)
-    weight = carried.weight
+    edit = Edit(net, layer, optimiser, also=also, unknown=unknown)
+    refuse_kernels(edit.net)
+    weight = edit.weight
     basis, triangle = torch.linalg.qr(weight.double(), mode="complete")
-    carried.rotate(basis)
-    carried.own.tensors[f"maps.{carried.layer - 1}.weight"] = triangle.triu().to(weight.dtype)
-    carried.commit()
+    edit.rotate(basis)
+    edit.own.tensors[f"maps.{edit.layer - 1}.weight"] = triangle.triu().to(weight.dtype)
+    edit.commit()
 
 
 def triangularise_unpaired(net: MLP) -> None:

@@ -9,16 +9,16 @@ from torch import Generator, Tensor
 
 from isotropic.axes import stacked
 from isotropic.networks.base import MLP
+from isotropic.surgery.activation_stats import Inputs, activity, check_inputs
 from isotropic.surgery.amounts import Amount, Change, whole_count
 from isotropic.surgery.backward import append_from_the_right, check_rows, right_vectors
-from isotropic.surgery.carried import Carried
-from isotropic.surgery.choice import Choice, pruning_basis
-from isotropic.surgery.columns import OF_OTHERS, draw_columns
 from isotropic.surgery.correction import CORRECTIONS, prediction, residual_basis
 from isotropic.surgery.diagonalise import hidden_width, rotate_left
+from isotropic.surgery.edit import Edit
 from isotropic.surgery.finite import require_finite
+from isotropic.surgery.importance import Importance, pruning_basis
 from isotropic.surgery.modules import change
-from isotropic.surgery.over_data import Inputs, activity, check_inputs
+from isotropic.surgery.outgoing_init import OF_OTHERS, draw_columns
 from isotropic.surgery.removal import remove_last
 
 ENDS = ("left", "right")  # of a map: its output side, which forward adaptation changes, and its input side
@@ -81,40 +81,40 @@ def grow(
     if basis not in (None, "singular"):
         raise ValueError(f"basis: {basis!r} is not None or 'singular'")
     changed, mixes = hidden_width(net, layer, side, ENDS), basis is not None
-    carried = Carried(net, changed, optimiser, also=also, unknown=unknown, mixes=mixes)
-    before, count = carried.width, check_count(count, None, carried)
+    edit = Edit(net, changed, optimiser, also=also, unknown=unknown, mixes=mixes)
+    before, count = edit.width, check_count(count, None, edit)
     if side == "right":
-        check_rows(carried, rows)
+        check_rows(edit, rows)
         if rows == "bias":
-            length = f"activations.{carried.layer - 1}.log_o"
-            require_finite(length, carried.own.tensors[length])
+            length = f"activations.{edit.layer - 1}.log_o"
+            require_finite(length, edit.own.tensors[length])
         if basis is not None:
-            carried.rotate(right_vectors(carried)[0])
-        append_from_the_right(carried, count, rows, generator)
+            edit.rotate(right_vectors(edit)[0])
+        append_from_the_right(edit, count, rows, generator)
     else:
         # Drawn before the rotation, whose basis is arbitrary in sign and where singular values repeat.
-        drawn = new_columns(carried, columns, count, generator)
+        drawn = new_columns(edit, columns, count, generator)
         if basis is not None:
-            rotate_left(carried)
-        carried.append(count, drawn)
-    carried.commit()
-    return recorded(carried, before)
+            rotate_left(edit)
+        edit.append(count, drawn)
+    edit.commit()
+    return recorded(edit, before)
 
 
 def new_columns(
-    carried: Carried, kind: str, count: int, generator: Generator | Sequence[Generator] | None
+    edit: Edit, kind: str, count: int, generator: Generator | Sequence[Generator] | None
 ) -> dict[str, Tensor]:
     """Columns [*K, *P, n_{l+1}, count] of W_{l+1}, under its name, for `count` new neurons of the carried layer.
 
     Those of kernels are drawn as columns of all positions together, [P n_{l+1}, count].
     """
-    after, name = carried.next_weight, f"maps.{carried.layer}.weight"
+    after, name = edit.next_weight, f"maps.{edit.layer}.weight"
     if kind in OF_OTHERS:
         require_finite(name, after)
-    together = stacked(after, len(carried.lead))
+    together = stacked(after, len(edit.lead))
     positions = together.shape[-2] // after.shape[-2]
     # Without the padding of members; the next width may have changed already, and its padding has not.
-    padding = [carried.net.widths[carried.layer + 1] - own[carried.layer + 1] for own in carried.net.member_widths]
+    padding = [edit.net.widths[edit.layer + 1] - own[edit.layer + 1] for own in edit.net.member_widths]
     rows = [positions * (after.shape[-2] - each) for each in padding]
     drawn = draw_columns(kind, together, count, generator, rows)
     return {name: drawn.reshape(*after.shape[:-1], count)}
@@ -135,7 +135,7 @@ def prune(
     unknown: str = "error",
     inputs: Inputs | None = None,
     side: str = "left",
-    choice: Choice = "singular-value",
+    choice: Importance = "singular-value",
     correction: str = "none",
 ) -> Change:
     """Remove the neurons of smallest singular value from one side of map `layer` (METHOD section 4).
@@ -200,34 +200,34 @@ def prune(
         TypeError: an optimiser whose state has no known transform. The network is unchanged on any error.
     """
     amount = Amount.one_of(count=count, to=to, fraction=fraction, threshold=threshold, energy=energy)
-    carried = Carried(net, hidden_width(net, layer, side, ENDS), optimiser, also=also, unknown=unknown)
+    edit = Edit(net, hidden_width(net, layer, side, ENDS), optimiser, also=also, unknown=unknown)
     check_inputs(net, inputs)
     if correction not in CORRECTIONS:
         raise ValueError(f"correction: {correction!r} is not one of {', '.join(CORRECTIONS)}")
-    basis, removed = pruning_basis(carried, side, choice, amount)
-    before, count = carried.width, removed.shape[-1]
+    basis, removed = pruning_basis(edit, side, choice, amount)
+    before, count = edit.width, removed.shape[-1]
     if count == 0:
-        return recorded(carried, before)
+        return recorded(edit, before)
     measured, predicted = None, None
     if inputs is not None and (correction != "none" or side == "right"):
-        measured = activity(net, carried.layer, inputs)
+        measured = activity(net, edit.layer, inputs)
     if correction != "none":
-        rows = carried.weight.double()  # of white inputs, W W^T is the covariance
+        rows = edit.weight.double()  # of white inputs, W W^T is the covariance
         covariance = rows @ rows.mT if measured is None else measured.covariance
         predicted = prediction(basis.mT @ covariance @ basis, count)
         if correction == "isometric":
             basis, predicted = basis @ residual_basis(predicted), None
-    carried.rotate(basis)
-    remove_last(carried, count, inputs, measured and measured.turned(basis), predicted)
-    carried.commit()
-    return recorded(carried, before, removed)
+    edit.rotate(basis)
+    remove_last(edit, count, inputs, measured and measured.turned(basis), predicted)
+    edit.commit()
+    return recorded(edit, before, removed)
 
 
-def recorded(carried: Carried, before: int, removed: Tensor | None = None) -> Change:
+def recorded(edit: Edit, before: int, removed: Tensor | None = None) -> Change:
     """The record of the carried width, which had `before` neurons, and of the importances of what it lost."""
     if removed is None:
-        removed = carried.next_weight.new_empty((*carried.lead, 0), dtype=torch.float64)
-    return Change(carried.layer, before, carried.width, removed)
+        removed = edit.next_weight.new_empty((*edit.lead, 0), dtype=torch.float64)
+    return Change(edit.layer, before, edit.width, removed)
 
 
 def resize(
@@ -264,6 +264,6 @@ def resize(
         prune(net, layer, -change, optimiser=optimiser, also=also, unknown=unknown, inputs=inputs)
 
 
-def check_count(count: int, most: int | None, carried: Carried) -> int:
+def check_count(count: int, most: int | None, edit: Edit) -> int:
     """`count` neurons of the carried layer, from 1 to `most`, or any number for None; a ValueError for all else."""
-    return whole_count(count, most, carried.layer, carried.width)
+    return whole_count(count, most, edit.layer, edit.width)

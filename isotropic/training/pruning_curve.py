@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from isotropic.networks.base import MLP
-from isotropic.surgery.choice import Choice
+from isotropic.surgery.activation_stats import Inputs
+from isotropic.surgery.importance import Importance
 from isotropic.surgery.modules import bare
-from isotropic.surgery.over_data import Inputs
 from isotropic.surgery.widths import prune
 from isotropic.training.measures import function_change
 
@@ -24,7 +24,7 @@ def pruning_curve(
     x: Tensor,
     labels: Tensor,
     *,
-    choice: Choice = "singular-value",
+    choice: Importance = "singular-value",
     correction: str = "none",
     inputs: Inputs | None = None,
     side: str = "left",

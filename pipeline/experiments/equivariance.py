@@ -129,10 +129,10 @@ def turn(net: MLP, descent: Optimizer, turns: Sequence[Tensor]) -> None:
     """
     import torch
 
-    from isotropic.surgery.carried import Carried
+    from isotropic.surgery.edit import Edit
 
     with torch.no_grad():
-        carried = Carried(net, 1, descent)
+        edit = Edit(net, 1, descent)
         for layer, basis in enumerate(turns, start=1):
-            carried.rotate(basis.to(carried.weight), layer)
-        carried.commit()
+            edit.rotate(basis.to(edit.weight), layer)
+        edit.commit()

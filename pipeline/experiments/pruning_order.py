@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from isotropic.networks.ensemble import Ensemble
-    from isotropic.surgery.choice import Choice
+    from isotropic.surgery.importance import Importance
     from pipeline.data.dataset import Dataset
     from pipeline.experiments.plan.work import Work
 
@@ -164,7 +164,7 @@ class _Pruning:
         from isotropic.training.pruning_curve import pruning_curve
 
         layer = self.settings.layer
-        choice: Choice = ORDERED.get(way.choice, "")
+        choice: Importance = ORDERED.get(way.choice, "")
         if way.choice in RANDOM:  # of a draw the same order with every correction
             choice = orders(self.settings.hidden[layer - 1], [(*name, way.choice, draw) for name in self.names])
         net = self.diagonal if way.choice == DIRECTION else self.trained

@@ -40,10 +40,10 @@ class HostRead(RuntimeError):
 class Cuda(TorchDispatchMode):
     """Computes on device "cuda", as above.
 
-        with cuda({"surgery/carried.py: _check": True}) as watch:
+        with cuda({"surgery/edit.py: _check": True}) as watch:
             net = IsotropicMLP([6, 5, 3], device="cuda")
             diagonalise(net, 1)
-        assert watch.reads == {"surgery/carried.py: _check": 2}
+        assert watch.reads == {"surgery/edit.py: _check": 2}
 
     Attributes:
         reads: place -> how often the host waited there for the device.

@@ -15,7 +15,7 @@ from isotropic import IsotropicMLP
 from isotropic.networks import treatment as treatments
 from isotropic.networks.base import MLP
 from isotropic.networks.treatment import COMPENSATIONS
-from isotropic.surgery.carried import Carried
+from isotropic.surgery.edit import Edit
 
 # The largest error of an exact operation, relative to the largest entry expected.
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 5e-6}
@@ -156,9 +156,9 @@ def psi(net: MLP, layer: int) -> Tensor:
 def change_basis(net: MLP, layer: int, basis: Tensor, optimiser: Optimizer | None = None) -> None:
     """Turn hidden width `layer` by any orthogonal Q, with the machinery that the public operations use."""
     with torch.no_grad():
-        carried = Carried(net, layer, optimiser)
-        carried.rotate(basis)
-        carried.commit()
+        edit = Edit(net, layer, optimiser)
+        edit.rotate(basis)
+        edit.commit()
 
 
 def moments(net: MLP, optimiser: Optimizer, state: str) -> dict[str, Tensor]:

@@ -32,13 +32,13 @@ from isotropic.normalise.normalisers import BatchNormOfNorm, FrobNorm, Generalis
 from isotropic.normalise.whitening import BatchNorm, Whitening
 from isotropic.surgery.backward import ROWS
 from isotropic.surgery.budget import prune_to
-from isotropic.surgery.columns import COLUMNS
 from isotropic.surgery.correction import CORRECTIONS
 from isotropic.surgery.depth import insert_layer, remove_layer
 from isotropic.surgery.diagonalise import diagonalise
 from isotropic.surgery.eigenbasis import turn_to_eigenbasis
 from isotropic.surgery.elementwise import add_neurons, merge_neurons, net2wider, prune_by_magnitude
 from isotropic.surgery.joint import annealing, sparsify_jointly
+from isotropic.surgery.outgoing_init import COLUMNS
 from isotropic.surgery.policy import adapt
 from isotropic.surgery.restack import restack, unstack
 from isotropic.surgery.sparsify import sparsify, triangularise
@@ -73,15 +73,15 @@ WANTED: dict[str, tuple[object, str]] = {
     "surgery/joint.py: _Bases.__init__": (True, "torch checks that what it parametrises is orthogonal"),
     "surgery/joint.py: _Bases.centre": (True, "the same, at the beginning of a stage"),
     "surgery/restack.py: _shared": (3.0, "networks that took unequally many steps are an error"),
-    "surgery/columns.py: _wide": (None, "columns that depend on those there are, drawn on the CPU"),
-    "surgery/columns.py: _semi_orthogonal": (None, "how many directions are left, on the CPU already"),
+    "surgery/outgoing_init.py: _wide": (None, "columns that depend on those there are, drawn on the CPU"),
+    "surgery/outgoing_init.py: _semi_orthogonal": (None, "how many directions are left, on the CPU already"),
     "networks/sparse.py: _check": (0, "an entry beside the diagonal is an error"),
     "normalise/normalisers.py: check_basis": (0.0, "a basis that is not orthogonal is an error"),
     "networks/nested.py: embed": (1.0, "the gain that the new map divides away"),
     "normalise/whitening.py: _InverseRoot.forward": (True, "a singular covariance is an error"),
     "training/divergence.py: stop_diverged": (False, "once an epoch: whether a network is to be stopped"),
     "training/autograd.py: _finite": (False, "the same, of one network"),
-    "surgery/choice.py: _to_the_end": (False, "neurons that there are not, or twice, are an error; on the CPU"),
+    "surgery/importance.py: _to_the_end": (False, "neurons that there are not, or twice, are an error; on the CPU"),
     "normalise/ica.py: measure_whitening": (False, "torch's `cov` checks that there are samples enough"),
 }
 ANSWERS: Answers = {place: answer for place, (answer, _) in WANTED.items()}  # type: ignore[misc]
@@ -408,7 +408,7 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
     **{
         f"grow, {kind}": (
             lambda net, own, kind=kind: grow(net, 1, 2, columns=kind, optimiser=own, generator=draws(net)),
-            {"surgery/columns.py: _wide", FINITE} if kind in ("combination", "semi-orthogonal") else set(),
+            {"surgery/outgoing_init.py: _wide", FINITE} if kind in ("combination", "semi-orthogonal") else set(),
         )
         for kind in COLUMNS
     },
@@ -452,7 +452,7 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
     "prune a choice": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20), choice=[0, 2]), {MEAN}),
     "prune a choice from the device": (
         lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20), choice=torch.arange(2, device="cuda")),
-        {MEAN, "surgery/choice.py: _to_the_end"},
+        {MEAN, "surgery/importance.py: _to_the_end"},
     ),
     **{
         f"prune, {correction}": (

@@ -36,8 +36,8 @@ class Answers(dict[str, Any]):
     """Any number for any read, by its kind: none diverges, nothing is refused, some are taken."""
 
     refusals = (
-        "surgery/over_data.py",
-        "surgery/choice.py",
+        "surgery/activation_stats.py",
+        "surgery/importance.py",
         "training/",
         "normalise/ica.py",
         "normalise/normalisers.py",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from isotropic.networks.base import MLP
-    from isotropic.surgery.over_data import Inputs
+    from isotropic.surgery.activation_stats import Inputs
 
 
 @dataclass(frozen=True)

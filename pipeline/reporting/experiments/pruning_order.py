@@ -44,7 +44,7 @@ NOTE = Note(
 NONE = "no such experiment"
 MEASURES = ROWS.measures
 CORRECTIONS = {"none": "no correction", "linear": "linear correction, Eqn. 18", "isometric": "isometric correction"}
-# Choice, and whether its correction is over white inputs -> words, style.
+# Importance, and whether its correction is over white inputs -> words, style.
 CHOICES = {
     (SINGULAR, False): ("smallest singular values", COOL[0]),
     (GRADIENT, False): ("smallest |dL/dσ|", COOL[3]),

@@ -12,7 +12,7 @@ from torch import nn
 
 from isotropic import Ensemble, IsotropicConvNet, IsotropicMLP, NormalisedMLP, ParallelMLP, prune, sparsify
 from isotropic.normalise.normalisers import FrobNorm
-from isotropic.surgery.over_data import activity, mean_activation, mean_gain
+from isotropic.surgery.activation_stats import activity, mean_activation, mean_gain
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "mlp": lambda: network([6, 5, 4, 3]),

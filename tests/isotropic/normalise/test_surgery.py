@@ -24,7 +24,7 @@ from isotropic import (
 )
 from isotropic.axes import hidden_axes
 from isotropic.normalise.normalisers import Normaliser
-from isotropic.surgery.carried import Carried
+from isotropic.surgery.edit import Edit
 
 WIDTHS = [6, 5, 7, 3]
 EVERY = [BatchNorm, BatchNormOfNorm, FrobNorm, GeneralisedLayerNorm, Whitening]
@@ -183,4 +183,4 @@ def test_what_is_not_known_behind_a_normaliser() -> None:
         prune(net, 2, 1, correction="linear", inputs=X, optimiser=optimiser)
     assert all(torch.equal(t, before[name]) for name, t in net.tensors().items())
     grow(net, 3, 1, side="right", rows="zero", optimiser=optimiser)
-    assert Carried(net, 2, optimiser).width == 8
+    assert Edit(net, 2, optimiser).width == 8

@@ -8,7 +8,7 @@ from convolutional_testing import CHANNELS, LAYERS, STRIDES, convnet, images, un
 from isotropic_testing import DTYPES, assert_close, assert_differs, error
 
 from isotropic import diagonalise, grow
-from isotropic.surgery.columns import COLUMNS
+from isotropic.surgery.outgoing_init import COLUMNS
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

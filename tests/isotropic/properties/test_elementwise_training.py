@@ -35,13 +35,13 @@ def test_moments_are_those_of_the_gradients_that_there_would_have_been(method: s
     _gradients(net)
     optimiser.step()
     METHODS[method](net, 1 if method == "merge" else 9, optimiser, draw())
-    carried, found = moments(net, optimiser, "momentum_buffer"), _gradients(net)
+    edit, found = moments(net, optimiser, "momentum_buffer"), _gradients(net)
     for name, gradient in found.items():
-        assert_close(carried[name], gradient, f"momentum of {name}")
+        assert_close(edit[name], gradient, f"momentum of {name}")
     if method == "net2wider":  # negative control
         rows = part(net, "maps.1.weight")
         copies = (rows[:, None] == rows[None]).all(-1).sum(1)  # 16 rows of 7 neurons
-        undivided = carried["maps.1.weight"] * copies[:, None]
+        undivided = edit["maps.1.weight"] * copies[:, None]
         assert_differs(undivided, found["maps.1.weight"], "momentum without division", by=0.1)
 
 
@@ -52,9 +52,9 @@ def test_second_moments_of_copies_are_those_of_the_gradients_that_there_would_ha
     _gradients(net)
     optimiser.step()
     METHODS["net2wider"](net, 9, optimiser, draw())
-    carried, found = moments(net, optimiser, "exp_avg_sq"), _gradients(net)
+    edit, found = moments(net, optimiser, "exp_avg_sq"), _gradients(net)
     for name, gradient in found.items():
-        assert_close(carried[name], gradient.square() / 4, f"second moment of {name}")
+        assert_close(edit[name], gradient.square() / 4, f"second moment of {name}")
 
 
 def test_second_moments_that_are_merged_are_added_by_their_roots() -> None:
@@ -67,13 +67,13 @@ def test_second_moments_that_are_merged_are_added_by_their_roots() -> None:
     gradients = _gradients(net)
     optimiser.step()
     METHODS["merge"](net, 1, optimiser, draw())
-    carried, found = moments(net, optimiser, "exp_avg_sq"), _gradients(net)
+    edit, found = moments(net, optimiser, "exp_avg_sq"), _gradients(net)
     for name in ("maps.1.weight", "maps.1.bias"):
         both = gradients[name][1].abs() + gradients[name][5].abs()
-        assert_close(carried[name][1], both.square() / 4, f"second moment of {name}")
-        assert_close(carried[name][2], gradients[name][2].square() / 4, f"second moment of another's {name}")
-        assert (carried[name] >= found[name].square() / 4 * (1 - 1e-12)).all()
-    assert_close(carried["maps.2.weight"][:, 1], gradients["maps.2.weight"][:, 1].square() / 4, "that of c_i stays")
+        assert_close(edit[name][1], both.square() / 4, f"second moment of {name}")
+        assert_close(edit[name][2], gradients[name][2].square() / 4, f"second moment of another's {name}")
+        assert (edit[name] >= found[name].square() / 4 * (1 - 1e-12)).all()
+    assert_close(edit["maps.2.weight"][:, 1], gradients["maps.2.weight"][:, 1].square() / 4, "that of c_i stays")
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from isotropic_testing import DTYPES, TREATMENTS, assert_close, assert_differs, inputs, network
 
 from isotropic import IsotropicMLP, diagonalise, grow
-from isotropic.surgery.columns import COLUMNS
+from isotropic.surgery.outgoing_init import COLUMNS
 
 # Widening, narrowing, width 1 and two to five maps; a hidden width can be wider than the input.
 SHAPES = [[6, 4, 3], [4, 9, 3], [5, 7, 4, 3], [3, 1, 5, 2], [6, 4, 9, 8, 3], [2, 2, 2, 2, 2, 2]]

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from isotropic import Ensemble, IsotropicMLP, grow
 from isotropic.axes import hidden_axes
-from isotropic.surgery.columns import COLUMNS
+from isotropic.surgery.outgoing_init import COLUMNS
 
 # As many outputs as are needed: the gradient of a softmax sums to zero, so of n_3 columns n_3 - 1 directions train.
 WIDTHS, LAYER, COUNT = [5, 6, 7, 5], 2, 3

@@ -17,7 +17,7 @@ from isotropic.networks.ensemble import Ensemble
 from isotropic.normalise import ica
 from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.surgery import eigenbasis
-from isotropic.surgery.carried import Carried
+from isotropic.surgery.edit import Edit
 from isotropic.training.train_step import TrainStep
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import fetch
@@ -53,7 +53,7 @@ def passes(workloads: list[Workload]) -> int:
 
 # All that decomposes a map: surgery, which begins with a copy of all tensors; normalisers; and what shows spectra.
 DECOMPOSING = [
-    (Carried, "__init__"),
+    (Edit, "__init__"),
     (ica, "hold_in_eigenbasis"),
     (eigenbasis, "hold_in_eigenbasis"),
     (spectra, "_singular_values"),
@@ -236,7 +236,7 @@ def _taken(
             passed.append(samples * (FLOAT64_PASS if x.dtype == torch.float64 else 1))
         return trace(self, x, *block)
 
-    reached, init = MLP.reached, Carried.__init__
+    reached, init = MLP.reached, Edit.__init__
 
     def measured(self: MLP, layer: int, x: torch.Tensor) -> Any:
         samples = x.shape[-2]  # of one member

@@ -40,7 +40,7 @@ class Family:
     mean: Family | None = None
 
 
-class Carried:
+class Edit:
     """A copy of a network's tensors and moments to operate on; nothing changes until `commit`.
 
     Args:
@@ -93,7 +93,7 @@ class Carried:
         if mixes:
             check_finite(self.families, self.layer, self.table)
 
-    def at(self, layer: int) -> Carried:
+    def at(self, layer: int) -> Edit:
         """The same copy, to go on with another hidden width; `commit` puts in place what was done to all."""
         self.layer = _check(self.net, layer)
         self.table, self.basis = self.net.axes(self.layer), None

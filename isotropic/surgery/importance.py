@@ -11,18 +11,18 @@ from torch.nn import functional as F
 from isotropic.axes import stacked, unfolded
 from isotropic.surgery.amounts import Amount
 from isotropic.surgery.backward import right_vectors
-from isotropic.surgery.carried import Carried
 from isotropic.surgery.diagonalise import left_vectors
+from isotropic.surgery.edit import Edit
 
 IMPORTANCES = ("singular-value", "gradient")
-Choice = str | Sequence[int] | Tensor
+Importance = str | Sequence[int] | Tensor
 
 
-def pruning_basis(carried: Carried, side: str, choice: Choice, amount: Amount) -> tuple[Tensor, Tensor]:
+def pruning_basis(edit: Edit, side: str, choice: Importance, amount: Amount) -> tuple[Tensor, Tensor]:
     """Q [*K, n, n], and the importances [*K, count] of the neurons to be pruned: the last of the width turned by it.
 
     Args:
-        carried: with its hidden width l.
+        edit: with its hidden width l.
         side: whose map's singular directions the neurons are: "left", W_l's, or "right", W_{l+1}'s.
         choice: "singular-value", the least go; "gradient", those of least |dL/d sigma| go, by `.grad`; or the
             indices of neurons as they stand, [count], or [K, count] for each member of an ensemble its own.
@@ -32,31 +32,31 @@ def pruning_basis(carried: Carried, side: str, choice: Choice, amount: Amount) -
     weights in that map, which in a diagonalised one are its singular values.
     """
     if not isinstance(choice, str):
-        return _chosen(carried, side, choice, amount)
+        return _chosen(edit, side, choice, amount)
     if choice not in IMPORTANCES:
         raise ValueError(f"choice: {choice!r} is not one of {', '.join(IMPORTANCES)}, nor indices of neurons")
     if not amount.by_importance:  # refused before anything is computed
-        amount.neurons(carried.layer, carried.width)
-    basis, importances = ranked(carried, side, choice)
-    count = amount.neurons(carried.layer, carried.width, importances)
-    return basis, importances[..., carried.width - count :]
+        amount.neurons(edit.layer, edit.width)
+    basis, importances = ranked(edit, side, choice)
+    count = amount.neurons(edit.layer, edit.width, importances)
+    return basis, importances[..., edit.width - count :]
 
 
-def ranked(carried: Carried, side: str, choice: str) -> tuple[Tensor, Tensor]:
+def ranked(edit: Edit, side: str, choice: str) -> tuple[Tensor, Tensor]:
     """A basis Q [*K, n, n] of the carried width and the importances [*K, n] in it, which descend, in float64.
 
     Args:
-        carried, side: as for `pruning_basis`.
+        edit, side: as for `pruning_basis`.
         choice: one of `IMPORTANCES`. A width beyond the rank has singular values of 0.
     """
-    basis, values = left_vectors(carried.weight) if side == "left" else right_vectors(carried)
+    basis, values = left_vectors(edit.weight) if side == "left" else right_vectors(edit)
     if choice == "singular-value":
-        return basis, F.pad(values, (0, carried.width - values.shape[-1]))
-    index = carried.layer - 1 if side == "left" else carried.layer
-    weight, gradient = carried.own.tensors[f"maps.{index}.weight"], carried.net.affine[index].weight.grad
+        return basis, F.pad(values, (0, edit.width - values.shape[-1]))
+    index = edit.layer - 1 if side == "left" else edit.layer
+    weight, gradient = edit.own.tensors[f"maps.{index}.weight"], edit.net.affine[index].weight.grad
     if gradient is None or gradient.shape != weight.shape:
         raise ValueError(f"importance 'gradient' needs maps.{index}.weight.grad; call backward before")
-    members = len(carried.lead)
+    members = len(edit.lead)
     weight, gradient = unfolded(weight, members), unfolded(gradient, members)
     transposed = (weight.mT, gradient.mT) if side == "right" else (weight, gradient)
     importances, order = by_gradient(basis, *transposed).sort(descending=True, stable=True)
@@ -69,30 +69,30 @@ def by_gradient(basis: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
     return ((basis.mT @ gradient.double()) * directions).sum(-1).abs()
 
 
-def _chosen(carried: Carried, side: str, choice: Sequence[int] | Tensor, amount: Amount) -> tuple[Tensor, Tensor]:
+def _chosen(edit: Edit, side: str, choice: Sequence[int] | Tensor, amount: Amount) -> tuple[Tensor, Tensor]:
     """As `pruning_basis`, for neurons as they stand."""
     if amount.by_importance:
         raise ValueError(
             f"{amount.kind}: {amount.value!r} of neurons chosen by indices; valid is count, to or fraction"
         )
-    count = amount.neurons(carried.layer, carried.width)
-    basis = _to_the_end(carried, choice, count)
-    weight = carried.weight if side == "left" else stacked(carried.next_weight, len(carried.lead)).mT
-    lengths = (basis[..., carried.width - count :].mT @ weight.double()).norm(dim=-1)
+    count = amount.neurons(edit.layer, edit.width)
+    basis = _to_the_end(edit, choice, count)
+    weight = edit.weight if side == "left" else stacked(edit.next_weight, len(edit.lead)).mT
+    lengths = (basis[..., edit.width - count :].mT @ weight.double()).norm(dim=-1)
     return basis, lengths.sort(descending=True).values
 
 
-def _to_the_end(carried: Carried, choice: Sequence[int] | Tensor, count: int) -> Tensor:
+def _to_the_end(edit: Edit, choice: Sequence[int] | Tensor, count: int) -> Tensor:
     """The permutation that puts the chosen neurons last, the others keeping their order."""
-    n, members = carried.width, carried.lead
+    n, members = edit.width, edit.lead
     chosen = _indices(choice).cpu()  # from where it mostly comes: to check it there, no device is asked
     choice = choice.tolist() if isinstance(choice, Tensor) else choice  # to be shown on one line
     if chosen.shape not in {(count,), (*members, count)}:
-        raise ValueError(f"choice: {choice!r} is not {count} neurons of layer {carried.layer}")
+        raise ValueError(f"choice: {choice!r} is not {count} neurons of layer {edit.layer}")
     chosen = chosen.expand(*members, count)
     if bool(((chosen < 0) | (chosen >= n)).any()) or bool((chosen.sort(-1).values.diff(dim=-1) == 0).any()):
         raise ValueError(f"choice: {choice!r} is not {count} different neurons from 0 to {n - 1}")
-    chosen = chosen.to(carried.weight.device)
+    chosen = chosen.to(edit.weight.device)
     kept = torch.ones(*members, n, device=chosen.device).scatter(-1, chosen, 0.0)
     order = kept.sort(dim=-1, descending=True, stable=True).indices  # [*K, n]
     return F.one_hot(order, n).mT.double()

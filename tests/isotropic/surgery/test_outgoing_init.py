@@ -8,7 +8,7 @@ from isotropic_testing import DTYPES, OPTIMISERS, assert_close, error, network, 
 from torch import Generator, Tensor
 
 from isotropic import Ensemble, IsotropicMLP, grow
-from isotropic.surgery.columns import COLUMNS, SCAFFOLD_DEVIATION, draw_columns
+from isotropic.surgery.outgoing_init import COLUMNS, SCAFFOLD_DEVIATION, draw_columns
 
 
 def draw(kind: str, weight: Tensor, count: int, seed: int = 0) -> Tensor:
