@@ -1,0 +1,43 @@
+"""Numbers of the README that come from the results of profile digits, beside the results that are kept with the code."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = {path.parent.name: json.loads(path.read_text()) for path in ROOT.glob("results/digits/*/metrics.json")}
+
+
+def test_how_many_claims_got_which_verdict() -> None:
+    found = Counter(
+        outcome
+        for own in RESULTS.values()
+        for verdicts in own.get("claims", {}).values()
+        for outcome in verdicts.values()
+    )
+    said = re.search(r"(\d+) of (\d+) claims are reproduced, (\d+)\s+are not and (\d+) are inconclusive", README)
+    assert said is not None
+    reproduced, of, against, undecided = map(int, said.groups())
+    assert (reproduced, against, undecided) == (
+        found["reproduced"],
+        found["not reproduced"],
+        found["inconclusive"],
+    )
+    assert of == sum(found.values()) > 0
+
+
+def test_the_metrics_that_dvc_shows() -> None:
+    block = re.search(r"\$ dvc metrics show (\S+)\n(.*)\n(.*)\n", README)
+    assert block is not None
+    path, names, values = block.groups()
+    _, *names = re.split(r" {2,}", names.strip())
+    _, *values = re.split(r" {2,}", values.strip())
+    own = json.loads((ROOT / path).read_text())
+    assert len(names) == len(values) > 0
+    for name, value in zip(names, values, strict=True):
+        found = own
+        for part in name.split("."):
+            found = found[part]
+        assert float(value) == found, name
