@@ -64,8 +64,10 @@ def summarise(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return table.reset_index()
 
 
-def differences(rows: pd.DataFrame, a: str, b: str, by: Sequence[str]) -> pd.DataFrame:
+def differences(rows: pd.DataFrame, a: str, b: str, by: Sequence[str], *, of: str = "configuration") -> pd.DataFrame:
     """`value` of configuration `a` minus that of `b`, for each repeat that both have and each combination of `by`.
+
+    Or of the rows in which another column, `of`, has the values `a` and `b`.
 
     Networks of one repeat share their seed and their data, so the difference within a repeat is free of what
     varies between repeats. Columns: `by`, "repeat", "value".
@@ -74,7 +76,7 @@ def differences(rows: pd.DataFrame, a: str, b: str, by: Sequence[str]) -> pd.Dat
         pandas.errors.MergeError: a repeat has several values for one combination of `by`: `by` is too coarse.
     """
     keys = [*by, "repeat"]
-    first, second = (rows.loc[rows["configuration"] == label, [*keys, "value"]] for label in (a, b))
+    first, second = (rows.loc[rows[of] == label, [*keys, "value"]] for label in (a, b))
     both = first.merge(second, on=keys, suffixes=("_a", "_b"), validate="one_to_one")
     return both[keys].assign(value=both["value_a"] - both["value_b"])
 

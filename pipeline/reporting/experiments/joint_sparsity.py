@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from itertools import cycle
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import cycle, product
 from typing import Any
 
 import pandas as pd
 
-from pipeline.data.facts import DataSet
-from pipeline.experiments.joint_sparsity import ALTERNATE, JOINT, ROWS, TRAINED, TRIANGULAR
-from pipeline.reporting.figures import Plot, lines, styled
-from pipeline.reporting.headlines import by_name, rounded
-from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
-from pipeline.reporting.protocol import TREATMENT, common, mean_of, repeats
+from pipeline.experiments.joint_sparsity import ALTERNATE, JOINT, ROWS, STARTS, TRAINED, TRIANGULAR
+from pipeline.reporting.headlines import nested
+from pipeline.reporting.page import Block, By, DataSet, Note, Page, Plot, Setting, Table
+from pipeline.reporting.protocol import TREATMENT, architectures, common, decided, mean_of
 from pipeline.reporting.style import COLOURS, COOL, WARM, Line
-from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.statistics import select, summarise
+from pipeline.results.statistics import select
 from pipeline.results.words import counted
 
+MEASURES = ROWS.measures
 TITLE = "Joint sparsity optimisation"
 NOTE = Note(
     reading=(
@@ -37,8 +36,6 @@ NOTE = Note(
         "turned float64/l1_norm joint *",
     ),
 )
-NONE = "no such experiment"
-MEASURES = ROWS.measures
 THRESHOLD = 1e-4  # the paper's, above which a parameter counts as present
 # Methods in closed form -> in words, and how they are drawn.
 CLOSED = {
@@ -52,173 +49,8 @@ _JOINT = [WARM[1], Line("orange", "s", ":"), WARM[0], Line("vermilion", "^", ":"
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """By network and method: the percentage of parameters at most 1e-4 in size; and what bases can make zero."""
     small = _named(select(rows, measure="percent_small", threshold=THRESHOLD))
-    found: dict[str, Any] = {}
-    means = small.groupby(["network", "name"], sort=False)["value"].mean().reset_index()
-    for network, method, value in means.itertuples(index=False):
-        found.setdefault(network, {})[method] = rounded(value, 2)
-    most = select(rows, measure="percent_most", method=TRAINED).groupby("network", sort=False)["value"].mean()
-    for network, value in by_name(most):
-        found.setdefault(network, {})["most_exact_zeros"] = rounded(value, 2)
-    return found
-
-
-def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-    """A table and two figures for each data set."""
-    return Presentation([_Part(own, settings, known).part() for own, known in each(rows, data)])
-
-
-class _Part:
-    """The results on one data set."""
-
-    def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
-        self.rows, self.settings, self.data = _named(rows), settings, data
-        self.turned = select(self.rows, phase="turned")
-        self.networks = list(dict.fromkeys(rows["network"]))
-        own = select(rows, method=JOINT)[["power", "start"]].drop_duplicates()
-        joint = {
-            _name(power, start): (f"joint, p = {power:g}, from {start}", line)
-            for (power, start), line in zip(own.itertuples(index=False), cycle(_JOINT), strict=False)
-        }
-        known = set(self.turned["name"])
-        self.methods = {name: shown for name, shown in (CLOSED | joint).items() if name in known}
-        self.series = dict(self.methods.values())
-
-    def part(self) -> Part:
-        return Part.of(self.data, self._protocol(), [self._table()], [self._small(), self._descent()], [])
-
-    def _protocol(self) -> list[Setting]:
-        settings = self.settings
-        decided = {
-            "data": self.data.words,
-            "width of the hidden layers": ", ".join(map(str, settings.hidden_widths)),
-            "number of hidden layers": ", ".join(map(str, settings.hidden_layers)),
-            "small: absolute value at most": ", ".join(f"{value:g}" for value in settings.thresholds),
-            "power p of the proxy": ", ".join(f"{value:g}" for value in settings.powers),
-            "steps of joint optimisation": str(settings.joint_steps),
-            "repeats": str(settings.repeats),
-            "epochs": str(settings.epochs),
-        }
-        return [
-            *(Setting(name, NONE, here, False) for name, here in decided.items()),
-            Setting.of("intrinsic length, ψ", TREATMENT, settings.configurations[0].label),
-            *common(settings),
-        ]
-
-    @property
-    def _conditions(self) -> str:
-        epochs = counted(self.settings.epochs, "epoch")
-        return f"Data {self.data.name}, {repeats(self.rows)} of {epochs}; the bases in float64."
-
-    def _table(self) -> Table:
-        thresholds, moved = self.settings.thresholds, self.turned[self.turned["method"] != TRAINED]
-        groups = [
-            *(
-                self._group(f"parameters above {value:g}", select(self.turned, measure="parameters", threshold=value))
-                for value in thresholds
-                if value == THRESHOLD
-            ),
-            *(
-                self._group(
-                    f"parameters of size at most {value:g} (%)",
-                    select(self.turned, measure="percent_small", threshold=value),
-                )
-                for value in thresholds
-            ),
-            self._group("sum of absolute values (L1 norm)", select(self.turned, measure="l1_norm")),
-            self._group("change of logits ε, float64", select(moved, measure="epsilon", precision="float64")),
-            self._group("change of logits ε, float32", select(moved, measure="epsilon", precision="float32")),
-            self._group("test accuracy (%)", select(self.turned, measure="accuracy", precision="float32")),
-        ]
-        most = select(self.rows, measure="percent_most", method=TRAINED).groupby("network")["value"].mean()
-        bounds = "; ".join(f"{network}: {value:.2f} %" for network, value in by_name(most))
-        return Table(
-            name=f"{self.data.slug}-bases",
-            title="Small parameters by choice of bases",
-            caption=(
-                "The same networks in the bases that each method finds, without retraining; mean ± standard "
-                "deviation over repeats. Joint optimisation descends Σ(w² + ε²)^(p/2) over an orthogonal matrix for "
-                "each hidden width, ε going down. Bases of hidden widths n have Σ n(n − 1)/2 dimensions, and in "
-                f"general no choice makes more of W, b and ψ exactly zero than that: {bounds}. (o is turned by none, "
-                f"and counts as small where it is.) {self._ahead()} The paper names joint optimisation without a "
-                f"result. {self._conditions}"
-            ),
-            row_name="method",
-            column_name="network",
-            columns={network: (network,) for network in self.networks},
-            groups=groups,
-            repeats=self.settings.repeats,
-        )
-
-    def _ahead(self) -> str:
-        """Which method leaves the most small parameters, at the least and at the largest threshold."""
-        said = []
-        for threshold in dict.fromkeys([min(self.settings.thresholds), max(self.settings.thresholds)]):
-            means = self._means(select(self.rows, measure="percent_small", threshold=threshold), "threshold")
-            best = means.loc[means.groupby("network", sort=False)["mean"].idxmax()]
-            each = ", ".join(
-                f"{network} {label}" for network, label in zip(best["network"], best["configuration"], strict=True)
-            )
-            said.append(f"Most are of size at most {threshold:g} by: {each}.")
-        return " ".join(said)
-
-    def _group(self, heading: str, rows: pd.DataFrame) -> Group:
-        measure = str(rows["measure"].iloc[0])
-        found = quantities(summarise(rows, ["name", "network"]), "name", "network")
-        own = {name: [found.get((name, network)) for network in self.networks] for name in self.methods}
-        lines = [Row(name, self.methods[name][0], cells) for name, cells in own.items() if any(cells)]
-        return Group(heading, heading, MEASURES[measure].decimals, lines)
-
-    def _small(self) -> Plot:
-        rows = select(self.rows, measure="percent_small")
-        rows = rows.assign(threshold=rows["threshold"].astype(float).map(math.log10))
-        means = self._means(rows, "threshold")
-        figure = self._lines(means, "percent_small", "threshold", "log10 of the threshold")
-        most = select(self.rows, measure="percent_most", method=TRAINED).groupby("network")["value"].mean()
-        with styled():
-            for ax, network in zip(figure.axes, self.networks, strict=True):
-                ax.axhline(most[network], color=COLOURS["ink"][0], linewidth=0.8, linestyle=":")
-        largest = means["threshold"].max()
-        at = means[means["threshold"] == largest]
-        ends = ", ".join(
-            f"{label} {value:.1f}" for label, value in by_name(at.groupby("configuration")["mean"].max())
-        )
-        return Plot(
-            name=f"{self.data.slug}-small",
-            title="Parameters under a threshold",
-            caption=(
-                "Percentage of W, b, ψ and o whose absolute value is at most the threshold, mean over repeats with "
-                "its 95% interval; dotted, what bases can make exactly zero. Above the line are parameters that are "
-                f"small without being zero. {self._conditions}"
-            ),
-            alt=f"Percentage of small parameters against the threshold; at {10**largest:g} at most: {ends}.",
-            figure=figure,
-        )
-
-    def _descent(self) -> Plot:
-        means = self._means(select(self.rows, phase="descent", measure="l1_norm"), "stage")
-        joint = {label: line for name, (label, line) in self.methods.items() if name not in CLOSED}
-        return Plot(
-            name=f"{self.data.slug}-descent",
-            title="The L1 norm in the course of joint optimisation",
-            caption=(
-                f"After each stage of {self.settings.joint_steps} steps in all, mean over repeats with its 95% "
-                "interval. With p below 1 what is descended is closer to a count than to this norm. "
-                f"{self._conditions}"
-            ),
-            alt=f"L1 norm by stage, from {means['mean'].max():.0f} at most down to {means['mean'].min():.0f}.",
-            figure=self._lines(means, "l1_norm", "stage", "stages of joint optimisation", joint),
-        )
-
-    def _means(self, rows: pd.DataFrame, x: str) -> pd.DataFrame:
-        labels = {name: words for name, (words, _) in self.methods.items()}
-        return summarise(rows.assign(configuration=rows["name"].map(labels)), ["network", "configuration", x])
-
-    def _lines(
-        self, means: pd.DataFrame, measure: str, x: str, x_label: str, series: Mapping[str, Line] | None = None
-    ) -> Any:
-        panels = {network: means[means["network"] == network] for network in self.networks}
-        legend = f"{self.data.name}, {mean_of(self.rows)}"
-        return lines(panels, series or self.series, MEASURES[measure], x, x_label, legend, across=2)
+    most = select(rows, measure="percent_most", method=TRAINED).assign(name="most_exact_zeros")
+    return nested(pd.concat([small, most]), ["network", "name"], 2)
 
 
 def _named(rows: pd.DataFrame) -> pd.DataFrame:
@@ -230,3 +62,122 @@ def _named(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _name(power: float, start: str) -> str:
     return f"{JOINT} p {power:g} from {start}"
+
+
+class _Page(Page):
+    def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
+        super().__init__(_named(rows), settings, data)
+        joint = {
+            _name(power, start): (f"joint, p = {power:g}, from {start}", line)
+            for (power, start), line in zip(product(settings.powers, STARTS), cycle(_JOINT), strict=False)
+        }
+        known = set(self.rows["name"].dropna())
+        self.series = {name: shown for name, shown in (CLOSED | joint).items() if name in known}
+        self.networks = By.levels("network", "network", self.rows["network"].unique())
+        self.most = select(self.rows, measure="percent_most", method=TRAINED).groupby("network")["value"].mean()
+
+    @cached_property
+    def network(self) -> str:
+        return architectures(self.settings)
+
+    @property
+    def subject(self) -> str:
+        return f"{self.data.name}, {mean_of(self.rows)}"
+
+    def protocol(self) -> list[Setting]:
+        settings = self.settings
+        lines = {
+            "data": self.data.words,
+            "width of the hidden layers": settings.hidden_widths,
+            "number of hidden layers": settings.hidden_layers,
+            "small: absolute value at most": settings.thresholds,
+            "power p of the proxy": settings.powers,
+            "steps of joint optimisation": settings.joint_steps,
+            "repeats": settings.repeats,
+            "epochs": settings.epochs,
+        }
+        return [
+            *decided(lines),
+            Setting.of("intrinsic length, ψ", TREATMENT, settings.configurations[0].label),
+            *common(settings),
+        ]
+
+    @property
+    def conditions(self) -> str:
+        epochs = counted(self.settings.epochs, "epoch")
+        return f"Data {self.data.name}, {self.repeats} of {epochs}; the bases in float64."
+
+    def tables(self) -> Iterator[Table]:
+        def block(measure: str, heading: str, **where: object) -> Block:
+            return Block(MEASURES[measure], select(turned, measure=measure, **where), heading, known=True)
+
+        turned, moved = select(self.rows, phase="turned"), [ALTERNATE, TRIANGULAR, JOINT]
+        sizes = self.settings.thresholds
+        bounds = "; ".join(f"{network}: {value:.2f} %" for network, value in self.most.items())
+        yield self.table(
+            "bases",
+            "Small parameters by choice of bases",
+            "The same networks in the bases that each method finds, without retraining; mean ± standard deviation "
+            "over repeats. Joint optimisation descends Σ(w² + ε²)^(p/2) over an orthogonal matrix for each hidden "
+            "width, ε going down. Bases of hidden widths n have Σ n(n − 1)/2 dimensions, and in general no choice "
+            f"makes more of W, b and ψ exactly zero than that: {bounds}. (o is turned by none, and counts as small "
+            f"where it is.) {self.ahead()} The paper names joint optimisation without a result.",
+            By("name", "method", {name: label for name, (label, _) in self.series.items()}),
+            self.networks,
+            [
+                *(block("parameters", f"parameters above {t:g}", threshold=t) for t in sizes if t == THRESHOLD),
+                *(block("percent_small", f"parameters of size at most {t:g} (%)", threshold=t) for t in sizes),
+                block("l1_norm", "sum of absolute values (L1 norm)"),
+                block("epsilon", "change of logits ε, float64", method=moved, precision="float64"),
+                block("epsilon", "change of logits ε, float32", method=moved, precision="float32"),
+                block("accuracy", "test accuracy (%)", precision="float32"),
+            ],
+        )
+
+    def ahead(self) -> str:
+        """Which method leaves the most small parameters, at the least and at the largest threshold."""
+        small, said = select(self.rows, measure="percent_small"), []
+        for threshold in dict.fromkeys([min(self.settings.thresholds), max(self.settings.thresholds)]):
+            means = select(small, threshold=threshold).groupby(["network", "name"], sort=False)["value"].mean()
+            best = means.groupby("network", sort=False).idxmax()
+            methods = ", ".join(f"{network} {self.series[name][0]}" for network, name in best)
+            said.append(f"Most are of size at most {threshold:g} by: {methods}.")
+        return " ".join(said)
+
+    def plots(self) -> Iterator[Plot]:
+        small = select(self.rows, measure="percent_small")
+        plot = self.lines(
+            "small",
+            "Parameters under a threshold",
+            "Percentage of W, b, ψ and o whose absolute value is at most the threshold, mean over repeats with its "
+            "95% interval; dotted, what bases can make exactly zero. Above the line are parameters that are small "
+            "without being zero.",
+            small.assign(threshold=small["threshold"].astype(float).map(math.log10)),
+            MEASURES["percent_small"],
+            self.series,
+            by="name",
+            x="threshold",
+            x_label="log10 of the threshold",
+            panels=self.networks,
+            across=2,
+        )
+        for ax, network in zip(plot.figure.axes, self.networks.names, strict=True):
+            ax.axhline(self.most[network], color=COLOURS["ink"][0], linewidth=0.8, linestyle=":")
+        yield plot
+        yield self.lines(
+            "descent",
+            "The L1 norm in the course of joint optimisation",
+            f"After each stage of {self.settings.joint_steps} steps in all, mean over repeats with its 95% interval. "
+            "With p below 1 what is descended is closer to a count than to this norm.",
+            select(self.rows, phase="descent", measure="l1_norm"),
+            MEASURES["l1_norm"],
+            {name: shown for name, shown in self.series.items() if name not in CLOSED},
+            by="name",
+            x="stage",
+            x_label="stages of joint optimisation",
+            panels=self.networks,
+            across=2,
+        )
+
+
+present = _Page.present

@@ -76,6 +76,14 @@ def test_only_repeats_of_both_are_paired_and_the_sign_is_a_minus_b() -> None:
     assert differences(rows, "b", "a", ["change"])["value"].tolist() == [-2, -4]
 
 
+def test_another_column_can_be_what_is_compared_within_a_configuration() -> None:
+    rows = pd.concat([observed({"a": [3, 5]}, change=1), observed({"a": [1, 2]}, change=0)]).astype(
+        {"change": "string"}
+    )
+    assert differences(rows, "1", "0", ["configuration"], of="change")["value"].tolist() == [2, 3]
+    assert differences(rows, "1", "0", ["configuration"]).empty, "negative control"
+
+
 def test_pairing_by_too_few_columns_is_refused() -> None:
     rows = pd.concat([observed({"a": [1], "b": [1]}, change) for change in (0, 1)])
     with pytest.raises(pd.errors.MergeError):

@@ -85,6 +85,9 @@ def test_differences_of_independence_are_paired_by_repeat(part: Part, rows: pd.D
     assert gap.mean == pytest.approx((one - other).mean()) and gap.sd == pytest.approx(np.std(one - other, ddof=1))
     neurons = cell(table, "negentropy", f"minus {NEURONS}", f"{TRAININGS[1]} 2")
     assert neurons.mean != gap.mean
+    for group in table.groups:
+        assert [row.key for row in group.rows if row.differences] == [f"minus {NEURONS}", f"minus {RANDOM}"]
+        assert [row.key for row in group.rows if not row.differences] == list(LINES)
 
 
 def test_pictures_are_of_both_and_have_the_values_in_place(part: Part) -> None:
