@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "How do the singular values and biases of each map evolve in isotropic and in standard tanh networks?"
+STANDARD = "standard tanh"  # label of a configuration
 ROWS = Schema(
     phases={"training": "after an epoch", "spectrum": "one value of a map after an epoch"},
     measures=TRAINING

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator
 from itertools import cycle
 from typing import Any
 
 import pandas as pd
 
-from pipeline.data.facts import DataSet
 from pipeline.experiments.equivariance import ROWS
-from pipeline.reporting.figures import Plot, lines, no_logarithm
-from pipeline.reporting.headlines import by_name, rounded
-from pipeline.reporting.numbers import write
-from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
-from pipeline.reporting.protocol import TREATMENT, basis, common, mean_of, repeats
-from pipeline.reporting.style import COOL, WARM, Line
-from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.claims.equivariance import after_last, judge
-from pipeline.results.statistics import select, summarise
+from pipeline.reporting.headlines import magnitude, mean
+from pipeline.reporting.page import Basis, Block, By, DataSet, Note, Page, Plot, Setting, Table, Verdict
+from pipeline.reporting.presentation import words
+from pipeline.reporting.protocol import TREATMENT, common, decided
+from pipeline.reporting.style import COOL, WARM
+from pipeline.results.claims.equivariance import JUDGED, after_last, judge
+from pipeline.results.statistics import select
 from pipeline.results.words import counted
 
 TITLE = "Equivariance of training"
@@ -35,8 +31,7 @@ NOTE = Note(
     columns=("turned/epsilon", "turned float64/epsilon", "test/accuracy", "repeats"),
     logarithmic=("epsilon", "epsilon_scaled", "kl"),
 )
-NONE = "no such experiment"
-PRECISIONS = ["float64", "float32"]  # that which is judged comes first
+PRECISIONS = [JUDGED, "float32"]
 # Measure -> heading of its lines.
 GROUPS = {
     "epsilon": "change of logits ε, turned against never turned",
@@ -48,143 +43,93 @@ GROUPS = {
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """By descent: accuracy in float32, and log10 of the mean epsilon after the last epoch in each precision."""
     last = after_last(rows)
-    accuracy = select(last, measure="test_accuracy", precision="float32")
-    means = accuracy.groupby("configuration", sort=False)["value"].mean()
-    found: dict[str, dict[str, Any]] = {name: {"accuracy": rounded(value, 2)} for name, value in by_name(means)}
-    for precision in ("float32", "float64"):
-        epsilon = select(last, phase="turned", measure="epsilon", precision=precision)
-        for name, value in by_name(epsilon.groupby("configuration", sort=False)["value"].mean()):
-            found[name][f"log10_epsilon_{precision}"] = rounded(math.log10(value), 1) if value > 0 else None
-    return found
-
-
-def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-    """A table, a figure and the verdict, for each data set."""
-    return Presentation([_Part(own, settings, known).part() for own, known in each(rows, data)])
-
-
-class _Part:
-    """The results on one data set."""
-
-    def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
-        self.rows, self.settings, self.data = rows, settings, data
-        self.descents = {descent.name: settings.trained_by(descent) for descent in settings.descents}
-        self.network = "-".join(str(width) for width in (data.features, *settings.hidden, data.classes))
-        self.since = settings.epochs - settings.epochs_before
-
-    def part(self) -> Part:
-        protocol = self._protocol()
-        rests_on = basis(self.rows, protocol, self.data.words, self.network)
-        verdicts = judge(self.rows, self._commuting(True), self._commuting(False), rests_on)
-        return Part.of(self.data, protocol, [self._table()], [self._plot()], verdicts)
-
-    def _commuting(self, wanted: bool) -> list[str]:
-        """The descents that METHOD section 2 says commute, or the others."""
-        return [name for name, training in self.descents.items() if (training.optimiser == "sgd") == wanted]
-
-    def _protocol(self) -> list[Setting]:
-        settings, trainings = self.settings, self.descents.values()
-        own = {
-            "optimiser": ", ".join(training.optimiser for training in trainings),
-            "learning rate": ", ".join(f"{training.learning_rate:g}" for training in trainings),
+    turned = select(last, phase="turned", measure="epsilon")
+    return {
+        name: {
+            "accuracy": mean(last, 2, configuration=name, measure="test_accuracy", precision="float32"),
+            **{f"log10_epsilon_{p}": magnitude(turned, configuration=name, precision=p) for p in PRECISIONS},
         }
-        decided = {
+        for name in last["configuration"].unique()
+    }
+
+
+class _Page(Page):
+    def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
+        super().__init__(rows, settings, data)
+        self.trainings = {descent.name: settings.trained_by(descent) for descent in settings.descents}
+        self.since = settings.epochs - settings.epochs_before
+        # METHOD section 2 says that gradient descent commutes, with and without momentum.
+        self.commuting = [name for name, training in self.trainings.items() if training.optimiser == "sgd"]
+
+    def protocol(self) -> list[Setting]:
+        settings, trainings = self.settings, self.trainings.values()
+        lines = {
             "data": self.data.words,
-            "hidden widths": ", ".join(map(str, settings.hidden)),
+            "hidden widths": settings.hidden,
             "change of basis": "of every hidden layer, by a random orthogonal matrix of each layer and repeat",
-            "descents": ", ".join(self.descents),
-            "momentum": ", ".join(f"{descent.momentum:g}" for descent in settings.descents),
-            "repeats": str(settings.repeats),
-            "epochs before the change of basis": str(settings.epochs_before),
-            "epochs after it": str(self.since),
+            "descents": list(self.trainings),
+            "momentum": [descent.momentum for descent in settings.descents],
+            "repeats": settings.repeats,
+            "epochs before the change of basis": settings.epochs_before,
+            "epochs after it": self.since,
+        }
+        own = {
+            "optimiser": words([training.optimiser for training in trainings]),
+            "learning rate": words([training.learning_rate for training in trainings]),
         }
         return [
-            *(Setting(name, NONE, here, False) for name, here in decided.items()),
+            *decided(lines),
             Setting.of("intrinsic length, ψ", TREATMENT, settings.configuration.label),
-            *(
-                Setting(line.name, line.paper, own[line.name], False) if line.name in own else line
-                for line in common(settings)
-            ),
+            *common(settings, own=own),
         ]
 
     @property
-    def _conditions(self) -> str:
+    def conditions(self) -> str:
         return (
-            f"Data {self.data.name}, network {self.network}, {repeats(self.rows)}, the change of basis after "
+            f"Data {self.data.name}, network {self.network}, {self.repeats}, the change of basis after "
             f"{counted(self.settings.epochs_before, 'epoch')} and {self.since} more after it, moments carried along."
         )
 
-    def _table(self) -> Table:
-        columns: dict[str, tuple[str, ...]] = {
-            f"{precision} {epoch}": (precision, words)
-            for precision in PRECISIONS
-            for epoch, words in (
-                (self.settings.epochs_before, "right after the change"),
-                (self.settings.epochs, "after the last epoch"),
-            )
-        }
-        place = self.rows["precision"].astype("string") + " " + self.rows["epoch"].astype("string")
-        shown = self.rows.assign(place=place)[place.isin(list(columns))]
-        groups = []
-        for measure, heading in GROUPS.items():
-            means = summarise(select(shown, measure=measure), ["configuration", "place"])
-            found = quantities(means, "configuration", "place")
-            cells = {name: [found.get((name, column)) for column in columns] for name in self.descents}
-            rows = [Row(name, name, own) for name, own in cells.items()]
-            groups.append(Group(measure, heading, ROWS.measures[measure].decimals, rows))
-        return Table(
-            name=f"{self.data.slug}-turned",
-            title="Training in another basis",
-            caption=(
-                "Networks that were turned into another basis and trained on, beside the same networks trained on as "
-                "they were, with the same batches; on the whole test set, mean ± standard deviation over repeats. "
-                f"The paper has no such experiment. {self._conditions}"
-            ),
-            row_name="descent",
-            column_name="precision and epoch",
-            columns=columns,
-            groups=groups,
-            repeats=self.settings.repeats,
+    def tables(self) -> Iterator[Table]:
+        first, last = self.settings.epochs_before, self.settings.epochs
+        moments = {first: "right after the change", last: "after the last epoch"}
+        columns = {f"{p} {epoch}": (p, moment) for p in PRECISIONS for epoch, moment in moments.items()}
+        yield self.table(
+            "turned",
+            "Training in another basis",
+            "Networks that were turned into another basis and trained on, beside the same networks trained on as "
+            "they were, with the same batches; on the whole test set, mean ± standard deviation over repeats. "
+            "The paper has no such experiment.",
+            By.levels("configuration", "descent", self.trainings),
+            By(("precision", "epoch"), "precision and epoch", columns),
+            [
+                Block(ROWS.measures[measure], select(self.rows, measure=measure), heading, measure)
+                for measure, heading in GROUPS.items()
+            ],
         )
 
-    def _plot(self) -> Plot:
-        rows = select(self.rows, phase="turned", measure="epsilon")
-        rows = rows.assign(since=rows["epoch"] - self.settings.epochs_before)
-        panels = {p: summarise(select(rows, precision=p), ["configuration", "since"]) for p in PRECISIONS}
-        legend = f"{self.data.name}, {self.network}, {mean_of(self.rows)}\ndescent"
-        return Plot(
-            name=f"{self.data.slug}-turned",
-            title="How far training moves apart in another basis",
-            caption=(
-                "Distance between the logits of the networks that were turned and of those that were not, ε, over "
-                "the epochs since the change of basis, at which it is that of the change itself; mean over repeats "
-                f"with its 95% interval as a band. {self._conditions} {no_logarithm(panels.values())}"
-            ).strip(),
-            alt="Change of logits over epochs since the change of basis. " + self._ends(panels),
-            figure=lines(
-                panels,
-                self._series(),
-                ROWS.measures["epsilon"],
-                "since",
-                "epochs since the change of basis",
-                legend,
-            ),
-        )
-
-    def _ends(self, panels: Mapping[str, pd.DataFrame]) -> str:
-        """The means after the last epoch, in words."""
-        sentences = []
-        for precision, means in panels.items():
-            last = means[means["since"] == self.since]
-            ends = ", ".join(
-                f"{write(mean).plain} ({name})"
-                for name, mean in zip(last["configuration"], last["mean"], strict=True)
-            )
-            sentences.append(f"After the last epoch in {precision}: {ends}.")
-        return " ".join(sentences)
-
-    def _series(self) -> dict[str, Line]:
+    def plots(self) -> Iterator[Plot]:
+        rows = select(self.rows, phase="turned", measure="epsilon", precision=PRECISIONS)
         # Adam and AdamW all but coincide: dots of one on the line of the other show both.
         cool, warm = cycle(COOL), cycle([WARM[0], WARM[2], WARM[1]])
-        commuting = self._commuting(True)
-        return {name: next(cool if name in commuting else warm) for name in self.descents}
+        yield self.lines(
+            "turned",
+            "How far training moves apart in another basis",
+            "Distance between the logits of the networks that were turned and of those that were not, ε, over the "
+            "epochs since the change of basis, at which it is that of the change itself; mean over repeats with its "
+            "95% interval as a band.",
+            rows.assign(since=rows["epoch"] - self.settings.epochs_before),
+            ROWS.measures["epsilon"],
+            {name: next(cool if name in self.commuting else warm) for name in self.trainings},
+            x="since",
+            x_label="epochs since the change of basis",
+            panels=By.levels("precision", "precision", PRECISIONS),
+            legend="descent",
+        )
+
+    def verdicts(self, on: Basis) -> list[Verdict]:
+        others = [name for name in self.trainings if name not in self.commuting]
+        return judge(self.rows, self.commuting, others, on)
+
+
+present = _Page.present

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from pipeline.data.facts import DataSet
+from pipeline.experiments.plan import joint_name
 from pipeline.experiments.task_schedule import ADAPTIVE, ROWS, STATIC
-from pipeline.reporting.figures import Plot
-from pipeline.reporting.headlines import rounded
-from pipeline.reporting.numbers import write
-from pipeline.reporting.presentation import Note, Part, Presentation, Setting
-from pipeline.reporting.protocol import TREATMENT, basis, common, repeats
+from pipeline.reporting.headlines import mean, nested
+from pipeline.reporting.page import (
+    Basis,
+    Block,
+    By,
+    DataSet,
+    Note,
+    Page,
+    Plot,
+    Presentation,
+    Setting,
+    Table,
+    Verdict,
+    told,
+)
+from pipeline.reporting.protocol import TREATMENT, common
 from pipeline.reporting.schedule import Panel, over_epochs
 from pipeline.reporting.style import COOL, WARM
-from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.claims.task_schedule import Phase, fullest, judge, phases
+from pipeline.results.claims.task_schedule import judge, phases
+from pipeline.results.schema import Measure
 from pipeline.results.statistics import select, summarise
 
 PAPER_SOURCES = ["mnist", "fashion-mnist", "emnist-aj"]
 PAPER_SCHEDULE = [(150, [0]), (150, [0, 1]), (150, [0, 1, 2]), (150, [1])]  # epochs, places of the active tasks
 MEASURES = ROWS.measures
+LINES = "epochs: active tasks"
 SERIES = {ADAPTIVE: WARM[0], STATIC: COOL[1]}
 TITLE = "Widths following a schedule of tasks"
 NOTE = Note(
@@ -39,63 +51,48 @@ NOTE = Note(
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """Hidden neurons of adaptive networks at start and end, and the mean accuracy over tasks at the end."""
+    first, last = rows["epoch"].min(), rows["epoch"].max()
     widths = select(rows, measure="width", adaptive=True)
-    total = widths.groupby(["epoch", "repeat"])["value"].sum().groupby("epoch").mean()
-    last = select(rows, measure="test_accuracy", epoch=rows["epoch"].max())
-    accuracy = last.groupby("configuration")["value"].mean()
-    start, end = (total.iloc[0], total.iloc[-1]) if len(total) else (math.nan, math.nan)
+    total = widths.groupby(["epoch", "repeat"])["value"].sum().reset_index()
     return {
-        "width_start": rounded(start, 1),
-        "width_end": rounded(end, 1),
-        "accuracy_end": {str(kind): round(float(value), 2) for kind, value in accuracy.items()},
+        "width_start": mean(total, 1, epoch=first),
+        "width_end": mean(total, 1, epoch=last),
+        "accuracy_end": nested(select(rows, measure="test_accuracy", epoch=last), ["configuration"], 2),
     }
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-    """Figure 3, Table 5, the widths and the verdicts."""
-    return Presentation([_Part(rows, settings, data).part()] if len(rows) else [])
+    """Figure 3, Table 5, the widths and the verdicts, on all tasks at once."""
+    return Presentation([_Page(rows, settings, [data[name] for name in settings.data]).part()] if len(rows) else [])
 
 
-class _Part:
-    """The results on the set of tasks."""
-
-    def __init__(self, rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> None:
-        self.rows, self.settings = rows, settings
-        self.tasks = [data[name] for name in settings.data]
+class _Page(Page):
+    def __init__(self, rows: pd.DataFrame, settings: Any, tasks: Sequence[DataSet]) -> None:
+        super().__init__(rows, settings, _together(tasks))
+        self.tasks = tasks
         self.schedule = phases(settings.schedule)
         self.layers = range(1, settings.layers + 1)
-        self.boundaries = {f"T{n}": phase.last for n, phase in enumerate(self.schedule[:-1], start=1)}
-        ends = [str(sum(task.features for task in self.tasks)), str(sum(task.classes for task in self.tasks))]
         hidden = [f"h{layer}" for layer in self.layers]
-        self.network = "-".join([ends[0], *hidden, ends[1]])
+        self.network = "-".join([str(self.data.features), *hidden, str(self.data.classes)])
+        # Epochs trained when a phase ends -> its epochs as the paper counts them, from 0, and its tasks.
+        self.ends: dict[str, str] = {}
+        for phase in self.schedule:
+            active = joint_name([name for name in settings.data if name in phase.active])
+            self.ends[str(phase.last)] = f"{phase.first}–{phase.last - 1}: {active}"
+        self.drawn = f"{settings.narrowest} to {settings.widest}"
 
-    def part(self) -> Part:
-        protocol = self._protocol()
-        words = "; ".join(task.words for task in self.tasks)
-        network = f"{self.network} with hidden widths from {self.settings.narrowest} to {self.settings.widest}"
-        return Part(
-            name="-".join(task.slug for task in self.tasks),
-            heading=" + ".join(task.name for task in self.tasks),
-            data=[str(name) for name in self.rows["data"].unique()],  # all tasks are one set of data there
-            protocol=protocol,
-            tables=[self._table_5(), self._widths()],
-            plots=[self._figure_3(), self._beside()],
-            verdicts=judge(self.rows, self.schedule, basis(self.rows, protocol, words, network)),
-        )
-
-    def _protocol(self) -> list[Setting]:
-        settings = self.settings
+    def protocol(self) -> list[Setting]:
+        settings, shortest = self.settings, "as the shortest"
         sources = [task.source for task in self.tasks]
-        names = {task: place for place, task in enumerate(settings.data)}
-        schedule = [(entry.epochs, [names[task] for task in entry.active]) for entry in settings.schedule]
-        words = "; ".join(task.words for task in self.tasks)
+        places = {task: place for place, task in enumerate(settings.data)}
+        schedule = [(entry.epochs, [places[task] for task in entry.active]) for entry in settings.schedule]
         return [
-            Setting("tasks", "MNIST, Fashion-MNIST, EMNIST A-J", words, sources == PAPER_SOURCES),
+            Setting("tasks", "MNIST, Fashion-MNIST, EMNIST A-J", self.data.description, sources == PAPER_SOURCES),
             Setting("schedule", _schedule(PAPER_SCHEDULE), _schedule(schedule), schedule == PAPER_SCHEDULE),
             Setting.of("hidden layers", 3, settings.layers),
-            Setting.of("hidden widths drawn from", "500 to 2500", f"{settings.narrowest} to {settings.widest}"),
-            Setting.of("training samples of a task", "as the shortest", settings.train_samples or "as the shortest"),
-            Setting.of("test samples of a task", "as the shortest", settings.test_samples or "as the shortest"),
+            Setting.of("hidden widths drawn from", "500 to 2500", self.drawn),
+            Setting.of("training samples of a task", shortest, settings.train_samples or shortest),
+            Setting.of("test samples of a task", shortest, settings.test_samples or shortest),
             Setting.of("threshold θ", 0.95, settings.threshold),
             Setting.of("scaffold neurons Ξ", 5, settings.scaffold),
             Setting.of("intrinsic length, ψ", TREATMENT, settings.configuration.label),
@@ -104,140 +101,105 @@ class _Part:
             *common(settings, batch="batch size, of each task", growing=True),
         ]
 
-    def _conditions(self) -> str:
-        settings = self.settings
+    @property
+    def conditions(self) -> str:
         return (
-            f"Network {self.network}, hidden widths drawn from {settings.narrowest} to {settings.widest}; adaptive "
-            f"ones adapted after every epoch (θ = {settings.threshold:g}, Ξ = {settings.scaffold}); "
-            f"{repeats(self.rows)}, float32."
+            f"Network {self.network}, hidden widths drawn from {self.drawn}; adaptive ones adapted after every epoch "
+            f"(θ = {self.settings.threshold:g}, Ξ = {self.settings.scaffold}); {self.repeats}, float32."
         )
 
-    def _table_5(self) -> Table:
-        """The schedule, with what it led to: a row's label says which tasks are active."""
-        found = select(self.rows, measure="test_accuracy", epoch=[phase.last for phase in self.schedule])
-        column = found["task"] + ", " + found["configuration"]
-        pairs = [(task.name, kind) for task in self.tasks for kind in (ADAPTIVE, STATIC)]
-        columns: dict[str, tuple[str, ...]] = {", ".join(pair): pair for pair in pairs}
-        group = self._group(found.assign(column=column), columns, "test_accuracy", self.schedule)
-        caption = (
+    def tables(self) -> Iterable[Table]:
+        found = select(self.rows, measure="test_accuracy")
+        accuracy = found.assign(column=found["task"] + ", " + found["configuration"])
+        pairs = [(task.name, kind) for task in self.tasks for kind in SERIES]
+        table_5 = self.table(
+            "table-5",
+            "Counterpart of the paper’s Table 5",
             "The active tasks of each phase, and the accuracy on every task's test set at its end in percent, mean ± "
-            f"standard deviation over repeats. {self._conditions()}"
+            "standard deviation over repeats.",
+            By("epoch", LINES, self.ends),
+            By("column", "task, kind", {", ".join(pair): pair for pair in pairs}),
+            [Block(MEASURES["test_accuracy"], accuracy, key="test_accuracy")],
         )
-        return self._table("table-5", "Counterpart of the paper’s Table 5", caption, "task, kind", columns, group)
-
-    def _widths(self) -> Table:
-        start = Phase(0, 0, frozenset())
-        ends = [0, *(phase.last for phase in self.schedule)]
-        found = select(self.rows, measure="width", adaptive=True, epoch=ends)
-        columns: dict[str, tuple[str, ...]] = {str(layer): (f"h{layer}",) for layer in self.layers}
-        named = found.assign(column=found["layer"].astype("string"))
-        group = self._group(named, columns, "width", [start, *self.schedule])
-        caption = (
-            "Widths of the hidden layers of the adaptive networks at the end of each phase, mean ± standard "
-            f"deviation over repeats. {self._conditions()}"
+        widths = self.table(
+            "widths",
+            "Widths at the end of each phase",
+            "Widths of the hidden layers of the adaptive networks at the end of each phase, mean ± standard deviation"
+            " over repeats.",
+            By("epoch", LINES, {"0": "start", **self.ends}),
+            By("layer", "layer", {str(layer): f"h{layer}" for layer in self.layers}),
+            [Block(MEASURES["width"], select(self.rows, measure="width", adaptive=True), key="width")],
         )
-        return self._table("widths", "Widths at the end of each phase", caption, "layer", columns, group)
+        # There is one page, so its files need no name of a data set.
+        return [replace(table_5, name="table-5"), replace(widths, name="widths")]
 
-    def _table(
-        self, name: str, title: str, caption: str, column_name: str, columns: dict[str, tuple[str, ...]], group: Group
-    ) -> Table:
-        return Table(
-            name=name,
-            title=title,
-            caption=caption,
-            row_name="epochs: active tasks",
-            column_name=column_name,
-            columns=columns,
-            groups=[group],
-            repeats=self.settings.repeats,
+    def plots(self) -> Iterator[Plot]:
+        first, *others = self.ends.values()
+        marks = "; ".join(f"T{n}, {label}" for n, label in enumerate(others, start=1))
+        yield self._plot(
+            "figure-3",
+            "Counterpart of the paper’s Figure 3",
+            "Above: widths of the hidden layers of adaptive networks, a thin line per repeat and their mean. Below: "
+            "test accuracy on each task, mean with its 95% interval as a band, of adaptive networks and of their "
+            f"static twins, active or not. First {first}; then {marks}. {self.conditions}",
+            {
+                MEASURES["width"]: self._by_layer("width", singly=True, adaptive=True),
+                MEASURES["test_accuracy"]: self._by_task("test_accuracy"),
+            },
+            "thin lines: repeats; bands: 95% interval",
         )
-
-    def _group(self, found: pd.DataFrame, columns: Iterable[str], measure: str, schedule: Sequence[Phase]) -> Group:
-        cells = quantities(summarise(found, ["epoch", "column"]), "epoch", "column")
-        rows = [
-            Row(str(phase.last), self._label(phase), [cells.get((str(phase.last), column)) for column in columns])
-            for phase in schedule
-        ]
-        return Group(measure, MEASURES[measure].label, MEASURES[measure].decimals, rows)
-
-    def _label(self, phase: Phase) -> str:
-        if phase.last == 0:
-            return "start"
-        active = " + ".join(task.name for task in self.tasks if task.name in phase.active)
-        return f"{phase.first}–{phase.last - 1}: {active}"
-
-    def _figure_3(self) -> Plot:
-        adaptive = select(self.rows, measure="width", adaptive=True)
-        accuracy = select(self.rows, measure="test_accuracy")
-        grid = {
-            MEASURES["width"].label: [
-                Panel(f"hidden layer {n}", select(adaptive, layer=n), singly=True) for n in self.layers
-            ],
-            MEASURES["test_accuracy"].label: [Panel(t.name, select(accuracy, task=t.name)) for t in self.tasks],
-        }
-        marks = "; ".join(
-            f"{name}, {self._label(after)}" for name, after in zip(self.boundaries, self.schedule[1:], strict=True)
-        )
-        return Plot(
-            name="figure-3",
-            title="Counterpart of the paper’s Figure 3",
-            caption=(
-                "Above: widths of the hidden layers of adaptive networks, a thin line per repeat and their mean. "
-                "Below: test accuracy on each task, mean with its 95% interval as a band, of adaptive networks and "
-                f"of their static twins, active or not. First {self._label(self.schedule[0])}; then {marks}. "
-                f"{self._conditions()}"
-            ),
-            alt=self._alt(adaptive),
-            figure=over_epochs(
-                grid, SERIES, self.boundaries, self._legend("thin lines: repeats; bands: 95% interval")
-            ),
+        yield self._plot(
+            "behind-the-widths",
+            "Behind the widths",
+            f"Mean over repeats with its 95% interval as a band. {self.conditions} Adaptive networks are observed "
+            "after adaptation.",
+            {
+                replace(MEASURES["sigma_above"], name="singular values above θ"): self._by_layer("sigma_above"),
+                MEASURES["sigma_median"]: self._by_layer("sigma_median"),
+                MEASURES["test_loss"]: self._by_task("test_loss"),
+                MEASURES["psi_norm"]: [Panel("all maps", select(self.rows, measure="psi_norm"))],
+            },
+            "bands: 95% interval",
         )
 
-    def _alt(self, adaptive: pd.DataFrame) -> str:
-        means = adaptive.pivot_table("value", "epoch", "repeat", aggfunc="sum").mean(axis=1)
-        means = means.reindex([0, *(phase.last for phase in self.schedule)])
-        ends = [f"{write(means[phase.last]).plain} at {phase.last} epochs" for phase in self.schedule]
-        return (
-            "Widths and accuracies over epochs. The hidden widths of adaptive networks together are on average "
-            f"{write(means[0]).plain} at the start, {', '.join(ends)}."
-        )
+    def _by_layer(self, measure: str, singly: bool = False, **where: object) -> list[Panel]:
+        rows = select(self.rows, measure=measure, **where)
+        return [Panel(f"hidden layer {n}", select(rows, layer=n), singly) for n in self.layers]
 
-    def _beside(self) -> Plot:
-        """What is behind the widths: singular values, loss and psi."""
-        rows = self.rows
-        grid = {
-            "singular values above θ": [
-                Panel(f"hidden layer {n}", select(rows, measure="sigma_above", layer=n)) for n in self.layers
-            ],
-            MEASURES["sigma_median"].label: [
-                Panel(f"hidden layer {n}", select(rows, measure="sigma_median", layer=n)) for n in self.layers
-            ],
-            MEASURES["test_loss"].label: [
-                Panel(t.name, select(rows, measure="test_loss", task=t.name)) for t in self.tasks
-            ],
-            MEASURES["psi_norm"].label: [Panel("all maps", select(rows, measure="psi_norm"))],
-        }
-        full = fullest(self.schedule)
-        counts = select(rows, measure="sigma_above", epoch=full.last)
-        means = summarise(counts, ["configuration"]).set_index("configuration")["mean"]
-        return Plot(
-            name="behind-the-widths",
-            title="Behind the widths",
-            caption=(
-                f"Mean over repeats with its 95% interval as a band. {self._conditions()} Adaptive networks are "
-                "observed after adaptation."
-            ),
-            alt=(
-                f"Singular values, losses and ψ over epochs. After {full.last} epochs a layer has on average "
-                + " and ".join(f"{write(mean).plain} ({kind})" for kind, mean in means.items())
-                + " singular values above the threshold."
-            ),
-            figure=over_epochs(grid, SERIES, self.boundaries, self._legend("bands: 95% interval")),
-        )
+    def _by_task(self, measure: str) -> list[Panel]:
+        rows = select(self.rows, measure=measure)
+        return [Panel(task.name, select(rows, task=task.name)) for task in self.tasks]
 
-    def _legend(self, more: str) -> str:
-        tasks = " + ".join(task.name for task in self.tasks)
-        return f"{tasks}, {self.network}, mean of {repeats(self.rows)}; {more}"
+    def _plot(
+        self, name: str, title: str, caption: str, grid: Mapping[Measure, Sequence[Panel]], legend: str
+    ) -> Plot:
+        """A row of panels for each measure, with the ends of phases marked."""
+        ends = {f"T{n}": phase.last for n, phase in enumerate(self.schedule[:-1], start=1)}
+        labelled = {measure.label: panels for measure, panels in grid.items()}
+        said = f"{self.data.name}, {self.network}, mean of {self.repeats}; {legend}"
+        alt = []
+        for measure, panels in grid.items():
+            means = {panel.title: summarise(panel.rows, ["configuration", "epoch"]) for panel in panels}
+            alt.append(told(means, measure, "epoch", "epochs trained"))
+        return Plot(name, title, caption, " ".join(alt), over_epochs(labelled, SERIES, ends, said))
+
+    def verdicts(self, on: Basis) -> list[Verdict]:
+        network = f"{self.network} with hidden widths from {self.drawn}"
+        return judge(self.rows, self.schedule, replace(on, data=self.data.description, network=network))
+
+
+def _together(tasks: Sequence[DataSet]) -> DataSet:
+    """All tasks as the one set of data that they are in the rows."""
+    return DataSet(
+        name=joint_name([task.name for task in tasks]),
+        source=", ".join(task.source for task in tasks),
+        description="; ".join(task.words for task in tasks),
+        train_count=sum(task.train_count for task in tasks),
+        test_count=sum(task.test_count for task in tasks),
+        features=sum(task.features for task in tasks),
+        classes=sum(task.classes for task in tasks),
+        checksum=", ".join(task.checksum for task in tasks),
+    )
 
 
 def _schedule(schedule: Sequence[tuple[int, list[int]]]) -> str:

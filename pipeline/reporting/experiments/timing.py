@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipeline.data.facts import DataSet
 from pipeline.experiments.timing import DONE, ROWS
-from pipeline.reporting.figures import Plot, styled
+from pipeline.reporting.figures import styled
+from pipeline.reporting.headlines import nested
 from pipeline.reporting.numbers import write
-from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
-from pipeline.reporting.protocol import TREATMENT, basis, common, data_line
+from pipeline.reporting.page import Basis, Block, By, DataSet, Note, Page, Plot, Setting, Table, Verdict
+from pipeline.reporting.protocol import TREATMENT, common, data_line
 from pipeline.reporting.style import COLOURS
-from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.timing import judge, shares
 from pipeline.results.schema import Measure
 from pipeline.results.statistics import select, summarise
@@ -45,112 +44,82 @@ MEASURES = {measure: ROWS.measures[measure] for measure in PARTS} | {
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """Milliseconds of each part of an epoch, mean over epochs, in each case."""
     seconds = select(rows, measure=list(PARTS))
-    found: dict[str, dict[str, float]] = {}
-    for case, measure in seconds[["configuration", "measure"]].drop_duplicates().itertuples(index=False):
-        some = select(seconds, configuration=case, measure=measure)["value"]
-        found.setdefault(case, {})[measure.replace("_seconds", "_ms")] = round(1000 * float(some.mean()), 2)
-    return found
+    names = {part: part.replace("_seconds", "_ms") for part in PARTS}
+    parts = seconds.assign(value=1000 * seconds["value"], measure=seconds["measure"].map(names))
+    return nested(parts, ["configuration", "measure"], 2)
 
 
-def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-    """A table, a figure and the verdict, for each data set."""
-    return Presentation([_Part(own, settings, known).part() for own, known in each(rows, data)])
-
-
-class _Part:
-    """The results on one data set."""
-
+class _Page(Page):
     def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
-        self.rows, self.settings, self.data = rows, settings, data
-        self.network = "-".join(str(width) for width in (data.features, *settings.hidden, data.classes))
+        super().__init__(rows, settings, data)
         self.steps = -(-data.train_count // settings.batch_size)
         seconds = select(rows, measure=list(PARTS))
         whole = seconds.groupby([*ROWS.networks, "epoch"], sort=False)["value"].sum().reset_index()
         found = pd.concat([seconds, whole.assign(measure=WHOLE), shares(rows).assign(measure=SHARE)])
-        self.means = summarise(found.assign(done=found["testing"].map(DONE)), ["measure", "done", "adaptation"])
+        self.found = found.assign(done=found["testing"].map(DONE))
 
-    def part(self) -> Part:
-        protocol = self._protocol()
-        verdicts = judge(self.rows, self.steps, basis(self.rows, protocol, self.data.words, self.network))
-        return Part.of(self.data, protocol, [self._table()], [self._plot()], verdicts)
-
-    def _protocol(self) -> list[Setting]:
+    def protocol(self) -> list[Setting]:
         settings = self.settings
-        testing = ["with and without" if len(settings.testing) > 1 else "with" if settings.testing[0] else "without"]
+        testing = "with and without" if len(settings.testing) > 1 else "with" if settings.testing[0] else "without"
         return [
             data_line(PAPER_SOURCES, self.data),
             Setting.of("hidden widths", [500, 500], settings.hidden),
             Setting.of("adapted map", 2, settings.layer),
-            Setting.of("adaptations", ["none", "prune", "grow"], settings.adaptations),
+            Setting.of("adaptations", list(ADAPTATIONS), settings.adaptations),
             Setting.of("neurons per epoch", 1, settings.neurons),
-            Setting.of("testing", ["with and without"], testing),
+            Setting.of("testing", "with and without", testing),
             Setting.of("epochs of warming up", 5, settings.warm_up),
             Setting.of("epochs timed", 25, settings.epochs),
             Setting.of("intrinsic length, ψ", TREATMENT, settings.configuration.label),
             *common(settings, learning_rate=0.08, growing=True),
         ]
 
-    def _conditions(self) -> str:
+    @property
+    def conditions(self) -> str:
         settings = self.settings
         counts = sorted({int(count) for count in select(self.rows, measure="threads")["value"]})
-        threads = (
-            counted(counts[0], "CPU thread") if len(counts) == 1 else f"{' or '.join(map(str, counts))} CPU threads"
-        )
+        threads = " or ".join([*map(str, counts[:-1]), counted(counts[-1], "CPU thread")])
         return (
             f"Data {self.data.name}, network {self.network} at the start, {self.steps} steps of "
             f"{settings.batch_size} an epoch; {counted(settings.neurons, 'neuron')} of map {settings.layer} per "
             f"adaptation; {counted(settings.epochs, 'epoch')} timed after {settings.warm_up} of warming up, float32, "
-            f"{threads}, one network "
-            "at a time, an epoch of each case in turn. Seconds are those of the machine at hand."
+            f"{threads}, one network at a time, an epoch of each case in turn. "
+            "Seconds are those of the machine at hand."
         )
 
-    def _table(self) -> Table:
-        columns: dict[str, tuple[str, ...]] = {a: (ADAPTATIONS[a],) for a in self.settings.adaptations}
-        done = list(dict.fromkeys(self.means["done"]))
-        groups = []
-        for key, measure in MEASURES.items():
-            found = quantities(self.means[self.means["measure"] == key], "done", "adaptation")
-            rows = [Row(words, words, [found.get((words, column)) for column in columns]) for words in done]
-            shown = [row for row in rows if any(row.cells)]
-            groups.append(Group(key, measure.label, measure.decimals, shown))
-        return Table(
-            name=f"{self.data.slug}-seconds",
-            title="Seconds per epoch",
-            caption=f"Wall-clock time, mean ± standard deviation over epochs. {self._conditions()}",
-            row_name="an epoch has",
-            column_name="adaptation",
-            columns=columns,
-            groups=[group for group in groups if group.rows],
+    def tables(self) -> Iterator[Table]:
+        yield self.table(
+            "seconds",
+            "Seconds per epoch",
+            "Wall-clock time, mean ± standard deviation over epochs.",
+            By.levels("done", "an epoch has", (DONE[testing] for testing in self.settings.testing)),
+            By("adaptation", "adaptation", {a: ADAPTATIONS[a] for a in self.settings.adaptations}),
+            [
+                Block(measure, self.found[self.found["measure"] == key], key=key, known=True)
+                for key, measure in MEASURES.items()
+            ],
+            repeats=None,
         )
 
-    def _plot(self) -> Plot:
-        return Plot(
-            name=f"{self.data.slug}-seconds",
-            title="Where the time goes",
-            caption=(
-                "Seconds of an epoch by what is done in them, mean over epochs, and the standard deviation of the "
-                "whole as a line at its end; beside it what adapting takes, as a percentage of training. "
-                + self._conditions()
-            ),
-            alt="Stacked bars, one per case: " + "; ".join(self._words()) + ".",
-            figure=_bars(
-                self._cases(), f"{self.data.name}, {self.network}, {counted(self.settings.epochs, 'epoch')}"
-            ),
+    def plots(self) -> Iterator[Plot]:
+        means = summarise(self.found, ["measure", "done", "adaptation"])
+        case = means["done"] + ", " + means["adaptation"].astype("string").map(ADAPTATIONS)
+        cases = {str(key): own.set_index("measure") for key, own in means.groupby(case, sort=False)}
+        wholes = ", ".join(f"{write(own['mean'][WHOLE]).plain} ({key})" for key, own in cases.items())
+        yield Plot(
+            f"{self.data.slug}-seconds",
+            "Where the time goes",
+            "Seconds of an epoch by what is done in them, mean over epochs, and the standard deviation of the whole "
+            f"as a line at its end; beside it what adapting takes, as a percentage of training. {self.conditions}",
+            f"Stacked bars, one per case, of what takes time in an epoch; seconds of a whole epoch: {wholes}.",
+            _bars(cases, f"{self.data.name}, {self.network}, {counted(self.settings.epochs, 'epoch')}"),
         )
 
-    def _cases(self) -> dict[str, pd.DataFrame]:
-        """Case in words -> mean and sd by measure."""
-        groups = self.means.groupby(["done", "adaptation"], sort=False)
-        return {
-            f"{done}, {ADAPTATIONS[str(adaptation)]}": part.set_index("measure")
-            for (done, adaptation), part in groups
-        }
+    def verdicts(self, on: Basis) -> list[Verdict]:
+        return judge(self.rows, self.steps, on)
 
-    def _words(self) -> list[str]:
-        return [
-            f"{case}: " + ", ".join(f"{write(part['mean'][m]).plain} s {_verb(m)}" for m in PARTS if m in part.index)
-            for case, part in self._cases().items()
-        ]
+
+present = _Page.present
 
 
 def _bars(cases: Mapping[str, pd.DataFrame], legend: str) -> Figure:
@@ -175,10 +144,8 @@ def _bars(cases: Mapping[str, pd.DataFrame], legend: str) -> Figure:
         ax.invert_yaxis()
         ax.grid(visible=False, axis="y")
         ax.set_xlabel("seconds per epoch")
-        handles = [ax.barh(0, 0, color=COLOURS[colour][0], label=_verb(measure)) for measure, colour in PARTS.items()]
+        handles = [
+            ax.barh(0, 0, color=COLOURS[colour][0], label=MEASURES[part].name) for part, colour in PARTS.items()
+        ]
         figure.legend(handles=handles, title=legend, loc="outside lower center", ncols=len(PARTS))
     return figure
-
-
-def _verb(measure: str) -> str:
-    return measure.removesuffix("_seconds")

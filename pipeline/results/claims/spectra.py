@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipeline.experiments.spectra import STANDARD
 from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
 from pipeline.results.divergence import completed
 from pipeline.results.spectrum import course, numbers
 from pipeline.results.statistics import paired, select, summarise
 
 ALIKE = 0.9  # likeness of isotropic repeats
-STANDARD = "standard tanh"
 _WORDS = {"separation": "widest gap in the larger half", "largest_to_median": "largest / median"}
 
 

@@ -66,6 +66,16 @@ def presentation() -> Presentation:
     return present(made(), SETTINGS, DATA)
 
 
+def test_the_tasks_are_one_set_of_data_whose_files_need_no_name_of_it(presentation: Presentation) -> None:
+    (part,) = presentation.parts
+    assert (part.name, part.heading, part.data) == ("one-two", "one + two", ["one + two"])
+    assert [table.name for table in part.tables] == ["table-5", "widths"]
+    assert [plot.name for plot in part.plots] == ["figure-3", "behind-the-widths"]
+    both = "one: images one (100 + 40 images, 10 classes); two: images two (100 + 40 images, 10 classes)"
+    basis = part.verdicts[0].basis
+    assert basis.data == both and basis.network == "32-h1-h2-h3-20 with hidden widths from 10 to 20"
+
+
 def test_table_5_is_the_schedule(presentation: Presentation) -> None:
     table, widths = presentation.parts[0].tables
     labels = [row.label for row in table.groups[0].rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -39,12 +40,12 @@ def settings(epochs: int) -> Settings:
     )
 
 
-def made(epochs: int) -> pd.DataFrame:
+def made(epochs: int, threads: Sequence[int] = (1,)) -> pd.DataFrame:
     """A training of 1, 2, ... seconds, a test of 0.5, an adaptation of 1 % of the training."""
     rows: list[dict[str, object]] = []
     for testing, adaptation in product((False, True), ("none", "prune")):
         for epoch in range(1, epochs + 1):  # of those timed
-            values = {"training_seconds": 1.0 * epoch, "threads": 1.0}
+            values: dict[str, float] = {"training_seconds": 1.0 * epoch, "threads": threads[epoch % len(threads)]}
             values |= {"testing_seconds": 0.5} if testing else {}
             values |= {"adapting_seconds": 0.01 * epoch} if adaptation == "prune" else {}
             who: dict[str, object] = {"data": "cifar10", "configuration": f"{DONE[testing]}, {adaptation}"}
@@ -80,12 +81,17 @@ def test_every_part_of_an_epoch_has_its_lines() -> None:
     assert "100 steps of 48 an epoch" in table.caption and "1 CPU thread," in table.caption
 
 
+def test_the_caption_says_how_many_threads_there_were() -> None:
+    (only,) = present(made(3, threads=(2, 4)), settings(3), DATA).parts
+    assert "float32, 2 or 4 CPU threads," in only.tables[0].caption
+
+
 @pytest.mark.parametrize("epochs", [1, 3])  # one epoch has no standard deviation
 def test_the_figure_is_drawn(tmp_path: Path, epochs: int) -> None:
     (plot,) = part(epochs).plots
     plot.save(tmp_path)
     assert (tmp_path / "cifar10-seconds.png").stat().st_size > 5000
-    assert "train, prune: " in plot.alt
+    assert "(train, prune), " in plot.alt
 
 
 def test_the_verdict_rests_on_epochs_of_another_network() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.experiments.spectra import ROWS
+from pipeline.experiments.spectra import ROWS, STANDARD
 from pipeline.results.claims.base import Basis, Interval, Verdict
-from pipeline.results.claims.spectra import STANDARD, judge
+from pipeline.results.claims.spectra import judge
 from pipeline.results.rows import frame
 
 BASIS = Basis("digits", "64-16-10", networks=6, repeats=3, epochs=2, same_as_paper=False)
