@@ -16,6 +16,7 @@ from pipeline.reporting.numbers import signed
 from pipeline.reporting.style import COLOURS, DOTS, Line, Measure, settings
 
 if TYPE_CHECKING:
+    import seaborn.objects as so
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -77,38 +78,66 @@ def lines(
     """
     across = across or len(panels)
     down = -(-len(panels) // across)
+    means = pd.concat(
+        [means.assign(panel=title).sort_values(x) for title, means in panels.items()], ignore_index=True
+    )
+    decades = _Decades.of(means["mean"]) if measure.log else None
     with styled():
+        import seaborn.objects as so
         from matplotlib.figure import Figure as NewFigure
 
         figure = NewFigure(figsize=(7.2, 3.9 if down == 1 else 1.3 + 2.1 * down), layout="constrained")
-        axes = list(figure.subplots(down, across, sharey=shared, squeeze=False).flat)
-        for unused in axes[len(panels) :]:
-            unused.remove()  # not only hidden: what a caller marks in all axes of the figure would show
-        scale = _Decades.of(panels.values()) if measure.log else None
-        for ax, (title, means) in zip(axes, panels.items(), strict=False):
-            for index, (configuration, line) in enumerate(series.items()):
-                shift = 0.0 if categories is None else 0.72 * ((index + 0.5) / len(series) - 0.5)
-                _line(ax, means[means["configuration"] == configuration], x, categories, shift, line, scale)
-            ax.set_title(title)
-            ax.set_xlabel(x_label)
+        interval = so.Band(alpha=0.12) if categories is None else so.Range(linewidth=0.9)
+        dots = so.Dots(stroke=1, fillalpha=1)
+        (
+            means_of(_placed(means, series, x, categories, decades), series, x)
+            .add(interval, legend=False, ymin="low", ymax="high")
+            .add(so.Line(), legend=False, y="joined", linestyle="configuration")
+            .add(dots, legend=False, y="marked", marker="configuration", fillcolor="fill")
+            .facet("panel", order=list(panels), wrap=across)
+            .share(x=False, y=shared)
+            .label(x=x_label, y=measure.label)
+            .on(figure)
+            .plot()
+        )
+        for ax in figure.axes:
             if categories is not None:
                 ax.set_xticks(range(len(categories)), [signed(value) for value in categories])
                 ax.tick_params(axis="x", labelsize=7)
             else:
-                ax.xaxis.get_major_locator().set_params(integer=True)
-            if scale is not None:
-                scale.apply(ax)
-        for ax in axes[: len(panels) : across if shared else 1]:
-            ax.set_ylabel(measure.label)
-        figure.legend(handles=_keys(series), title=legend, loc="outside lower center", ncols=3)
+                ax.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+            if decades is not None:
+                decades.apply(ax)
+        figure.legend(handles=keys(series), title=legend, loc="outside lower center", ncols=3)
     return figure
 
 
-def _keys(series: Mapping[str, Line]) -> list[Line2D]:
+def means_of(means: pd.DataFrame, series: Mapping[str, Line], x: str) -> so.Plot:
+    """Means, sorted by `x`, for seaborn to draw as `series` says; a missing one leaves a gap."""
+    import seaborn.objects as so
+    from matplotlib import rcParams
+
+    means = pd.concat([means[means["configuration"] == label] for label in series])
+    means["piece"] = means["mean"].isna().cumsum()
+    colours = {label: line.light for label, line in series.items()}
+    return (
+        so.Plot(means, x=x, y="mean", color="configuration", group="piece")
+        .scale(
+            color=colours,
+            fillcolor=colours | {"hollow": COLOURS["paper"][0]},
+            linestyle={label: line.dashes for label, line in series.items()},
+            marker={label: line.marker for label, line in series.items()},
+        )
+        .theme(rcParams)  # those set by `styled`, not seaborn's own
+    )
+
+
+def keys(series: Mapping[str, Line], **style: Any) -> list[Line2D]:
+    """What a legend shows."""
     from matplotlib.lines import Line2D as NewLine
 
     return [
-        NewLine([], [], color=line.light, marker=line.marker, linestyle=line.dashes, label=label)
+        NewLine([], [], color=line.light, linestyle=line.dashes, label=label, **({"marker": line.marker} | style))
         for label, line in series.items()
     ]
 
@@ -135,14 +164,14 @@ class _Decades:
     zeros: bool
 
     @classmethod
-    def of(cls, tables: Iterable[pd.DataFrame]) -> _Decades:
-        means = np.concatenate([table["mean"].to_numpy(dtype=float) for table in tables])
-        positive = np.log10(means[means > 0]) if (means > 0).any() else np.zeros(1)
-        return cls(int(np.floor(positive.min())) - 1, int(np.ceil(positive.max())), bool((means <= 0).any()))
+    def of(cls, means: pd.Series[float]) -> _Decades:
+        powers = np.log10(means[means > 0]) if (means > 0).any() else np.zeros(1)
+        return cls(int(np.floor(powers.min())) - 1, int(np.ceil(powers.max())), bool((means <= 0).any()))
 
-    def place(self, values: np.ndarray) -> np.ndarray:
-        """The values, with those that are not positive on the floor."""
-        return np.where(values <= 0, 10.0**self.floor, values)
+    def place(self, means: pd.DataFrame) -> pd.DataFrame:
+        """The means and their intervals, with what is not positive on the floor."""
+        values = means[["mean", "low", "high"]]
+        return means.assign(**values.mask(values <= 0, 10.0**self.floor))
 
     def apply(self, ax: Axes) -> None:
         """Scale, limits and ticks."""
@@ -156,29 +185,24 @@ class _Decades:
         ax.minorticks_off()
 
 
-def _line(
-    ax: Axes,
+def _placed(
     means: pd.DataFrame,
+    series: Mapping[str, Line],
     x: str,
     categories: Sequence[int] | None,
-    shift: float,
-    line: Line,
-    scale: _Decades | None,
-) -> None:
-    """One series: the line through its means, the interval of each, and hollow marks where there is no logarithm."""
-    means = means.sort_values(x)
-    at = means[x].to_numpy(dtype=float)
+    decades: _Decades | None,
+) -> pd.DataFrame:
+    """Where means are drawn, "joined" by lines or not, "marked" about a dozen times on a line, with which "fill"."""
     if categories is not None:
-        at = np.array([list(categories).index(int(value)) for value in at]) + shift
-    mean, low, high = (means[name].fillna(means["mean"]).to_numpy(dtype=float) for name in ("mean", "low", "high"))
-    hollow = np.zeros(len(at), dtype=bool) if scale is None else mean <= 0
-    if scale is not None:
-        mean, low, high = scale.place(mean), scale.place(low), scale.place(high)
-    style: dict[str, Any] = {"color": line.light, "marker": line.marker}
-    marked = np.flatnonzero(~hollow)[:: max(len(at) // 12, 1)]
-    if categories is None:
-        ax.fill_between(at, low, high, color=line.light, alpha=0.12, linewidth=0)
-    else:
-        ax.vlines(at, low, high, color=line.light, linewidth=0.9)
-    ax.plot(at, mean, linestyle=line.dashes, markevery=list(marked), **style)
-    ax.plot(at[hollow], mean[hollow], linestyle="none", markerfacecolor=COLOURS["paper"][0], **style)
+        places = {label: 0.72 * ((index + 0.5) / len(series) - 0.5) for index, label in enumerate(series)}
+        middles = {value: index for index, value in enumerate(categories)}
+        means = means.assign(**{x: means[x].map(middles) + means["configuration"].map(places)})
+    order = means.groupby(["panel", "configuration"]).cumcount()
+    hollow = (means["mean"] <= 0) & (decades is not None)
+    means = means if decades is None else decades.place(means)
+    single = [label for label, line in series.items() if line.dashes == "none"]
+    return means.assign(
+        joined=means["mean"].mask(means["configuration"].isin(single)),
+        marked=means["mean"].where(hollow | (order % max((order.max() + 1) // 12, 1) == 0)),
+        fill=means["configuration"].mask(hollow, "hollow"),
+    )
