@@ -78,10 +78,21 @@ def lines(
     """
     across = across or len(panels)
     down = -(-len(panels) // across)
-    means = pd.concat(
-        [means.assign(panel=title).sort_values(x) for title, means in panels.items()], ignore_index=True
-    )
-    decades = _Decades.of(means["mean"]) if measure.log else None
+    tables = [means.assign(panel=title).sort_values(x) for title, means in panels.items()]
+    means = pd.concat(tables, ignore_index=True)
+    order = means.groupby(["panel", "configuration"]).cumcount()
+    hollow = (means["mean"] <= 0) & measure.log
+    if measure.log:
+        decades = _Decades.of(means["mean"])
+        values = means[["mean", "low", "high"]]
+        means[values.columns] = values.mask(values <= 0, 10.0**decades.floor)
+    if categories is not None:
+        middles = {value: index for index, value in enumerate(categories)}
+        shifts = {label: 0.72 * ((index + 0.5) / len(series) - 0.5) for index, label in enumerate(series)}
+        means[x] = means[x].map(middles) + means["configuration"].map(shifts)
+    means["joined"] = means["mean"].where(means["configuration"].map(lambda label: series[label].dashes != "none"))
+    means["marked"] = means["mean"].where(hollow | (order % max((order.max() + 1) // 12, 1) == 0))
+    means["fill"] = means["configuration"].mask(hollow, "hollow")
     with styled():
         import seaborn.objects as so
         from matplotlib.figure import Figure as NewFigure
@@ -90,7 +101,7 @@ def lines(
         interval = so.Band(alpha=0.12) if categories is None else so.Range(linewidth=0.9)
         dots = so.Dots(stroke=1, fillalpha=1)
         (
-            means_of(_placed(means, series, x, categories, decades), series, x)
+            means_of(means, series, x)
             .add(interval, legend=False, ymin="low", ymax="high")
             .add(so.Line(), legend=False, y="joined", linestyle="configuration")
             .add(dots, legend=False, y="marked", marker="configuration", fillcolor="fill")
@@ -106,7 +117,7 @@ def lines(
                 ax.tick_params(axis="x", labelsize=7)
             else:
                 ax.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
-            if decades is not None:
+            if measure.log:
                 decades.apply(ax)
         figure.legend(handles=keys(series), title=legend, loc="outside lower center", ncols=3)
     return figure
@@ -168,11 +179,6 @@ class _Decades:
         powers = np.log10(means[means > 0]) if (means > 0).any() else np.zeros(1)
         return cls(int(np.floor(powers.min())) - 1, int(np.ceil(powers.max())), bool((means <= 0).any()))
 
-    def place(self, means: pd.DataFrame) -> pd.DataFrame:
-        """The means and their intervals, with what is not positive on the floor."""
-        values = means[["mean", "low", "high"]]
-        return means.assign(**values.mask(values <= 0, 10.0**self.floor))
-
     def apply(self, ax: Axes) -> None:
         """Scale, limits and ticks."""
         decades = list(range(self.top, self.floor, -max((self.top - self.floor) // 8, 1)))[::-1]
@@ -183,26 +189,3 @@ class _Decades:
         ax.set_ylim(10.0 ** (self.floor - (0.4 if self.zeros else 0)), 10.0 ** (self.top + 0.3))
         ax.set_yticks(list(ticks), list(ticks.values()))
         ax.minorticks_off()
-
-
-def _placed(
-    means: pd.DataFrame,
-    series: Mapping[str, Line],
-    x: str,
-    categories: Sequence[int] | None,
-    decades: _Decades | None,
-) -> pd.DataFrame:
-    """Where means are drawn, "joined" by lines or not, "marked" about a dozen times on a line, with which "fill"."""
-    if categories is not None:
-        places = {label: 0.72 * ((index + 0.5) / len(series) - 0.5) for index, label in enumerate(series)}
-        middles = {value: index for index, value in enumerate(categories)}
-        means = means.assign(**{x: means[x].map(middles) + means["configuration"].map(places)})
-    order = means.groupby(["panel", "configuration"]).cumcount()
-    hollow = (means["mean"] <= 0) & (decades is not None)
-    means = means if decades is None else decades.place(means)
-    single = [label for label, line in series.items() if line.dashes == "none"]
-    return means.assign(
-        joined=means["mean"].mask(means["configuration"].isin(single)),
-        marked=means["mean"].where(hollow | (order % max((order.max() + 1) // 12, 1) == 0)),
-        fill=means["configuration"].mask(hollow, "hollow"),
-    )
