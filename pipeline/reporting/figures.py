@@ -83,14 +83,15 @@ def lines(
     order = means.groupby(["panel", "configuration"]).cumcount()
     hollow = (means["mean"] <= 0) & measure.log
     if measure.log:
-        decades = _Decades.of(means["mean"])
+        decades = _decades(means["mean"])
         values = means[["mean", "low", "high"]]
-        means[values.columns] = values.mask(values <= 0, 10.0**decades.floor)
+        means[values.columns] = values.mask(values <= 0, 10.0 ** decades[0])
     if categories is not None:
         middles = {value: index for index, value in enumerate(categories)}
         shifts = {label: 0.72 * ((index + 0.5) / len(series) - 0.5) for index, label in enumerate(series)}
         means[x] = means[x].map(middles) + means["configuration"].map(shifts)
-    means["joined"] = means["mean"].where(means["configuration"].map(lambda label: series[label].dashes != "none"))
+    single = [label for label, line in series.items() if line.dashes == "none"]
+    means["joined"] = means["mean"].mask(means["configuration"].isin(single))
     means["marked"] = means["mean"].where(hollow | (order % max((order.max() + 1) // 12, 1) == 0))
     means["fill"] = means["configuration"].mask(hollow, "hollow")
     with styled():
@@ -118,7 +119,7 @@ def lines(
             else:
                 ax.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
             if measure.log:
-                decades.apply(ax)
+                _logarithmic(ax, decades, bool(hollow.any()))
         figure.legend(handles=keys(series), title=legend, loc="outside lower center", ncols=3)
     return figure
 
@@ -160,32 +161,19 @@ def no_logarithm(panels: Iterable[pd.DataFrame]) -> str:
     return f"{marks} An interval that reaches zero runs to the bottom." if (means["low"] <= 0).any() else marks
 
 
-@dataclass(frozen=True)
-class _Decades:
-    """A logarithmic axis with a place for what has no logarithm.
+def _decades(means: pd.Series[float]) -> range:
+    """Powers of ten around all means that are positive; what is not is drawn at the first, which is below them."""
+    powers = np.log10(means[means > 0]) if (means > 0).any() else np.zeros(1)
+    return range(int(np.floor(powers.min())) - 1, int(np.ceil(powers.max())) + 1)
 
-    Attributes:
-        floor: the decade below every positive mean; values that are not positive are drawn there.
-        top: the decade above every mean.
-        zeros: whether there are such values; if so the floor is marked.
-    """
 
-    floor: int
-    top: int
-    zeros: bool
-
-    @classmethod
-    def of(cls, means: pd.Series[float]) -> _Decades:
-        powers = np.log10(means[means > 0]) if (means > 0).any() else np.zeros(1)
-        return cls(int(np.floor(powers.min())) - 1, int(np.ceil(powers.max())), bool((means <= 0).any()))
-
-    def apply(self, ax: Axes) -> None:
-        """Scale, limits and ticks."""
-        decades = list(range(self.top, self.floor, -max((self.top - self.floor) // 8, 1)))[::-1]
-        ticks = {10.0**power: f"$10^{{{power}}}$" for power in decades}
-        if self.zeros:
-            ticks = {10.0**self.floor: "≤ 0"} | {at: text for at, text in ticks.items() if at > 10.0**self.floor * 5}
-        ax.set_yscale("log")
-        ax.set_ylim(10.0 ** (self.floor - (0.4 if self.zeros else 0)), 10.0 ** (self.top + 0.3))
-        ax.set_yticks(list(ticks), list(ticks.values()))
-        ax.minorticks_off()
+def _logarithmic(ax: Axes, decades: range, zeros: bool) -> None:
+    """Scale, limits and ticks; `zeros` are marked at the lowest decade."""
+    floor, *above = decades
+    ticks = {10.0**power: f"$10^{{{power}}}$" for power in above[:: -max(len(above) // 8, 1)][::-1]}
+    if zeros:
+        ticks = {10.0**floor: "≤ 0"} | ticks
+    ax.set_yscale("log")
+    ax.set_ylim(10.0 ** (floor - (0.4 if zeros else 0)), 10.0 ** (above[-1] + 0.3))
+    ax.set_yticks(list(ticks), list(ticks.values()))
+    ax.minorticks_off()
