@@ -118,8 +118,9 @@ def lines(
                 ax.tick_params(axis="x", labelsize=7)
             else:
                 ax.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+            ax.set_yscale("log" if measure.log else "linear")
             if measure.log:
-                _logarithmic(ax, decades, bool(hollow.any()))
+                _ticks(ax, decades, bool(hollow.any()))
         figure.legend(handles=keys(series), title=legend, loc="outside lower center", ncols=3)
     return figure
 
@@ -167,13 +168,12 @@ def _decades(means: pd.Series[float]) -> range:
     return range(int(np.floor(powers.min())) - 1, int(np.ceil(powers.max())) + 1)
 
 
-def _logarithmic(ax: Axes, decades: range, zeros: bool) -> None:
-    """Scale, limits and ticks; `zeros` are marked at the lowest decade."""
+def _ticks(ax: Axes, decades: range, zeros: bool) -> None:
+    """Limits and ticks of a logarithmic axis; `zeros` are marked at the lowest decade."""
     floor, *above = decades
     ticks = {10.0**power: f"$10^{{{power}}}$" for power in above[:: -max(len(above) // 8, 1)][::-1]}
     if zeros:
         ticks = {10.0**floor: "≤ 0"} | ticks
-    ax.set_yscale("log")
     ax.set_ylim(10.0 ** (floor - (0.4 if zeros else 0)), 10.0 ** (above[-1] + 0.3))
     ax.set_yticks(list(ticks), list(ticks.values()))
     ax.minorticks_off()

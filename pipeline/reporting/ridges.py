@@ -110,8 +110,8 @@ def _counts(values: np.ndarray, axis: Axis, step: float) -> pd.DataFrame:
     The ends of the axis are there too, and count for next to nothing: equal values alone have no density.
     """
     sizes = np.clip(np.abs(values[np.isfinite(values)]), 10.0**axis.low, 10.0**axis.high)
-    powers, counts = np.unique(np.round(np.log10(sizes) / step), return_counts=True)
-    at = 10.0 ** np.array([axis.low, *powers * step, axis.high])
+    steps, counts = np.unique(np.round((np.log10(sizes) - axis.low) / step), return_counts=True)
+    at = 10.0 ** np.array([axis.low, *axis.low + steps * step, axis.high])
     return pd.DataFrame({"value": at, "count": [1e-6, *counts, 1e-6]}).head(len(at) if len(sizes) else 0)
 
 
