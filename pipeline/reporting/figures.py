@@ -100,7 +100,7 @@ def lines(
 
         figure = NewFigure(figsize=(7.2, 3.9 if down == 1 else 1.3 + 2.1 * down), layout="constrained")
         interval = so.Band(alpha=0.12) if categories is None else so.Range(linewidth=0.9)
-        dots = so.Dots(stroke=1, fillalpha=1)
+        dots = so.Dots(pointsize=settings()["lines.markersize"], stroke=1, fillalpha=1)
         (
             means_of(means, series, x)
             .add(interval, legend=False, ymin="low", ymax="high")

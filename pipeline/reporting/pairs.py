@@ -66,14 +66,16 @@ def heat_map(panels: Mapping[str, pd.DataFrame], widths: Sequence[int]) -> Figur
 
 def _squares(ax: Axes, means: pd.DataFrame, widths: Sequence[int], difference: bool) -> None:
     import seaborn
+    from seaborn.utils import relative_luminance
 
     grid = means.reindex(index=list(widths), columns=list(widths)).astype(float)
     texts = grid.map(lambda value: (f"{value:+z.1f}" if difference else f"{value:.1f}").replace("-", "−"))
     # Pale at the neutral end, so that the numbers can be read on every square.
     colours = {"cmap": "PuOr", "center": 0} if difference else {"cmap": "YlGnBu"}
     seaborn.heatmap(grid, ax=ax, annot=texts, fmt="", annot_kws={"size": 7}, cbar=False, **colours)
-    for text in ax.texts:
-        text.set_color(_LIGHT if text.get_color() == "w" else _DARK)
+    squares = np.asarray(ax.collections[0].get_facecolor())[grid.notna().to_numpy().ravel()]
+    for text, square in zip(ax.texts, squares, strict=True):  # seaborn's own choice is light on an orange square
+        text.set_color(_LIGHT if relative_luminance(square) < 0.18 else _DARK)
     for row, column in np.argwhere(grid.isna().to_numpy()):
         ax.text(column + 0.5, row + 0.5, MISSING, ha="center", va="center", fontsize=7)
     ax.invert_yaxis()
