@@ -80,7 +80,8 @@ def lines(
     down = -(-len(panels) // across)
     tables = [means.assign(panel=title).sort_values(x) for title, means in panels.items()]
     means = pd.concat(tables, ignore_index=True)
-    order = means.groupby(["panel", "configuration"]).cumcount()
+    groups = means.groupby(["panel", "configuration"])["mean"]
+    order, every = groups.cumcount(), (groups.transform("size") // 12).clip(lower=1)
     hollow = (means["mean"] <= 0) & measure.log
     if measure.log:
         decades = _decades(means["mean"])
@@ -92,7 +93,7 @@ def lines(
         means[x] = means[x].map(middles) + means["configuration"].map(shifts)
     single = [label for label, line in series.items() if line.dashes == "none"]
     means["joined"] = means["mean"].mask(means["configuration"].isin(single))
-    means["marked"] = means["mean"].where(hollow | (order % max((order.max() + 1) // 12, 1) == 0))
+    means["marked"] = means["mean"].where(hollow | (order % every == 0))
     means["fill"] = means["configuration"].mask(hollow, "hollow")
     with styled():
         import seaborn.objects as so

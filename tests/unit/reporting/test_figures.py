@@ -118,10 +118,11 @@ def test_a_missing_mean_leaves_a_gap() -> None:
     assert [sorted(set(np.asarray(band.get_path().vertices)[:, 0])) for band in ax.patches] == [[0, 1, 2], [4, 5, 6]]
 
 
-def test_long_lines_are_marked_about_a_dozen_times() -> None:
-    table = pd.DataFrame({"configuration": "a", "epoch": range(60), "mean": 1.0, "low": 0.0, "high": 2.0})
+def test_long_lines_are_marked_about_a_dozen_times_and_short_ones_at_each_mean() -> None:
+    long = pd.DataFrame({"configuration": "a", "epoch": range(60), "mean": 1.0, "low": 0.0, "high": 2.0})
+    table = pd.concat([long, long.head(5).assign(configuration="b", mean=2.0)])
     (ax,) = lines({"": table}, SERIES, MEASURES["accuracy"], "epoch", "epoch", "legend").axes
-    assert [x for x, _ in marks(ax)] == list(range(0, 60, 5))
+    assert list(marks(ax)) == [(x, 1) for x in range(0, 60, 5)] + [(x, 2) for x in range(5)]
     assert np.size(ax.lines[0].get_xdata()) == 60
 
 
