@@ -62,6 +62,7 @@ def ridgelines(panels: Mapping[str, Sequence[Mapping[int, np.ndarray]]], axes: S
     """
     with styled():
         from matplotlib.figure import Figure as NewFigure
+        from matplotlib.ticker import LogLocator
 
         figure = NewFigure(figsize=(7.2, 2.5 * len(panels) + 0.4), layout="constrained")
         grid = figure.subplots(len(panels), len(axes), squeeze=False, sharex="col")
@@ -70,8 +71,12 @@ def ridgelines(panels: Mapping[str, Sequence[Mapping[int, np.ndarray]]], axes: S
                 ax.set(xlabel=axis.label, ylabel="epochs trained")  # seaborn takes long to find that it shows none
                 _panel(ax, epochs, axis, colour)
                 ax.set_title(title)
-        for ax, axis in zip(grid[-1], axes, strict=True):
-            _decades(ax, axis)
+        for ax, axis in zip(grid[-1], axes, strict=True):  # ticks at decades, and between them if they are few
+            small = axis.low < -3
+            steps = (1, 2, 5) if axis.high - axis.low < 2.5 and not small else (1,)
+            ax.xaxis.set_major_locator(LogLocator(subs=steps))
+            ax.xaxis.set_major_formatter(ax.xaxis.get_major_formatter() if small else "{x:g}")
+            ax.minorticks_off()
         for inner in grid[:-1].flat:
             inner.set_xlabel("")
         for inner in grid[:, 1:].flat:
@@ -84,14 +89,12 @@ def _panel(ax: Axes, epochs: Mapping[int, np.ndarray], axis: Axis, colour: str) 
 
     ridges, width = spread(sorted(epochs), _RIDGES), _BANDWIDTH * (axis.high - axis.low)
     counts = pd.concat([_counts(epochs[epoch], axis, width / 3).assign(epoch=epoch) for epoch in ridges])
-    drawn = counts["epoch"].unique()[::-1]  # in this order
 
-    def deviations(kernel: Any) -> float:
-        """The bandwidth as seaborn wants it, in standard deviations of the values."""
+    def deviations(kernel: Any) -> float:  # the bandwidth as seaborn wants it
         return float(width / np.sqrt(np.cov(kernel.dataset, aweights=kernel.weights)))
 
     seaborn.kdeplot(counts, x="value", weights="count", hue="epoch", bw_method=deviations, ax=ax, **_DENSITY)
-    for line, epoch in zip(ax.lines, drawn, strict=True):
+    for line, epoch in zip(ax.lines, counts["epoch"].unique()[::-1], strict=True):  # in this order
         level = ridges.index(epoch)
         base = float(len(ridges) - 1 - level)
         x, height = map(np.asarray, line.get_data())
@@ -113,13 +116,3 @@ def _counts(values: np.ndarray, axis: Axis, step: float) -> pd.DataFrame:
     steps, counts = np.unique(np.round((np.log10(sizes) - axis.low) / step), return_counts=True)
     at = 10.0 ** np.array([axis.low, *axis.low + steps * step, axis.high])
     return pd.DataFrame({"value": at, "count": [1e-6, *counts, 1e-6]}).head(len(at) if len(sizes) else 0)
-
-
-def _decades(ax: Axes, axis: Axis) -> None:
-    """Ticks at decades, with 2 and 5 between them if they are few."""
-    from matplotlib.ticker import LogLocator
-
-    small = axis.low < -3
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if axis.high - axis.low < 2.5 and not small else (1,)))
-    ax.xaxis.set_major_formatter(ax.xaxis.get_major_formatter() if small else "{x:g}")
-    ax.minorticks_off()
