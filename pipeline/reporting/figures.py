@@ -17,6 +17,7 @@ from pipeline.reporting.style import COLOURS, DOTS, Line, settings
 from pipeline.results.schema import Measure
 
 if TYPE_CHECKING:
+    import seaborn.objects as so
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -78,38 +79,80 @@ def lines(
     """
     across = across or len(panels)
     down = -(-len(panels) // across)
+    tables = [means.assign(panel=title).sort_values(x) for title, means in panels.items()]
+    means = pd.concat(tables, ignore_index=True)
+    groups = means.groupby(["panel", "configuration"])["mean"]
+    order, every = groups.cumcount(), (groups.transform("size") // 12).clip(lower=1)
+    hollow = (means["mean"] <= 0) & measure.log
+    if measure.log:
+        decades = _decades(means["mean"])
+        values = means[["mean", "low", "high"]]
+        means[values.columns] = values.mask(values <= 0, 10.0 ** decades[0])
+    if categories is not None:
+        middles = {value: index for index, value in enumerate(categories)}
+        shifts = {label: 0.72 * ((index + 0.5) / len(series) - 0.5) for index, label in enumerate(series)}
+        means[x] = means[x].map(middles) + means["configuration"].map(shifts)
+    single = [label for label, line in series.items() if line.dashes == "none"]
+    means["joined"] = means["mean"].mask(means["configuration"].isin(single))
+    means["marked"] = means["mean"].where(hollow | (order % every == 0))
+    means["fill"] = means["configuration"].mask(hollow, "hollow")
     with styled():
+        import seaborn.objects as so
         from matplotlib.figure import Figure as NewFigure
 
         figure = NewFigure(figsize=(7.2, 3.9 if down == 1 else 1.3 + 2.1 * down), layout="constrained")
-        axes = list(figure.subplots(down, across, sharey=shared, squeeze=False).flat)
-        for unused in axes[len(panels) :]:
-            unused.remove()  # not only hidden: what a caller marks in all axes of the figure would show
-        scale = _Decades.of(panels.values()) if measure.log else None
-        for ax, (title, means) in zip(axes, panels.items(), strict=False):
-            for index, (configuration, line) in enumerate(series.items()):
-                shift = 0.0 if categories is None else 0.72 * ((index + 0.5) / len(series) - 0.5)
-                _line(ax, means[means["configuration"] == configuration], x, categories, shift, line, scale)
-            ax.set_title(title)
-            ax.set_xlabel(x_label)
+        interval = so.Band(alpha=0.12) if categories is None else so.Range(linewidth=0.9)
+        dots = so.Dots(pointsize=settings()["lines.markersize"], stroke=1, fillalpha=1)
+        (
+            means_of(means, series, x)
+            .add(interval, legend=False, ymin="low", ymax="high")
+            .add(so.Line(), legend=False, y="joined", linestyle="configuration")
+            .add(dots, legend=False, y="marked", marker="configuration", fillcolor="fill")
+            .facet("panel", order=list(panels), wrap=across)
+            .share(x=False, y=shared)
+            .label(x=x_label, y=measure.label)
+            .on(figure)
+            .plot()
+        )
+        for ax in figure.axes:
             if categories is not None:
                 ax.set_xticks(range(len(categories)), [signed(value) for value in categories])
                 ax.tick_params(axis="x", labelsize=7)
             else:
-                ax.xaxis.get_major_locator().set_params(integer=True)
-            if scale is not None:
-                scale.apply(ax)
-        for ax in axes[: len(panels) : across if shared else 1]:
-            ax.set_ylabel(measure.label)
-        figure.legend(handles=_keys(series), title=legend, loc="outside lower center", ncols=3)
+                ax.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+            ax.set_yscale("log" if measure.log else "linear")
+            if measure.log:
+                _ticks(ax, decades, bool(hollow.any()))
+        figure.legend(handles=keys(series), title=legend, loc="outside lower center", ncols=3)
     return figure
 
 
-def _keys(series: Mapping[str, Line]) -> list[Line2D]:
+def means_of(means: pd.DataFrame, series: Mapping[str, Line], x: str) -> so.Plot:
+    """Means, sorted by `x`, for seaborn to draw as `series` says; a missing one leaves a gap."""
+    import seaborn.objects as so
+    from matplotlib import rcParams
+
+    means = pd.concat([means[means["configuration"] == label] for label in series])
+    means["piece"] = means["mean"].isna().cumsum()
+    colours = {label: line.light for label, line in series.items()}
+    return (
+        so.Plot(means, x=x, y="mean", color="configuration", group="piece")
+        .scale(
+            color=colours,
+            fillcolor=colours | {"hollow": COLOURS["paper"][0]},
+            linestyle={label: line.dashes for label, line in series.items()},
+            marker={label: line.marker for label, line in series.items()},
+        )
+        .theme(rcParams)  # those set by `styled`, not seaborn's own
+    )
+
+
+def keys(series: Mapping[str, Line], **style: Any) -> list[Line2D]:
+    """What a legend shows."""
     from matplotlib.lines import Line2D as NewLine
 
     return [
-        NewLine([], [], color=line.light, marker=line.marker, linestyle=line.dashes, label=label)
+        NewLine([], [], color=line.light, linestyle=line.dashes, label=label, **({"marker": line.marker} | style))
         for label, line in series.items()
     ]
 
@@ -121,65 +164,18 @@ def no_logarithm(panels: Iterable[pd.DataFrame]) -> str:
     return f"{marks} An interval that reaches zero runs to the bottom." if (means["low"] <= 0).any() else marks
 
 
-@dataclass(frozen=True)
-class _Decades:
-    """A logarithmic axis with a place for what has no logarithm.
-
-    Attributes:
-        floor: the decade below every positive mean; values that are not positive are drawn there.
-        top: the decade above every mean.
-        zeros: whether there are such values; if so the floor is marked.
-    """
-
-    floor: int
-    top: int
-    zeros: bool
-
-    @classmethod
-    def of(cls, tables: Iterable[pd.DataFrame]) -> _Decades:
-        means = np.concatenate([table["mean"].to_numpy(dtype=float) for table in tables])
-        positive = np.log10(means[means > 0]) if (means > 0).any() else np.zeros(1)
-        return cls(int(np.floor(positive.min())) - 1, int(np.ceil(positive.max())), bool((means <= 0).any()))
-
-    def place(self, values: np.ndarray) -> np.ndarray:
-        """The values, with those that are not positive on the floor."""
-        return np.where(values <= 0, 10.0**self.floor, values)
-
-    def apply(self, ax: Axes) -> None:
-        """Scale, limits and ticks."""
-        decades = list(range(self.top, self.floor, -max((self.top - self.floor) // 8, 1)))[::-1]
-        ticks = {10.0**power: f"$10^{{{power}}}$" for power in decades}
-        if self.zeros:
-            ticks = {10.0**self.floor: "≤ 0"} | {at: text for at, text in ticks.items() if at > 10.0**self.floor * 5}
-        ax.set_yscale("log")
-        ax.set_ylim(10.0 ** (self.floor - (0.4 if self.zeros else 0)), 10.0 ** (self.top + 0.3))
-        ax.set_yticks(list(ticks), list(ticks.values()))
-        ax.minorticks_off()
+def _decades(means: pd.Series[float]) -> range:
+    """Powers of ten around all means that are positive; what is not is drawn at the first, which is below them."""
+    powers = np.log10(means[means > 0]) if (means > 0).any() else np.zeros(1)
+    return range(int(np.floor(powers.min())) - 1, int(np.ceil(powers.max())) + 1)
 
 
-def _line(
-    ax: Axes,
-    means: pd.DataFrame,
-    x: str,
-    categories: Sequence[int] | None,
-    shift: float,
-    line: Line,
-    scale: _Decades | None,
-) -> None:
-    """One series: the line through its means, the interval of each, and hollow marks where there is no logarithm."""
-    means = means.sort_values(x)
-    at = means[x].to_numpy(dtype=float)
-    if categories is not None:
-        at = np.array([list(categories).index(int(value)) for value in at]) + shift
-    mean, low, high = (means[name].fillna(means["mean"]).to_numpy(dtype=float) for name in ("mean", "low", "high"))
-    hollow = np.zeros(len(at), dtype=bool) if scale is None else mean <= 0
-    if scale is not None:
-        mean, low, high = scale.place(mean), scale.place(low), scale.place(high)
-    style: dict[str, Any] = {"color": line.light, "marker": line.marker}
-    marked = np.flatnonzero(~hollow)[:: max(len(at) // 12, 1)]
-    if categories is None:
-        ax.fill_between(at, low, high, color=line.light, alpha=0.12, linewidth=0)
-    else:
-        ax.vlines(at, low, high, color=line.light, linewidth=0.9)
-    ax.plot(at, mean, linestyle=line.dashes, markevery=list(marked), **style)
-    ax.plot(at[hollow], mean[hollow], linestyle="none", markerfacecolor=COLOURS["paper"][0], **style)
+def _ticks(ax: Axes, decades: range, zeros: bool) -> None:
+    """Limits and ticks of a logarithmic axis; `zeros` are marked at the lowest decade."""
+    floor, *above = decades
+    ticks = {10.0**power: f"$10^{{{power}}}$" for power in above[:: -max(len(above) // 8, 1)][::-1]}
+    if zeros:
+        ticks = {10.0**floor: "≤ 0"} | ticks
+    ax.set_ylim(10.0 ** (floor - (0.4 if zeros else 0)), 10.0 ** (above[-1] + 0.3))
+    ax.set_yticks(list(ticks), list(ticks.values()))
+    ax.minorticks_off()

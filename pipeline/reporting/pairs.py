@@ -65,22 +65,20 @@ def heat_map(panels: Mapping[str, pd.DataFrame], widths: Sequence[int]) -> Figur
 
 
 def _squares(ax: Axes, means: pd.DataFrame, widths: Sequence[int], difference: bool) -> None:
-    grid = means.reindex(index=list(widths), columns=list(widths)).to_numpy(dtype=float, na_value=np.nan)
-    reach = np.nanmax(np.abs(grid)) if difference and np.isfinite(grid).any() else None
-    limits = {"vmin": -reach, "vmax": reach} if reach else {}
+    import seaborn
+    from seaborn.utils import relative_luminance
+
+    grid = means.reindex(index=list(widths), columns=list(widths)).astype(float)
+    texts = grid.map(lambda value: (f"{value:+z.1f}" if difference else f"{value:.1f}").replace("-", "−"))
     # Pale at the neutral end, so that the numbers can be read on every square.
-    image = ax.imshow(grid, origin="lower", aspect="auto", cmap="PuOr" if difference else "YlGnBu", **limits)
-    for (row, column), value in np.ndenumerate(grid):
-        if not np.isfinite(value):
-            ax.text(column, row, MISSING, ha="center", va="center", fontsize=7)
-        else:
-            red, green, blue, _ = image.cmap(image.norm(value))
-            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-            text = (f"{value:+z.1f}" if difference else f"{value:.1f}").replace("-", "−")
-            ax.text(column, row, text, ha="center", va="center", color=_LIGHT if dark else _DARK, fontsize=7)
-    ax.set_xticks(range(len(widths)), [str(width) for width in widths])
-    ax.set_yticks(range(len(widths)), [str(width) for width in widths])
+    colours = {"cmap": "PuOr", "center": 0} if difference else {"cmap": "YlGnBu"}
+    seaborn.heatmap(grid, ax=ax, annot=texts, fmt="", annot_kws={"size": 7}, cbar=False, **colours)
+    squares = np.asarray(ax.collections[0].get_facecolor())[grid.notna().to_numpy().ravel()]
+    for text, square in zip(ax.texts, squares, strict=True):  # seaborn's own choice is light on an orange square
+        text.set_color(_LIGHT if relative_luminance(square) < 0.18 else _DARK)
+    for row, column in np.argwhere(grid.isna().to_numpy()):
+        ax.text(column + 0.5, row + 0.5, MISSING, ha="center", va="center", fontsize=7)
+    ax.invert_yaxis()
     ax.grid(visible=False)
-    ax.tick_params(length=0)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    ax.tick_params(length=0, rotation=0)
+    ax.set_ylabel("")

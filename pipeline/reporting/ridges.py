@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.reporting.figures import styled
+from pipeline.reporting.frames import spread
 from pipeline.reporting.style import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_GRID = 400  # points of a density
+# Of a density: how many points, and that it is between the ends of the axis.
+_DENSITY = {"gridsize": 400, "cut": 0, "log_scale": True, "common_norm": False, "legend": False, "linewidth": 0.6}
 _BANDWIDTH = 0.008  # of the width of the axis: narrow enough to part single values that are apart by a few percent
 _OVERLAP = 1.8  # height of a ridge in steps between ridges
 _RIDGES = 16  # at most; more cannot be told apart at this size
@@ -48,13 +51,6 @@ class Axis:
         return cls(label, low - room, high + room, mark)
 
 
-def shown(epochs: Sequence[int]) -> list[int]:
-    """The epochs that get a ridge: at most 16, evenly spread, the first and the last among them."""
-    if len(epochs) <= _RIDGES:
-        return list(epochs)
-    return [epochs[round(place)] for place in np.linspace(0, len(epochs) - 1, _RIDGES)]
-
-
 def ridgelines(panels: Mapping[str, Sequence[Mapping[int, np.ndarray]]], axes: Sequence[Axis], colour: str) -> Figure:
     """A row of panels per entry, a column per axis; in each a ridge per epoch, the first at the top.
 
@@ -66,55 +62,57 @@ def ridgelines(panels: Mapping[str, Sequence[Mapping[int, np.ndarray]]], axes: S
     """
     with styled():
         from matplotlib.figure import Figure as NewFigure
+        from matplotlib.ticker import LogLocator
 
         figure = NewFigure(figsize=(7.2, 2.5 * len(panels) + 0.4), layout="constrained")
         grid = figure.subplots(len(panels), len(axes), squeeze=False, sharex="col")
         for row, (title, columns) in zip(grid, panels.items(), strict=True):
             for ax, epochs, axis in zip(row, columns, axes, strict=True):
+                ax.set(xlabel=axis.label, ylabel="epochs trained")  # seaborn takes long to find that it shows none
                 _panel(ax, epochs, axis, colour)
                 ax.set_title(title)
-            row[0].set_ylabel("epochs trained")
-        for ax, axis in zip(grid[-1], axes, strict=True):
-            _decades(ax, axis)
-            ax.set_xlabel(axis.label)
+        for ax, axis in zip(grid[-1], axes, strict=True):  # ticks at decades, and between them if they are few
+            small = axis.low < -3
+            steps = (1, 2, 5) if axis.high - axis.low < 2.5 and not small else (1,)
+            ax.xaxis.set_major_locator(LogLocator(subs=steps))
+            ax.xaxis.set_major_formatter(ax.xaxis.get_major_formatter() if small else "{x:g}")
+            ax.minorticks_off()
+        for inner in grid[:-1].flat:
+            inner.set_xlabel("")
+        for inner in grid[:, 1:].flat:
+            inner.set_ylabel("")
     return figure
 
 
-def density(values: np.ndarray, axis: Axis) -> tuple[np.ndarray, np.ndarray]:
-    """Points x in powers of ten and the density of log10 |values| there, its peak 1; all 0 for no values."""
-    sizes = np.abs(values[np.isfinite(values)])
-    logs = np.log10(np.maximum(sizes, 10.0**axis.low))
-    counts, edges = np.histogram(np.minimum(logs, axis.high), bins=_GRID, range=(axis.low, axis.high))
-    x = (edges[1:] + edges[:-1]) / 2
-    reach = np.arange(-_GRID // 10, _GRID // 10 + 1) / (_BANDWIDTH * _GRID)
-    smooth = np.convolve(counts, np.exp(-(reach**2) / 2), mode="same")
-    return x, smooth / max(smooth.max(), 1e-300)
-
-
 def _panel(ax: Axes, epochs: Mapping[int, np.ndarray], axis: Axis, colour: str) -> None:
-    ridges = shown(sorted(epochs))
-    fill, paper = COLOURS[colour][0], COLOURS["paper"][0]
-    for level, epoch in enumerate(ridges):
-        x, height = density(epochs[epoch], axis)
+    import seaborn
+
+    ridges, width = spread(sorted(epochs), _RIDGES), _BANDWIDTH * (axis.high - axis.low)
+    counts = pd.concat([_counts(epochs[epoch], axis, width / 3).assign(epoch=epoch) for epoch in ridges])
+
+    def deviations(kernel: Any) -> float:  # the bandwidth as seaborn wants it
+        return float(width / np.sqrt(np.cov(kernel.dataset, aweights=kernel.weights)))
+
+    seaborn.kdeplot(counts, x="value", weights="count", hue="epoch", bw_method=deviations, ax=ax, **_DENSITY)
+    for line, epoch in zip(ax.lines, counts["epoch"].unique()[::-1], strict=True):  # in this order
+        level = ridges.index(epoch)
         base = float(len(ridges) - 1 - level)
-        ax.fill_between(x, base, base + _OVERLAP * height, color=fill, linewidth=0, zorder=2 + level)
-        ax.plot(x, base + _OVERLAP * height, color=paper, linewidth=0.6, zorder=2 + level)
+        x, height = map(np.asarray, line.get_data())
+        line.set(ydata=base + _OVERLAP * height / height.max(), color=COLOURS["paper"][0], zorder=2 + level)
+        ax.fill_between(x, base, line.get_ydata(), color=COLOURS[colour][0], linewidth=0, zorder=2 + level)
     if axis.mark is not None:
-        ink = COLOURS["ink"][0]
-        ax.axvline(np.log10(axis.mark), color=ink, linewidth=0.7, linestyle=":", zorder=len(ridges) + 3)
+        ax.axvline(axis.mark, color=COLOURS["ink"][0], linewidth=0.7, linestyle=":", zorder=len(ridges) + 3)
     ticks = range(0, len(ridges), max(1, len(ridges) // 5))
     ax.set_yticks([len(ridges) - 1 - t for t in ticks], [str(ridges[t]) for t in ticks])
-    ax.set_ylim(-0.2, len(ridges) - 1 + _OVERLAP + 0.1)
-    ax.set_xlim(axis.low, axis.high)
+    ax.set(xlim=(10.0**axis.low, 10.0**axis.high), ylim=(-0.2, len(ridges) - 1 + _OVERLAP + 0.1))
 
 
-def _decades(ax: Axes, axis: Axis) -> None:
-    """Ticks that say the values, not their logarithms: decades, with 2 and 5 between them if they are few."""
-    steps = (1, 2, 5) if axis.high - axis.low < 2.5 else (1,)
-    every = max(1, round((axis.high - axis.low) / 6))
-    powers = range(int(np.floor(axis.low)), int(np.ceil(axis.high)) + 1, every)
-    ticks = {np.log10(step) + power: f"{step * 10.0**power:g}" for power in powers for step in steps}
-    if every > 1 or axis.low < -3:
-        ticks = {float(power): f"$10^{{{power}}}$" for power in powers}
-    inside = {at: text for at, text in ticks.items() if axis.low <= at <= axis.high}
-    ax.set_xticks(list(inside), list(inside.values()))
+def _counts(values: np.ndarray, axis: Axis, step: float) -> pd.DataFrame:
+    """How many of the values have which size, in steps of a power of ten; empty if there are none.
+
+    The ends of the axis are there too, and count for next to nothing: equal values alone have no density.
+    """
+    sizes = np.clip(np.abs(values[np.isfinite(values)]), 10.0**axis.low, 10.0**axis.high)
+    steps, counts = np.unique(np.round((np.log10(sizes) - axis.low) / step), return_counts=True)
+    at = 10.0 ** np.array([axis.low, *axis.low + steps * step, axis.high])
+    return pd.DataFrame({"value": at, "count": [1e-6, *counts, 1e-6]}).head(len(at) if len(sizes) else 0)

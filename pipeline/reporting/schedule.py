@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.reporting.figures import styled
+from pipeline.reporting.figures import keys, means_of, styled
 from pipeline.reporting.style import COLOURS, Line
 from pipeline.results.statistics import summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,6 @@ def over_epochs(
         axes = figure.subplots(len(grid), columns, sharex=True, sharey="row", squeeze=False)
         lowest: dict[int, Axes] = {}
         for line_of_axes, (label, panels) in zip(axes, grid.items(), strict=True):
-            line_of_axes[0].set_ylabel(label)
             for column, (ax, panel) in enumerate(zip_longest(line_of_axes, panels)):
                 if panel is None:
                     ax.set_visible(False)
@@ -64,32 +62,29 @@ def over_epochs(
                 _panel(ax, panel, series)
                 _mark(ax, boundaries)
                 ax.set_title(panel.title, pad=12)
-                ax.tick_params(labelbottom=True)
+                ax.tick_params(labelbottom=True, labelleft=column == 0)
                 lowest[column] = ax
+            line_of_axes[0].set_ylabel(label)
         for ax in lowest.values():
             ax.set_xlabel("epochs trained")
-        figure.legend(handles=_keys(series), title=legend, loc="outside lower center", ncols=len(series))
+        handles = keys(series, marker="", linewidth=1.9)
+        figure.legend(handles=handles, title=legend, loc="outside lower center", ncols=len(series))
     return figure
 
 
 def _panel(ax: Axes, panel: Panel, series: Mapping[str, Line]) -> None:
-    from matplotlib.ticker import MaxNLocator
+    import seaborn.objects as so
 
-    for configuration, line in series.items():
-        rows = panel.rows[panel.rows["configuration"] == configuration]
-        if rows.empty:
-            continue
-        means = summarise(rows, ["epoch"]).sort_values("epoch")
-        epochs, mean = means["epoch"].to_numpy(dtype=float), means["mean"].to_numpy(dtype=float)
-        if panel.singly:
-            for _, own in rows.sort_values("epoch").groupby("repeat"):
-                at, values = (own[column].to_numpy(dtype=float) for column in ("epoch", "value"))
-                ax.plot(at, values, color=line.light, linewidth=0.5, alpha=0.4)
-        else:
-            low, high = (means[name].fillna(means["mean"]).to_numpy(dtype=float) for name in ("low", "high"))
-            ax.fill_between(epochs, low, high, color=line.light, alpha=0.15, linewidth=0)
-        ax.plot(epochs, mean, color=line.light, linestyle=line.dashes, linewidth=1.9)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    rows = panel.rows.astype({"epoch": float, "value": float})
+    means = summarise(rows, ["configuration", "epoch"]).sort_values("epoch")
+    plot = means_of(means, series, "epoch").label(x="", y="")
+    if panel.singly:
+        single = {"x": "epoch", "y": "value", "color": "configuration", "group": "repeat"}
+        plot = plot.add(so.Line(linewidth=0.5, alpha=0.4), legend=False, data=rows, **single)
+    else:
+        plot = plot.add(so.Band(alpha=0.15), legend=False, ymin="low", ymax="high")
+    plot.add(so.Line(linewidth=1.9), legend=False, linestyle="configuration").on(ax).plot()
+    ax.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
 
 
 def _mark(ax: Axes, boundaries: Mapping[str, int]) -> None:
@@ -97,12 +92,3 @@ def _mark(ax: Axes, boundaries: Mapping[str, int]) -> None:
         ax.axvline(epoch, color=COLOURS["ink"][0], linestyle=":", linewidth=0.8)
         place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
         ax.annotate(name, (epoch, 1), xytext=(0, 2), ha="center", va="bottom", fontsize=7, **place)  # type: ignore[arg-type]
-
-
-def _keys(series: Mapping[str, Line]) -> list[Line2D]:
-    from matplotlib.lines import Line2D as NewLine
-
-    return [
-        NewLine([], [], color=line.light, linestyle=line.dashes, linewidth=1.9, label=label)
-        for label, line in series.items()
-    ]

@@ -14,6 +14,7 @@ from pipeline.reporting.presentation import Presentation
 from pipeline.reporting.presenters import headlines
 from pipeline.results.provenance import DataSet
 from pipeline.results.rows import frame
+from pipeline.results.statistics import select, summarise
 
 TASKS = ["one", "two"]
 DATA = {name: DataSet(name, "digits", f"images {name}", 100, 40, 16, 10, "sha256:0") for name in TASKS}
@@ -99,13 +100,35 @@ def test_figures_have_a_panel_for_every_layer_and_task(presentation: Presentatio
         *TASKS,
     ]
     thin = [line for line in visible[0].lines if line.get_linewidth() < 0.6]
-    assert len(thin) == 3, "a line per repeat"
+    widths = [(12.0 + repeat + np.arange(9)).tolist() for repeat in range(3)]
+    assert [np.asarray(line.get_ydata()).tolist() for line in thin] == widths, "a line per repeat"
+    assert not visible[0].patches and len(visible[3].patches) == 2, "a band where there are no lines of repeats"
     assert [text.get_text() for text in visible[0].texts] == ["T1"]
     assert len([ax for ax in behind.axes if ax.get_visible()]) == 3 + 3 + 2 + 1
     for plot in presentation.parts[0].plots:
         plot.save(tmp_path)
         assert (tmp_path / f"{plot.name}.png").stat().st_size > 10_000
         assert "3 repeats" in plot.caption
+
+
+def test_a_band_is_the_interval_that_tables_show(presentation: Presentation) -> None:
+    ax = presentation.parts[0].plots[0].figure.axes[3]
+    own = select(made(), measure="test_accuracy", task="one", configuration="adaptive")
+    means = summarise(own, ["epoch"])
+    corners = {tuple(corner) for corner in np.asarray(ax.patches[0].get_path().vertices).tolist()}
+    assert corners == {
+        *zip(means["epoch"], means["low"], strict=True),
+        *zip(means["epoch"], means["high"], strict=True),
+    }
+    assert np.asarray(ax.lines[0].get_ydata()).tolist() == means["mean"].tolist()
+
+
+def test_labels_are_at_the_left_and_below_the_lowest_of_a_column(presentation: Presentation) -> None:
+    behind = presentation.parts[0].plots[1].figure
+    visible = [ax for ax in behind.axes if ax.get_visible()]
+    assert [bool(ax.get_ylabel()) for ax in visible] == [True, False, False] * 2 + [True, False, True]
+    assert [ax.yaxis.get_tick_params()["labelleft"] for ax in visible] == [bool(ax.get_ylabel()) for ax in visible]
+    assert [bool(ax.get_xlabel()) for ax in visible] == [False] * 5 + [True, False, True, True]
 
 
 def test_the_protocol_says_what_differs(presentation: Presentation) -> None:

@@ -136,6 +136,19 @@ def test_heat_map_writes_every_number_and_leaves_gaps() -> None:
     figure = heat_map({"accuracy": means, "difference": means}, [4, 8])
     written = [[text.get_text() for text in ax.texts] for ax in figure.axes]
     assert written == [["1.0", "−2.0", "3.0", "–"], ["+1.0", "−2.0", "+3.0", "–"]]
+    for ax in figure.axes:  # starts from bottom to top
+        places = {text.get_text().lstrip("+"): tuple(text.get_position()) for text in ax.texts}
+        assert places == {"1.0": (0.5, 0.5), "−2.0": (1.5, 0.5), "3.0": (0.5, 1.5), "–": (1.5, 1.5)}
+        assert ax.get_ylim() == (0, 2) and [text.get_text() for text in ax.get_yticklabels()] == ["4", "8"]
+    assert [bool(ax.get_ylabel()) for ax in figure.axes] == [True, False]
+
+
+def test_zero_is_pale_where_squares_show_differences() -> None:
+    means = pd.DataFrame({"start": [4, 4, 8], "end": [4, 8, 4], "mean": [0.0, -1.0, 4.0]})
+    colours = [ax.collections[0].get_facecolors() for ax in heat_map({"first": means, "other": means}, [4, 8]).axes]
+    assert colours[1][0, :3].min() > 0.9
+    assert colours[1][1, 0] > colours[1][1, 2] and colours[1][2, 0] < colours[1][2, 2], "orange below, purple above"
+    assert colours[0][0, :3].min() < 0.9, "in the first it is one number of others"
 
 
 def test_numbers_on_squares_keep_their_colour_on_a_dark_page() -> None:

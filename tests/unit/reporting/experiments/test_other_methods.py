@@ -6,9 +6,11 @@ import made_rows
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 
 from pipeline.reporting.experiments.other_methods import headlines, present
 from pipeline.reporting.presentation import Part
+from pipeline.reporting.style import COLOURS
 from pipeline.reporting.tables import Quantity, Row
 from pipeline.reporting.ways import FROM_SCRATCH, GROWING, PRUNING, UNCHANGED
 from pipeline.results.statistics import select
@@ -161,15 +163,17 @@ def test_curves_begin_at_the_change_and_gains_stand_alone(part: Part) -> None:
     assert list(plots) == [f"digits-{way}-{kind}" for way in METHODS for kind in ("curves", "gains")]
     for way, labels in METHODS.items():
         (curves,), (gains,) = plots[f"digits-{way}-curves"], plots[f"digits-{way}-gains"]
-        courses = [line for line in curves.lines if line.get_marker() != "None" and len(line.get_xdata())]
+        courses = [line for line in curves.lines if line.get_xdata()[0] < line.get_xdata()[-1]]
         assert [line.get_xdata()[-1] for line in courses] == [4] * 6
         assert [line.get_xdata()[0] for line in courses] == [3] * 4 + [1] * 2
         ends = [
             accuracy(label, 0) + (1.5 if label.startswith("isotropic") else 4.5) for label in (*labels, *UNCHANGED)
         ]
         assert [line.get_ydata()[-1] for line in courses] == pytest.approx(ends)
-        marks = [line for line in gains.lines if line.get_marker() != "None" and len(line.get_xdata())]
-        assert {line.get_linestyle() for line in marks} == {"None"}
-        assert [line.get_ydata()[0] for line in marks] == pytest.approx(
+        (marks,) = [each for each in gains.collections if isinstance(each, PathCollection)]
+        assert {line.get_color() for line in gains.lines} <= {COLOURS["ink"][0], COLOURS["grid"][0]}, (
+            "none of a series"
+        )
+        assert marks.get_offsets()[:, 1].tolist() == pytest.approx(
             [POINTS[label] for label in (*labels, *FROM_SCRATCH)]
         )
