@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 QUESTION = "Do networks with isotropic tanh reach the accuracy of standard tanh, at any width and depth?"
 ROWS = Schema({"training": "after an epoch"}, TRAINING, networks=ARCHITECTURE)
+STANDARD = Configuration(activation="tanh", intrinsic_length="none", compensation="none").label
 
 
 class Settings(Plan):

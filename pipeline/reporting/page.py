@@ -161,14 +161,14 @@ class Page:
         return "-".join(map(str, (self.data.features, *self.settings.hidden, self.data.classes)))
 
     @property
+    def subject(self) -> str:
+        """The data and the network, as the legends of figures name them."""
+        return f"{self.data.name}, {self.network}"
+
+    @property
     def repeats(self) -> str:
         """How many repeats there are, in words."""
         return repeats(self.rows)
-
-    @property
-    def subject(self) -> str:
-        """What figures are of, above their legend: data, network and repeats."""
-        return f"{self.data.name}, {self.network}, {mean_of(self.rows)}"
 
     def table(
         self, name: str, title: str, caption: str, lines: By, columns: By, blocks: Iterable[Block], **more: Any
@@ -223,7 +223,7 @@ class Page:
             series: value of the column `by` -> how it is drawn, or its name and that.
             x: column of the horizontal axis, which is called `x_label`.
             panels: by what, if there are several.
-            legend: what is said beyond the `subject`: what the series are.
+            legend: what is said beyond the subject and the repeats: what the series are.
             marks: values of `x` with a dotted line.
             means: of rows by columns.
             conditions: in place of those of the page.
@@ -237,7 +237,7 @@ class Page:
         found = means(placed[placed["configuration"].notna()], ["panel", "configuration", x])
         titles = {key: str(name) for key, name in panels.names.items()} if panels else {"": ""}
         own = {title: found[found["panel"] == key] for key, title in titles.items()}
-        said = f"{self.subject}\n{legend}".strip()
+        said = f"{self.subject}, {mean_of(self.rows)}" + (f"\n{legend}" if legend else "")
         figure = lines(own, styles, measure, x, x_label, said, **more)
         for ax in figure.axes:
             for at in marks:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.reporting.figures import styled
 from pipeline.reporting.numbers import MISSING
-from pipeline.reporting.tables import Group, Row, quantities
-from pipeline.results.schema import Measure
-from pipeline.results.statistics import summarise
+from pipeline.reporting.page import Basis, By, DataSet, Page, Series
+from pipeline.reporting.protocol import basis
+from pipeline.reporting.style import Line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,26 +22,33 @@ if TYPE_CHECKING:
 
 # Of text on a coloured square. None of COLOURS, which a page on a dark ground replaces: a square stays as it is.
 _LIGHT, _DARK = "#fdfdfd", "#000000"
+_WORDS = {"start": "from", "end": "to"}
 
 
-def columns(widths: Sequence[int]) -> dict[str, tuple[str, ...]]:
-    """Columns of a table by end width."""
-    return {str(width): ("hidden width at the end", str(width)) for width in widths}
+class Pairs(Page):
+    """A page of networks whose hidden width moves from a start to an end."""
 
+    def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
+        super().__init__(rows, settings, data)
+        self.widths = sorted(settings.hidden_widths)
+        end = "hidden width at the end"
+        self.starts = By.levels("start", "hidden width at the start", self.widths)
+        self.ends = By("end", end, {str(width): (end, str(width)) for width in self.widths})
 
-def group(values: pd.DataFrame, key: str, measure: Measure, widths: Sequence[int], extra: Mapping[str, str]) -> Group:
-    """One line per start width, a cell per end width.
+    def panels(self, column: str) -> By:
+        """By start, "from width 8", or by end, "to width 8"."""
+        return By(column, column, {str(width): f"{_WORDS[column]} width {width}" for width in self.widths})
 
-    Args:
-        values: one number per network, with columns "start", "end" and "value".
-        key, measure: what it is.
-        widths: in the order of lines and columns.
-        extra: further values of "start" -> their labels.
-    """
-    found = quantities(summarise(values, ["start", "end"]), "start", "end")
-    labels = {str(width): str(width) for width in widths} | dict(extra)
-    rows = [Row(key, label, [found.get((key, str(end))) for end in widths]) for key, label in labels.items()]
-    return Group(key, measure.label, measure.decimals, rows)
+    def series(self, column: str, styles: Iterable[Line]) -> Series:
+        """By start, "from 8", or by end, "to 8"."""
+        drawn = zip(self.widths, cycle(styles), strict=False)
+        return {str(width): (f"{_WORDS[column]} {width}", line) for width, line in drawn}
+
+    def moved(self, letter: str) -> Basis:
+        """What verdicts rest on: what is taken to several ends counts as several networks."""
+        arrived = self.rows[self.rows["end"].notna()]
+        network = f"{self.network}, {letter} from and to {', '.join(map(str, self.widths))}"
+        return basis(arrived, self.protocol(), self.data.words, network)
 
 
 def heat_map(panels: Mapping[str, pd.DataFrame], widths: Sequence[int]) -> Figure:

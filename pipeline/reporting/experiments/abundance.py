@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from pipeline.data.facts import DataSet
 from pipeline.experiments.abundance import ROWS
-from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import by_width, rounded
 from pipeline.reporting.numbers import write
-from pipeline.reporting.pairs import columns, group, heat_map
-from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
-from pipeline.reporting.protocol import TREATMENT, basis, common, data_line, mean_of, repeats
-from pipeline.reporting.style import COLOURS, styles
-from pipeline.reporting.tables import Table
+from pipeline.reporting.page import Basis, Block, Note, Plot, Setting, Table, Verdict
+from pipeline.reporting.pairs import Pairs, heat_map
+from pipeline.reporting.protocol import TREATMENT, common, data_line
+from pipeline.reporting.style import COOL, WARM
 from pipeline.results.claims.abundance import judge
 from pipeline.results.claims.overabundance import against_static, arrivals
 from pipeline.results.statistics import select, summarise
@@ -46,26 +44,12 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-    """Table 2, its pictures and the verdicts, for each data set."""
-    return Presentation([_Part(own, settings, known).part() for own, known in each(rows, data)])
+class _Page(Pairs):
+    @cached_property
+    def network(self) -> str:
+        return "-".join(map(str, [self.data.features, *["n"] * self.settings.hidden_layers, self.data.classes]))
 
-
-class _Part:
-    """The results on one data set."""
-
-    def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
-        self.rows, self.settings, self.data = rows, settings, data
-        self.widths = sorted(settings.hidden_widths)
-        self.network = "-".join(map(str, [data.features, *["n"] * settings.hidden_layers, data.classes]))
-
-    def part(self) -> Part:
-        protocol = self._protocol()
-        network = f"{self.network}, n from and to {', '.join(map(str, self.widths))}"
-        verdicts = judge(self.rows, basis(self.rows, protocol, self.data.words, network))
-        return Part.of(self.data, protocol, [self._table_2()], [self._squares(), self._training()], verdicts)
-
-    def _protocol(self) -> list[Setting]:
+    def protocol(self) -> list[Setting]:
         settings = self.settings
         return [
             data_line(PAPER_SOURCES, self.data),
@@ -79,33 +63,41 @@ class _Part:
             *common(settings, growing=True),
         ]
 
-    def _conditions(self) -> str:
+    @property
+    def conditions(self) -> str:
         settings = self.settings
         return (
-            f"Data {self.data.name}, network {self.network}, {repeats(self.rows)} of each pair: "
+            f"Data {self.data.name}, network {self.network}, {self.repeats} of each pair: "
             f"{counted(settings.epochs_at_start, 'epoch')} at the start width, {settings.moving_epochs} with the "
             f"width of every hidden layer moving linearly, {settings.epochs_at_end} at the end width, float32."
         )
 
-    def _table_2(self) -> Table:
+    def tables(self) -> Iterator[Table]:
         final = select(self.rows, phase="final")
-        groups = [
-            group(select(final, measure=measure), measure, ROWS.measures[measure], self.widths, {})
-            for measure in ("accuracy", "best_accuracy")
-        ]
-        return Table(
-            name=f"{self.data.slug}-table-2",
-            title="Counterpart of the paper’s Table 2",
-            caption=(
-                "Accuracy on the whole test set in percent after the last epoch, and the best of any epoch "
-                "(whatever the width then was; chosen on the test set, so it flatters), mean ± standard deviation "
-                "over repeats. " + self._conditions()
-            ),
-            row_name="hidden width at the start",
-            column_name="hidden width at the end",
-            columns=columns(self.widths),
-            groups=groups,
-            repeats=self.settings.repeats,
+        yield self.table(
+            "table-2",
+            "Counterpart of the paper’s Table 2",
+            "Accuracy on the whole test set in percent after the last epoch, and the best of any epoch (whatever the "
+            "width then was; chosen on the test set, so it flatters), mean ± standard deviation over repeats.",
+            self.starts,
+            self.ends,
+            [
+                Block(ROWS.measures[measure], select(final, measure=measure), key=measure)
+                for measure in ("accuracy", "best_accuracy")
+            ],
+        )
+
+    def plots(self) -> Iterator[Plot]:
+        yield self._squares()
+        begin, panels = self.settings.epochs_at_start, len(self.widths)
+        yield self.training(
+            self.series("start", [*COOL, *WARM]),
+            "Accuracy while the width moves",
+            "hidden width at the start; dotted: the width begins to move, and has arrived",
+            by="start",
+            panels=self.panels("end"),
+            marks=(begin, begin + self.settings.moving_epochs),
+            across=panels if panels < 4 else -(-panels // 2),
         )
 
     def _squares(self) -> Plot:
@@ -115,7 +107,7 @@ class _Part:
             summarise(table.assign(start=start), ["start", "end"])
             for (start, _), table in against_static(final).items()
         ]
-        panels = {f"accuracy after the last epoch (%),\nmean of {repeats(self.rows)}, {self.data.name}": means}
+        panels = {f"accuracy after the last epoch (%),\nmean of {self.repeats}, {self.data.name}": means}
         if moved:
             panels["minus that of the network that\nalways had the end width (points)"] = pd.concat(moved)
         extremes = means.sort_values("mean").iloc[[0, -1]]
@@ -123,32 +115,13 @@ class _Part:
         return Plot(
             name=f"{self.data.slug}-pairs",
             title="Final accuracy by start and end width",
-            caption=f"Mean over repeats; the difference is paired by repeat. {self._conditions()}",
+            caption=f"Mean over repeats; the difference is paired by repeat. {self.conditions}",
             alt=f"Squares coloured by accuracy, start width against end width: {words[0]} is least, {words[1]} most.",
             figure=heat_map(panels, self.widths),
         )
 
-    def _training(self) -> Plot:
-        rows = select(self.rows, phase="training", measure="test_accuracy")
-        start = "from " + rows["start"].astype("string")
-        means = summarise(rows.assign(configuration=start), ["configuration", "end", "epoch"])
-        panels = {f"to width {width}": means[means["end"] == width] for width in self.widths}
-        series = styles(f"from {width}" for width in self.widths)
-        legend = (
-            f"{self.data.name}, {self.network}, {mean_of(self.rows)}\n"
-            "hidden width at the start; dotted: the width begins to move, and has arrived"
-        )
-        across = len(panels) if len(panels) < 4 else -(-len(panels) // 2)
-        measure = ROWS.measures["test_accuracy"]
-        figure = lines(panels, series, measure, "epoch", "epochs trained", legend, across=across)
-        begin = self.settings.epochs_at_start
-        for ax in figure.axes:
-            for at in (begin, begin + self.settings.moving_epochs):
-                ax.axvline(at, color=COLOURS["ink"][0], linestyle=":", linewidth=0.8)
-        return Plot(
-            name=f"{self.data.slug}-training",
-            title="Accuracy while the width moves",
-            caption=f"Test accuracy after each epoch, mean over repeats with its 95% interval. {self._conditions()}",
-            alt="Test accuracy over epochs, a panel for each end width and a line for each start width.",
-            figure=figure,
-        )
+    def verdicts(self, on: Basis) -> list[Verdict]:
+        return judge(self.rows, self.moved("n"))
+
+
+present = _Page.present

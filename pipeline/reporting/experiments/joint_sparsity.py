@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cached_property
 from itertools import cycle, product
 from typing import Any
 
 import pandas as pd
 
 from pipeline.experiments.joint_sparsity import ALTERNATE, JOINT, ROWS, STARTS, TRAINED, TRIANGULAR
+from pipeline.reporting.architectures import Architectures
 from pipeline.reporting.headlines import nested
-from pipeline.reporting.page import Block, By, DataSet, Note, Page, Plot, Setting, Table
-from pipeline.reporting.protocol import TREATMENT, architectures, common, decided, mean_of
+from pipeline.reporting.page import Block, By, DataSet, Note, Plot, Setting, Table
+from pipeline.reporting.protocol import TREATMENT, common, decided
 from pipeline.reporting.style import COLOURS, COOL, WARM, Line
 from pipeline.results.statistics import select
 from pipeline.results.words import counted
@@ -64,7 +64,7 @@ def _name(power: float, start: str) -> str:
     return f"{JOINT} p {power:g} from {start}"
 
 
-class _Page(Page):
+class _Page(Architectures):
     def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
         super().__init__(_named(rows), settings, data)
         joint = {
@@ -75,14 +75,6 @@ class _Page(Page):
         self.series = {name: shown for name, shown in (CLOSED | joint).items() if name in known}
         self.networks = By.levels("network", "network", self.rows["network"].unique())
         self.most = select(self.rows, measure="percent_most", method=TRAINED).groupby("network")["value"].mean()
-
-    @cached_property
-    def network(self) -> str:
-        return architectures(self.settings)
-
-    @property
-    def subject(self) -> str:
-        return f"{self.data.name}, {mean_of(self.rows)}"
 
     def protocol(self) -> list[Setting]:
         settings = self.settings

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from pipeline.data.facts import DataSet
 from pipeline.experiments.sparsification import ROWS
-from pipeline.reporting.figures import Plot, lines
-from pipeline.reporting.headlines import by_name, rounded
-from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
-from pipeline.reporting.protocol import TREATMENT, architectures, basis, common, data_line, mean_of, repeats
-from pipeline.reporting.style import COOL, WARM, Line, styles
-from pipeline.reporting.tables import Group, Row, Table, quantities
+from pipeline.reporting.architectures import Architectures
+from pipeline.reporting.headlines import magnitude, mean
+from pipeline.reporting.page import Basis, Block, By, Note, Plot, Setting, Table, Verdict
+from pipeline.reporting.protocol import TREATMENT, common, data_line
+from pipeline.reporting.style import COOL, WARM, styles
+from pipeline.reporting.tables import Group, Quantity
 from pipeline.results.claims.sparsification import judge
-from pipeline.results.statistics import select, summarise
+from pipeline.results.statistics import select
 from pipeline.results.words import counted
 
+Lines = dict[str, tuple[str, str, str]]
 TITLE = "Exact sparsification"
 NOTE = Note(
     reading=(
@@ -38,84 +39,60 @@ NOTE = Note(
     ),
 )
 PAPER_SOURCES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "caltech256": "Caltech-256"}
-PHASES = {"baseline": "before", "adapted": "after"}
-PRECISIONS = ["float32", "float64"]
 MEASURES = ROWS.measures
-MEASURED, EXACT = "measured, float32", "exact, from the widths"
-# Heading -> measure for its unit and decimals, and the lines: (phase, measure, precision, label).
-_BOTH = [(phase, precision) for precision in PRECISIONS for phase in PHASES]
-TABLE_6 = {
-    "test accuracy (%)": (
-        "accuracy",
-        [(phase, "accuracy", precision, f"{PHASES[phase]}, {precision}") for phase, precision in _BOTH],
-    ),
-    "change of logits ε, after − before": (
-        "epsilon",
-        [
-            ("adapted", measure, precision, f"{words}, {precision}")
-            for measure, words in (("epsilon", "diagonalised"), ("epsilon_form", "sparse form"))
-            for precision in PRECISIONS
-        ],
-    ),
-    "parameters": (
-        "parameters",
-        [(phase, "parameters", precision, f"{PHASES[phase]}, {precision}") for phase, precision in _BOTH]
-        + [(phase, "parameters_exact", "float32", f"{PHASES[phase]}, exact") for phase in PHASES],
-    ),
-    "parameters removed (%)": (
-        "percent_removed",
-        [("adapted", "percent_removed", precision, f"measured, {precision}") for precision in PRECISIONS]
-        + [("adapted", "percent_exact", "float32", "exact, from the widths")],
-    ),
-    "bytes stored, float32": (
-        "bytes",
-        [("baseline", "bytes", "float32", "dense"), ("adapted", "bytes", "float32", "sparse form")],
-    ),
+PRECISIONS = ["float32", "float64"]
+PHASES = {"before": "baseline", "after": "adapted"}
+FORMS = {"diagonalised": "epsilon", "sparse form": "epsilon_form"}
+
+
+def _phases(measure: str) -> Lines:
+    return {f"{words}, {p}": (phase, measure, p) for p in PRECISIONS for words, phase in PHASES.items()}
+
+
+# Heading -> label of a line -> its phase, measure and precision; the first has the decimals of all.
+TABLE_6: dict[str, Lines] = {
+    "test accuracy (%)": _phases("accuracy"),
+    "change of logits ε, after − before": {
+        f"{words}, {p}": ("adapted", measure, p) for words, measure in FORMS.items() for p in PRECISIONS
+    },
+    "parameters": _phases("parameters")
+    | {f"{words}, exact": (phase, "parameters_exact", "float32") for words, phase in PHASES.items()},
+    "parameters removed (%)": {f"measured, {p}": ("adapted", "percent_removed", p) for p in PRECISIONS}
+    | {"exact, from the widths": ("adapted", "percent_exact", "float32")},
+    "bytes stored, float32": {
+        "dense": ("baseline", "bytes", "float32"),
+        "sparse form": ("adapted", "bytes", "float32"),
+    },
 }
+LATENCIES = {form: ("latency", f"latency_{form}", "float32") for form in ("dense", "sparse")}
+REMOVED = {"percent_removed": ("measured, float32", COOL[0]), "percent_exact": ("exact, from the widths", WARM[0])}
 
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """By network: accuracy, percent of parameters removed, measured and exact, and log10 of the largest epsilon."""
-    adapted = select(rows, phase="adapted", precision="float32")
-    means: Any = adapted.groupby(["network", "measure"])["value"].mean()
-    largest = select(rows, phase="adapted", measure="epsilon", precision="float64").groupby("network")["value"].max()
-    return {
-        str(network): {
-            **{name: rounded(means[network, name], 2) for name in ("accuracy", "percent_removed", "percent_exact")},
-            "log10_epsilon_float64": rounded(math.log10(value), 1) if value > 0 else None,
-        }
-        for network, value in by_name(largest)
-    }
+    found: dict[str, Any] = {}
+    for network, own in rows.groupby("network"):
+        adapted = select(own, phase="adapted", precision="float32")
+        epsilon = select(own, phase="adapted", measure="epsilon", precision="float64")
+        means = {name: mean(adapted, 2, measure=name) for name in ("accuracy", "percent_removed", "percent_exact")}
+        found[str(network)] = means | {"log10_epsilon_float64": magnitude(epsilon.nlargest(1, "value"))}
+    return found
 
 
-def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-    """Table 6, the sparse form's latencies, figures of both and the verdict, for each data set."""
-    return Presentation([_Part(own, settings, known).part() for own, known in each(rows, data)])
+class _Block(Block):
+    """One in which what is the same in all repeats is written without a spread."""
+
+    def group(self, lines: By, columns: By) -> Group:
+        found = super().group(lines, columns)
+        return replace(found, rows=[replace(row, cells=[*map(_written, row.cells)]) for row in found.rows])
 
 
-class _Part:
-    """The results on one data set."""
+def _written(cell: Quantity | None) -> Quantity | None:
+    return replace(cell, sd=math.nan) if cell is not None and cell.sd == 0 else cell
 
-    def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
-        self.settings, self.data = settings, data
-        self.batches = {size: f"batch {size}" for size in settings.latency_batches}
-        self.columns: dict[str, tuple[str, ...]] = {
-            f"{width}x{layers}": (f"width {width}", counted(layers, "hidden layer"))
-            for width in settings.hidden_widths
-            for layers in settings.hidden_layers
-        }
-        named = rows["hidden_width"].astype(str) + "x" + rows["hidden_layers"].astype(str)
-        self.rows = rows.assign(architecture=named)
 
-    def part(self) -> Part:
-        protocol = self._protocol()
-        network = architectures(self.settings)
-        verdicts = judge(self.rows, basis(self.rows, protocol, self.data.words, network))
-        tables = [self._table_6(), *([self._latencies()] if self.batches else [])]
-        plots = [self._removed(), *([self._faster()] if self.batches else [])]
-        return Part.of(self.data, protocol, tables, plots, verdicts)
-
-    def _protocol(self) -> list[Setting]:
+class _Page(Architectures):
+    def protocol(self) -> list[Setting]:
         settings = self.settings
         return [
             data_line(PAPER_SOURCES, self.data),
@@ -129,100 +106,74 @@ class _Part:
         ]
 
     @property
-    def _conditions(self) -> str:
+    def conditions(self) -> str:
         data, epochs = self.data, counted(self.settings.epochs, "epoch")
-        return f"Data {data.name}, {data.features} inputs, {data.classes} outputs, {repeats(self.rows)} of {epochs}."
+        return f"Data {data.name}, {data.features} inputs, {data.classes} outputs, {self.repeats} of {epochs}."
 
-    def _table_6(self) -> Table:
-        groups = []
-        for heading, (unit, wanted) in TABLE_6.items():
-            found = [
-                Row(label, label, self._cells(phase, measure, precision))
-                for phase, measure, precision, label in wanted
-            ]
-            groups.append(Group(heading, heading, MEASURES[unit].decimals, found))
-        caption = (
+    def tables(self) -> Iterator[Table]:
+        settings = self.settings
+        yield self._table(
+            "table-6",
+            "Counterpart of the paper’s Table 6",
             "Before and after full diagonalisation of maps 2, 4, 6, … but not the last, without retraining; mean ± "
             "standard deviation over repeats. Parameters are W, b, ψ and o; measured ones have an absolute value "
-            f"above {self.settings.present_above:g}, exact ones are counted from the widths alone. {self._conditions}"
+            f"above {settings.present_above:g}, exact ones are counted from the widths alone.",
+            [self._block(heading, lines) for heading, lines in TABLE_6.items()],
         )
-        return self._table("table-6", "Counterpart of the paper’s Table 6", caption, groups)
-
-    def _latencies(self) -> Table:
-        groups = []
-        for size, batch in self.batches.items():
-            found = [
-                Row(f"{batch} {words}", words, self._cells("latency", measure, "float32", size))
-                for measure, words in (("latency_dense", "dense"), ("latency_sparse", "sparse"))
-            ]
-            groups.append(Group(batch, f"latency of {batch} (ms)", MEASURES["latency_dense"].decimals, found))
-        caption = (
-            f"Milliseconds of a forward pass in float32, median of {self.settings.latency_passes} passes in which "
-            "the dense and the sparse network take turns; mean ± standard deviation over repeats. They depend on the "
-            f"machine and on what else it does. {self._conditions}"
-        )
-        return self._table("latency", "Latency of the sparse form", caption, groups)
-
-    def _table(self, name: str, title: str, caption: str, groups: list[Group]) -> Table:
-        return Table(
-            name=f"{self.data.slug}-{name}",
-            title=title,
-            caption=caption,
-            row_name="quantity",
-            column_name="architecture",
-            columns=self.columns,
-            groups=groups,
-            repeats=self.settings.repeats,
+        yield self._table(
+            "latency",
+            "Latency of the sparse form",
+            f"Milliseconds of a forward pass in float32, median of {settings.latency_passes} passes in which the "
+            "dense and the sparse network take turns; mean ± standard deviation over repeats. They depend on the "
+            "machine and on what else it does.",
+            [
+                self._block(f"latency of batch {size} (ms)", LATENCIES, size, f"batch {size}")
+                for size in settings.latency_batches
+            ],
         )
 
-    def _cells(self, phase: str, measure: str, precision: str, batch: int | None = None) -> list[Any]:
-        rows = select(self.rows, phase=phase, measure=measure, precision=precision, batch=batch)
-        means = summarise(rows, ["architecture"])
-        means["sd"] = means["sd"].where(means["sd"] > 0)  # counts are written without a spread
-        found = quantities(means.assign(row=""), "row", "architecture")
-        return [found.get(("", column)) for column in self.columns]
+    def _table(self, name: str, title: str, caption: str, blocks: list[Block]) -> Table:
+        return self.table(name, title, caption, By("quantity", "quantity", {}), self.columns, blocks)
 
-    def _removed(self) -> Plot:
-        names = {"percent_removed": MEASURED, "percent_exact": EXACT}
-        rows = select(self.rows, phase="adapted", precision="float32", measure=list(names))
-        series = {MEASURED: COOL[0], EXACT: WARM[0]}
-        means = self._means(rows.assign(configuration=rows["measure"].astype("string").map(names)))
-        ends = means[means["configuration"] == MEASURED]["mean"]
-        return Plot(
-            name=f"{self.data.slug}-removed",
-            title="Parameters removed without a change of function",
-            caption=(
-                "Percentage of W, b, ψ and o removed by full diagonalisation of every second map: those with an "
-                f"absolute value above {self.settings.present_above:g}, mean over repeats with its 95% interval, "
-                f"beside the count from the widths. {self._conditions}"
-            ),
-            alt=f"Percentage removed against number of hidden layers: from {ends.min():.1f} to {ends.max():.1f}.",
-            figure=self._lines(means, series, "percent_removed"),
+    def _block(self, heading: str, lines: Lines, batch: int | None = None, key: str = "") -> Block:
+        """Of lines without a batch, or with one; the keys of the lines begin with that of the block."""
+        names = {f"{key} {label}".strip(): label for label in lines}
+        rows = [
+            select(self.rows, phase=phase, measure=measure, precision=precision, batch=batch).assign(quantity=name)
+            for name, (phase, measure, precision) in zip(names, lines.values(), strict=True)
+        ]
+        _, first, _ = next(iter(lines.values()))
+        return _Block(MEASURES[first], pd.concat(rows), heading, key, names)
+
+    def plots(self) -> Iterator[Plot]:
+        settings = self.settings
+        yield self.against(
+            "hidden_layers",
+            "removed",
+            "Parameters removed without a change of function",
+            "Percentage of W, b, ψ and o removed by full diagonalisation of every second map: those with an absolute "
+            f"value above {settings.present_above:g}, mean over repeats with its 95% interval, beside the count from "
+            "the widths.",
+            select(self.rows, phase="adapted", precision="float32", measure=list(REMOVED)),
+            MEASURES["percent_removed"],
+            REMOVED,
+            by="measure",
+        )
+        batches = styles(settings.latency_batches)
+        yield self.against(
+            "hidden_layers",
+            "latency",
+            "Time of a pass, sparse form beside dense",
+            f"Ratio of medians of {settings.latency_passes} passes in turns, float32; mean over repeats with its 95% "
+            "interval. Below 1 the sparse form is faster.",
+            select(self.rows, phase="latency", measure="latency_ratio"),
+            MEASURES["latency_ratio"],
+            {str(size): (f"batch {size}", line) for size, line in batches.items()},
+            by="batch",
         )
 
-    def _faster(self) -> Plot:
-        rows = select(self.rows, phase="latency", measure="latency_ratio")
-        series = styles(self.batches.values())
-        means = self._means(rows.assign(configuration=rows["batch"].map(self.batches)))
-        return Plot(
-            name=f"{self.data.slug}-latency",
-            title="Time of a pass, sparse form beside dense",
-            caption=(
-                f"Ratio of medians of {self.settings.latency_passes} passes in turns, float32; mean over repeats "
-                f"with its 95% interval. Below 1 the sparse form is faster. {self._conditions}"
-            ),
-            alt=(
-                "Latency of the sparse form relative to the dense one against number of hidden layers: from "
-                f"{means['mean'].min():.2f} to {means['mean'].max():.2f}."
-            ),
-            figure=self._lines(means, series, "latency_ratio"),
-        )
+    def verdicts(self, on: Basis) -> list[Verdict]:
+        return judge(self.rows, on)
 
-    def _means(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return summarise(rows, ["configuration", *ROWS.networks])
 
-    def _lines(self, means: pd.DataFrame, series: Mapping[str, Line], measure: str) -> Any:
-        panels = {f"width {width}": means[means["hidden_width"] == width] for width in self.settings.hidden_widths}
-        legend = f"{self.data.name}, {mean_of(self.rows)}"
-        x = "hidden_layers"
-        return lines(panels, series, MEASURES[measure], x, ROWS.networks[x].words, legend)
+present = _Page.present

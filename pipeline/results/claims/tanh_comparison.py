@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.experiments.plan.architectures import ARCHITECTURE
+from pipeline.experiments.tanh_comparison import STANDARD
 from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
 from pipeline.results.divergence import completed
 from pipeline.results.statistics import differences, paired, select, summarise
@@ -26,7 +27,6 @@ EASIER = ("mnist", "emnist-aj")  # standard should be ahead
 CLOSE = ("fashion-mnist",)
 CLOSE_WITHIN = 1.0  # percentage points
 MUCH_LESS = 0.5  # of what standard tanh loses
-STANDARD = "standard tanh"
 
 
 def final(rows: pd.DataFrame) -> pd.DataFrame:

@@ -111,6 +111,13 @@ def test_bases_say_what_was_run(moved: Part, transitions: Part) -> None:
     assert not any(verdict.basis.same_as_paper for part in (moved, transitions) for verdict in part.verdicts)
 
 
+def test_every_caption_of_a_page_ends_with_the_same_conditions(moved: Part, transitions: Part) -> None:
+    for part, figures in ((moved, 2), (transitions, 3)):
+        captions = [shown.caption for shown in (*part.tables, *part.plots)]
+        ends = {caption[caption.index("Data digits, network 64-") :] for caption in captions}
+        assert len(captions) == 1 + figures and len(ends) == 1 and ends.pop().endswith(", float32.")
+
+
 @pytest.mark.parametrize(
     ("figure", "titles", "epochs"),
     [
@@ -129,6 +136,9 @@ def test_figure_5_has_training_before_and_control_once_an_epoch(transitions: Par
     lines = [np.asarray(line.get_xdata()).tolist() for line in axes(transitions, "digits-figure-5")[0].get_lines()]
     drawn = [epochs for epochs in lines if len(epochs) > 0 and epochs != [2, 2] and epochs != [0, 1]]
     assert [1, 2] in drawn and [1, 2, 3, 4] in drawn and drawn.count([2, 3, 4]) == 3
+    (control,) = [line for line in axes(transitions, "digits-figure-5")[0].get_lines() if len(line.get_xdata()) == 4]
+    # At epoch 2 it is that of the way to its own width, 84.54 - 20 - 20, without the 20 of the training before.
+    assert np.asarray(control.get_ydata()).tolist() == pytest.approx([10.0, 44.54, 54.54, 64.54])
 
 
 def test_heat_map_writes_every_number_and_leaves_gaps() -> None:

@@ -78,7 +78,13 @@ def test_every_data_set_has_its_figures(part: Part, tmp_path: Path) -> None:
     assert [plot.name for plot in part.plots] == ["mnist-depth", "mnist-width", "cifar10-depth", "cifar10-width"]
     part.plots[0].save(tmp_path)
     assert (tmp_path / "mnist-depth.png").stat().st_size > 5000
-    assert part.plots[0].alt.endswith("isotropic tanh: from 92.50 % at 2 to 92.50 % at 5.")
+    depth, width, cifar, _ = part.plots
+    assert [ax.get_title(loc="left") for ax in depth.figure.axes] == ["width 8", "width 16"]
+    assert [ax.get_title(loc="left") for ax in width.figure.axes] == ["2 hidden layers", "5 hidden layers"]
+    assert depth.alt.endswith("width 16, at 5: 90.5 (standard tanh), 92.5 (isotropic tanh).")
+    assert cifar.title.startswith("CIFAR-10: ") and cifar.caption.endswith(
+        "Data CIFAR-10, 2 repeats of 3 epochs, float32."
+    )
 
 
 def test_verdicts_say_that_this_is_not_the_papers_protocol(part: Part) -> None:
