@@ -35,7 +35,7 @@ ROWS = Schema(
     phases={"training": "after an epoch", "adapted": "right after the change"},
     measures=TRAINING | FUNCTION_CHANGE | ACCURACY,
     networks={
-        "activation": Factor("of the networks", levels=tuple(KINDS.values())),
+        "activation": Factor("activation of the networks", levels=tuple(KINDS.values())),
         "end": Factor("width of the changed layer after the change; missing before it", int, "neurons"),
     },
     observations={"change": CHANGE},

@@ -36,7 +36,7 @@ ROWS = Schema(
     },
     networks={
         "testing": Factor("whether the network is tested after every epoch", bool),
-        "adaptation": Factor("of a width after every epoch", levels=get_args(Adaptation)),
+        "adaptation": Factor("adaptation of a width after every epoch", levels=get_args(Adaptation)),
     },
 )
 

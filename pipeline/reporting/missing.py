@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.experiments import experiment
 from pipeline.results.divergence import diverged
 from pipeline.results.schema import configurations
 from pipeline.results.words import counted
@@ -39,11 +40,14 @@ def losses(rows: pd.DataFrame) -> Losses | None:
     ):
         when = own.sort_values("repeat")[["repeat", "epoch"]].itertuples(index=False)
         lines.append([*map(str, place), ", ".join(f"{repeat} (in epoch {epoch})" for repeat, epoch in when)])
+    factors = experiment(str(rows["experiment"].iloc[0])).ROWS.networks
+    # By what a factor is, without what is said of where it is missing; columns of all experiments by their name.
+    names = [factors[column].words.partition(";")[0] if column in factors else column for column in columns]
     words = (
         f"{counted(len(stopped), 'network')} diverged: a loss or a parameter was no longer finite, and training was "
         "stopped. What diverged is left out of every table, figure and verdict here, from its first epoch on."
     )
-    return Losses(words, [*(column.replace("_", " ").capitalize() for column in columns), "Repeats"], lines)
+    return Losses(words, [*(name.capitalize() for name in names), "Repeats"], lines)
 
 
 def availability(absent: Mapping[str, str], some: bool) -> str:

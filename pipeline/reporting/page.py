@@ -208,6 +208,7 @@ class Page:
         x: str = "epoch",
         x_label: str = "epochs trained",
         panels: By | None = None,
+        subject: str = "",
         legend: str = "",
         marks: Sequence[float] = (),
         means: Callable[[pd.DataFrame, Sequence[str]], pd.DataFrame] = summarise,
@@ -223,7 +224,8 @@ class Page:
             series: value of the column `by` -> how it is drawn, or its name and that.
             x: column of the horizontal axis, which is called `x_label`.
             panels: by what, if there are several.
-            legend: what is said beyond the subject and the repeats: what the series are.
+            subject: what it is of, above the legend; by default the page's and the repeats.
+            legend: what is said beyond that: what the series are.
             marks: values of `x` with a dotted line.
             means: of rows by columns.
             conditions: in place of those of the page.
@@ -237,7 +239,7 @@ class Page:
         found = means(placed[placed["configuration"].notna()], ["panel", "configuration", x])
         titles = {key: str(name) for key, name in panels.names.items()} if panels else {"": ""}
         own = {title: found[found["panel"] == key] for key, title in titles.items()}
-        said = f"{self.subject}, {mean_of(self.rows)}" + (f"\n{legend}" if legend else "")
+        said = f"{subject or f'{self.subject}, {mean_of(self.rows)}'}\n{legend}".strip()
         figure = lines(own, styles, measure, x, x_label, said, **more)
         for ax in figure.axes:
             for at in marks:

@@ -18,7 +18,7 @@ from pipeline.experiments import other_methods
 from pipeline.experiments.other_methods import Settings, run
 from pipeline.experiments.plan.methods import METHODS, Means, methods
 from pipeline.experiments.plan.work import Work, network
-from pipeline.reporting.ways import FROM_SCRATCH, GROWING, PRUNING, UNCHANGED
+from pipeline.reporting.experiments.other_methods import FROM_SCRATCH, GROWING, PRUNING, UNCHANGED
 from pipeline.results.statistics import select
 from pipeline.seeds import generator
 from pipeline.training import engine

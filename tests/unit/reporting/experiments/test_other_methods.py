@@ -8,11 +8,17 @@ import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
 
-from pipeline.reporting.experiments.other_methods import headlines, present
+from pipeline.reporting.experiments.other_methods import (
+    FROM_SCRATCH,
+    GROWING,
+    PRUNING,
+    UNCHANGED,
+    headlines,
+    present,
+)
 from pipeline.reporting.presentation import Part
 from pipeline.reporting.style import COLOURS
 from pipeline.reporting.tables import Quantity, Row
-from pipeline.reporting.ways import FROM_SCRATCH, GROWING, PRUNING, UNCHANGED
 from pipeline.results.statistics import select
 
 SETTINGS = made_rows.settings("other_methods", epochs=4, epochs_before=3)  # width 8, changes +4 and -4

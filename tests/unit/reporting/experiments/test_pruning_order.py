@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.experiments.pruning_order import CORRECTIONS, WAYS, Way
 from pipeline.reporting.experiments.pruning_order import CHOICES, geometric, headlines, present
+from pipeline.reporting.experiments.pruning_order import CORRECTIONS as HEADINGS
 from pipeline.reporting.presentation import Part
 from pipeline.results.statistics import select
 
@@ -58,12 +59,16 @@ def test_figures_draw_geometric_means_where_the_axis_is_logarithmic(part: Part, 
     assert np.asarray(first.get_ydata())[1] == pytest.approx(math.exp(np.log(values).mean()))
     assert "geometric mean of 4 repeats" in part.plots[0].figure.legends[0].get_title().get_text()
     assert "geometric" not in part.plots[1].figure.legends[0].get_title().get_text()
-    assert all(f"({words})" in plot.alt for plot in part.plots for words, _ in CHOICES.values())
+    assert all(
+        f"{heading}, at {count}: from" in plot.alt
+        for plot in part.plots
+        for heading in HEADINGS.values()
+        for count in (1, 7)
+    )
 
 
 def test_geometric_means_are_those_of_logarithms() -> None:
-    keys = {"measure": "epsilon", "correction": "none", "configuration": "some", "removed": 1}
-    table = geometric(pd.DataFrame([keys | {"value": value} for value in (0.1, 1.0, 10.0)]))
+    table = geometric(pd.DataFrame([{"removed": 1, "value": value} for value in (0.1, 1.0, 10.0)]), ["removed"])
     assert table["mean"].tolist() == pytest.approx([1.0])
     reach = 4.302653 / math.sqrt(3)  # t of 2 degrees of freedom, times the standard error of -1, 0, 1
     assert table[["low", "high"]].iloc[0].tolist() == pytest.approx([10**-reach, 10**reach], rel=1e-5)
@@ -97,7 +102,7 @@ def test_a_table_of_many_counts_shows_some(rows: pd.DataFrame) -> None:
     settings = SETTINGS.model_copy(update={"counts": counts})
     (only,) = present(table, settings, made_rows.described("digits")).parts
     assert list(only.tables[0].columns) == ["1", "3", "5", "7"]
-    assert "With 4 of 8 removed:" in only.plots[0].alt
+    assert "With 4 removed and no correction" in only.plots[0].caption
 
 
 def test_the_protocol_says_that_the_paper_has_no_such_experiment(part: Part) -> None:
