@@ -12,6 +12,7 @@ from pipeline.paths import NAME
 
 IntrinsicLength = Literal["none", "constant", "trainable"]
 Compensation = Literal["none", "constant", "trainable", "trainable+decay", "expectation"]
+Optimiser = Literal["adamw", "adam", "sgd"]
 Columns = Literal["normal", "semi-orthogonal", "combination", "zero"]
 Source = Literal[
     "mnist",
@@ -90,7 +91,7 @@ class Training(Settings):
     repeats: int = Field(ge=1, le=1000)
     epochs: EpochCount
     batch_size: Samples
-    optimiser: Literal["adamw", "adam", "sgd"]
+    optimiser: Optimiser
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     psi_decay: float = Field(ge=0)  # lambda_psi of METHOD section 1, used by compensation "trainable+decay"

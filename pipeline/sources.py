@@ -32,7 +32,7 @@ APART = (
     *_files("execution/", "checks", "planned", "throughput", "watch"),  # what is refused, foretold, printed, shown
     *_files("execution/", "cost", "estimate", "overhead", "sizes", "trial"),
     "pipeline/reporting/experiments",
-    *_files("reporting/", "facts", "plain", "report"),
+    *_files("reporting/", "default", "report", "summary"),
     "pipeline/reporting/report.html",
     "pipeline/reporting/report.css",
     "pipeline/results/claims",
@@ -67,7 +67,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "pipeline/data/facts.py",
         "pipeline/results",
         *_files("results/claims/", "__init__", "base"),
-        *_files("reporting/", "facts", "numbers", "report", "style", "templates"),
+        *_files("reporting/", "summary", "numbers", "report", "style", "templates"),
         "pipeline/reporting/report.html",
         "pipeline/reporting/report.css",
         "stages/report.py",
@@ -80,7 +80,7 @@ def presenter(name: str) -> str:
 
     By way of params.yaml a dependency of its analysis, as are its `claims`.
     """
-    return _own(f"pipeline/reporting/experiments/{name}.py", "pipeline/reporting/plain.py")
+    return _own(f"pipeline/reporting/experiments/{name}.py", "pipeline/reporting/default.py")
 
 
 def claims(name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline.profile import load_profile
-from pipeline.results.words import clock
+from pipeline.results.text import clock
 from stages import cli
 
 if TYPE_CHECKING:

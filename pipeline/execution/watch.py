@@ -18,7 +18,7 @@ from rich.text import Text
 from pipeline.execution.jobs import Job
 from pipeline.execution.planned import Planned
 from pipeline.execution.store import Store
-from pipeline.results.words import clock
+from pipeline.results.text import clock
 from pipeline.training.progress import Progress
 
 LOG_EVERY = 30.0  # seconds between the lines of a log: what ends sooner leaves none

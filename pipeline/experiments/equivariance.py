@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import model_validator
 
 from pipeline.experiments.plan import FLOAT64_PASS, Size, Workload
-from pipeline.experiments.plan.descents import ByDescent, Descending
+from pipeline.experiments.plan.optimisers import ByOptimiser, Optimised
 from pipeline.results.measures import FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import Schema
 from pipeline.seeds import generator
@@ -32,7 +32,7 @@ ROWS = Schema(
 )
 
 
-class Settings(ByDescent):
+class Settings(ByOptimiser):
     """Decided here: the paper has no such experiment."""
 
     @model_validator(mode="after")
@@ -41,7 +41,7 @@ class Settings(ByDescent):
             raise ValueError(f"matmul: {self.matmul} rounds in every precision alike; valid here is float32")
         return self
 
-    def workloads(self, member: Descending, data: Sequence[Size]) -> list[Workload]:
+    def workloads(self, member: Optimised, data: Sequence[Size]) -> list[Workload]:
         """In each precision one network to the change of basis and two from there on, tested and then compared.
 
         A step in float64 counts as one in float32: a workload knows no precision of its steps.
@@ -54,7 +54,7 @@ class Settings(ByDescent):
         return [replace(workload, passes=passes, changes=(2,))]  # all hidden widths at once, in each precision
 
 
-def run(work: Work[Settings, Descending]) -> pd.DataFrame:
+def run(work: Work[Settings, Optimised]) -> pd.DataFrame:
     """Train the members, turn copies of them with their moments, and train both on, in each precision."""
     from pipeline.experiments.plan.work import PRECISIONS
 
@@ -65,9 +65,7 @@ def run(work: Work[Settings, Descending]) -> pd.DataFrame:
     return observed.frame()
 
 
-def _both_orders(
-    work: Work[Settings, Descending], observed: Observations, precision: str, dtype: torch.dtype
-) -> None:
+def _both_orders(work: Work[Settings, Optimised], observed: Observations, precision: str, dtype: torch.dtype) -> None:
     """Rotate-then-train beside train-then-rotate (METHOD section 2), from networks trained up to the change of basis.
 
     A rotation changes no output, so train-then-rotate has the logits of training alone. What is measured (METHOD
@@ -78,7 +76,7 @@ def _both_orders(
     from isotropic.training import measures
     from pipeline.training import evaluation, optimiser
 
-    settings, chosen, data = work.settings, work.members[0].descent, work.images
+    settings, chosen, data = work.settings, work.members[0].optimiser, work.images
 
     def make(net: MLP) -> Optimizer:
         return optimiser.make(net, settings.trained_by(chosen), chosen.momentum)

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config import Columns, Several, Width
 from pipeline.experiments.plan import Size, Workload, in_layer
-from pipeline.experiments.plan.descents import ByDescent, Descending
+from pipeline.experiments.plan.optimisers import ByOptimiser, Optimised
 from pipeline.results.measures import FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import Factor, Measure, Schema
 from pipeline.seeds import generator
@@ -50,7 +50,7 @@ ROWS = Schema(
 )
 
 
-class Settings(ByDescent):
+class Settings(ByOptimiser):
     """Decided here: the paper has no such experiment. Its descent is AdamW, and its columns are "normal"."""
 
     layer: int = Field(ge=1)  # l, the hidden layer that grows
@@ -69,7 +69,7 @@ class Settings(ByDescent):
         """How many of `steps` an epoch of so many samples has."""
         return min(self.steps, -(-samples // self.batch_size))
 
-    def workloads(self, member: Descending, data: Sequence[Size]) -> list[Workload]:
+    def workloads(self, member: Optimised, data: Sequence[Size]) -> list[Workload]:
         """The training before; that of the control, diagonalised; of each kind first steps, alone, and the epochs.
 
         Beyond that a network is tested before growing and right after it, and with every epoch's test once more, with
@@ -87,13 +87,13 @@ class Settings(ByDescent):
         return [replace(before, passes=before.passes + size.test), control, *len(self.columns) * [steps, workload]]
 
 
-def run(work: Work[Settings, Descending]) -> pd.DataFrame:
+def run(work: Work[Settings, Optimised]) -> pd.DataFrame:
     """Train the members, let copies of them grow with each kind of columns, and train these and a control on."""
     from isotropic.surgery.diagonalise import diagonalise
     from isotropic.surgery.widths import grow
     from pipeline.training import evaluation, optimiser
 
-    settings, chosen, observed = work.settings, work.members[0].descent, work.observations()
+    settings, chosen, observed = work.settings, work.members[0].optimiser, work.observations()
     ensemble = work.initial()
     descent = optimiser.make(ensemble, settings.trained_by(chosen), chosen.momentum)
     for epoch in work.epochs(ensemble, descent, observed, settings.epochs_before, "before"):
@@ -124,7 +124,7 @@ def run(work: Work[Settings, Descending]) -> pd.DataFrame:
 class _Growing:
     """What is done with every kind of columns alike; `z` are the logits before growing."""
 
-    def __init__(self, work: Work[Settings, Descending], z: Tensor) -> None:
+    def __init__(self, work: Work[Settings, Optimised], z: Tensor) -> None:
         self.work, self.settings, self.data, self.z = work, work.settings, work.images, z
         self.orders = [(*name, "grown") for name in work.streams]  # the same with every kind
 

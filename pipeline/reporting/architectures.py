@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.experiments.plan.architectures import ARCHITECTURE
 from pipeline.reporting.page import By, DataSet, Page, Plot
 from pipeline.reporting.protocol import architectures
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 
 class Architectures(Page):

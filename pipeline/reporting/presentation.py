@@ -85,7 +85,7 @@ class Note:
     Attributes:
         reading: how its numbers answer its question, a few sentences.
         columns: metrics shown as columns of the table of runs, as patterns.
-        logarithmic: measures whose charts have a logarithmic axis.
+        logarithmic: measures whose charts have a logarithmic axis, beside those declared so.
         headlines: measures that also get a metric per change of width, so that they can be columns.
         together: metrics that are shown in one chart, as patterns, a chart each; they get none of their own.
     """

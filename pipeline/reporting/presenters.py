@@ -15,20 +15,20 @@ from pipeline.results.divergence import completed, diverged
 
 
 def presenter(experiment: str) -> Presenter:
-    """The file in `experiments/` that is named after the experiment; if there is none, a plain presentation."""
+    """The file in `experiments/` that is named after the experiment; if there is none, the default."""
     name = f"pipeline.reporting.experiments.{experiment}"
     if find_spec(name) is None:
-        from pipeline.reporting.plain import Plain
+        from pipeline.reporting.default import Default
 
-        return Plain(experiment)
+        return Default(experiment)
     module: Any = import_module(name)
     return module
 
 
 def source(experiment: str) -> str:
     """That file, from the repository's root."""
-    found = find_spec(f"pipeline.reporting.experiments.{experiment}")
-    return f"pipeline/reporting/{f'experiments/{experiment}' if found else 'plain'}.py"
+    own = find_spec(f"pipeline.reporting.experiments.{experiment}")
+    return f"pipeline/reporting/{'default' if own is None else f'experiments/{experiment}'}.py"
 
 
 def framed(experiment: str) -> Callable[[pd.DataFrame, pd.DataFrame], Iterator[Frame]] | None:

@@ -13,7 +13,7 @@ from pipeline.data.facts import DataSet
 from pipeline.reporting.presentation import Setting, words
 from pipeline.results.claims.base import Basis
 from pipeline.results.schema import configurations, networks
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 TREATMENT = "trainable, trainable+decay"  # of intrinsic length and ψ, in the paper, unless an experiment varies it
 

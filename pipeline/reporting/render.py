@@ -13,7 +13,7 @@ from pipeline.json_file import write_json
 from pipeline.paths import CLAIMS, PROVENANCE, SECTION, written
 from pipeline.paths import rows as rows_of
 from pipeline.reporting.figures import Plot
-from pipeline.reporting.missing import availability, losses
+from pipeline.reporting.notices import availability, losses
 from pipeline.reporting.presentation import Part
 from pipeline.reporting.presenters import presenter, source
 from pipeline.reporting.svg import inline

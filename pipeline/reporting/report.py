@@ -9,13 +9,13 @@ from typing import Any, get_args
 from pipeline.errors import InputError
 from pipeline.json_file import need, read_json
 from pipeline.paths import CLAIMS, PROVENANCE, SECTION, written
-from pipeline.reporting.facts import facts
 from pipeline.reporting.style import COLOURS
+from pipeline.reporting.summary import facts
 from pipeline.reporting.templates import template
 from pipeline.results.claims import CLAIMS as CLAIMED
 from pipeline.results.claims.base import Outcome
 from pipeline.results.provenance import absent, check_record, data_sets
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 _MAKER = "python -m stages.analyse"
 

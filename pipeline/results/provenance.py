@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.data.facts import DataSet
 from pipeline.errors import InputError
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 _PACKAGES = ("torch", "numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "mlflow", "dvc")
 _CODE = ("isotropic", "pipeline", "stages", "profiles", "pyproject.toml")

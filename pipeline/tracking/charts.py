@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
+from pipeline.experiments import experiment
 from pipeline.reporting.presenters import presenter
 from pipeline.tracking.runs import Run
 
 COMPARED = "compared"  # the section of charts of several metrics
 
 
-def charts(experiment: str, runs: Sequence[Run]) -> Iterator[dict[str, object]]:
+def charts(of: str, runs: Sequence[Run]) -> Iterator[dict[str, object]]:
     """As views keep them: several metrics in one where the experiment's note says so, and logarithmic axes."""
-    note = presenter(experiment).NOTE
+    note, declared = presenter(of).NOTE, experiment(of).ROWS.measures
+    decades = {*note.logarithmic, *(measure for measure, each in declared.items() if each.log)}
     steps: dict[str, set[int]] = {}
     for run in runs:
         for name, step, _ in run.metrics:
@@ -27,11 +29,9 @@ def charts(experiment: str, runs: Sequence[Run]) -> Iterator[dict[str, object]]:
         if names:
             shown.update(names)
             line = any(len(steps[name]) > 1 for name in names)
-            yield _chart(pattern, names, line, bool(measures(pattern) & set(note.logarithmic))) | {
-                "metricSectionId": COMPARED
-            }
+            yield _chart(pattern, names, line, bool(measures(pattern) & decades)) | {"metricSectionId": COMPARED}
     for name in sorted(steps):
-        logarithmic = bool(measures(name) & set(note.logarithmic))
+        logarithmic = bool(measures(name) & decades)
         if name in shown:
             yield _chart(name, [name], line=True, logarithmic=False) | {"deleted": True}  # else MLflow would add one
         elif name.startswith("by change") or (logarithmic and len(steps[name]) > 1):

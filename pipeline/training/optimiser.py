@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from isotropic.training.step import KERNELS
+from pipeline import config
 from pipeline.config import Training
+
+KINDS: dict[config.Optimiser, Callable[..., Optimizer]] = {"adamw": AdamW, "adam": Adam, "sgd": SGD}
 
 
 def make(net: nn.Module, settings: Training, momentum: float = 0.0) -> Optimizer:
@@ -23,11 +28,11 @@ def make(net: nn.Module, settings: Training, momentum: float = 0.0) -> Optimizer
         settings: optimiser, learning rate and weight decay.
         momentum: mu of SGD, M <- mu M + gradient and W <- W - learning rate * M; the others take none.
     """
-    kind = {"adamw": AdamW, "adam": Adam, "sgd": SGD}[settings.optimiser]
+    kind = KINDS[settings.optimiser]
     more = {"momentum": momentum} if momentum else {}
     _without_compiler()
     made = kind(net.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True, **more)
-    for p in net.parameters() if kind in KERNELS else ():
+    for p in net.parameters() if type(made) in KERNELS else ():
         count = torch.zeros((), dtype=torch.float32, device=p.device)
         made.state[p] = {"step": count, "exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
     return made

@@ -186,7 +186,7 @@ def _timing(own: Any, case: Any, random: np.random.Generator) -> Iterator[Row]:
 
 
 def _equivariance(own: Any, member: Any, random: np.random.Generator) -> Iterator[Row]:
-    adaptive = own.trained_by(member.descent).optimiser != "sgd"
+    adaptive = own.trained_by(member.optimiser).optimiser != "sgd"
     for precision, rounding in (("float32", 1e-6), ("float64", 1e-14)):
         yield from _training(own, random, precision=precision)
         for epoch in range(own.epochs_before, own.epochs + 1):

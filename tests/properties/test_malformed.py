@@ -25,7 +25,7 @@ TEXTS = {path.stem: path.read_bytes() for path in sorted((ROOT / "profiles").glo
 PROFILES = {name: plain(yaml.safe_load(text)) for name, text in TEXTS.items()}
 PLACES = {name: list(places(content)) for name, content in PROFILES.items()}
 # What may be null, and what may be left out, of all that the profiles have.
-DESCENT = r"experiments\.(equivariance|scaffolds)\.descents\.\d+"
+DESCENT = r"experiments\.(equivariance|scaffolds)\.optimisers\.\d+"
 NULLABLE = re.compile(rf"experiments\.task_schedule\.(train|test)_samples|{DESCENT}\.(optimiser|learning_rate)")
 OPTIONAL = re.compile(
     rf"common(\.\w+)?|data\.[\w-]+\.(root|download|optional)|experiments\.\w+|{DESCENT}\.(optimiser|learning_rate|momentum)|"

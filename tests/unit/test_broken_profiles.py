@@ -120,8 +120,8 @@ BROKEN = {
         "experiments.spectra.configurations.0.activation: tanh has no intrinsic length",
     ),
     "words of a name": (
-        changed("equivariance", descents=[{"name": "a\nb"}]),
-        "equivariance.descents.0.name: 'a\\nb'",
+        changed("equivariance", optimisers=[{"name": "a\nb"}]),
+        "equivariance.optimisers.0.name: 'a\\nb'",
     ),
     "root of nothing": (replaced("source: digits}", 'source: digits, root: ""}'), "data.digits.root: ''"),
     "unknown data": (changed(data=["mnist"]), "'mnist' is not one of the profile's data sets, digits"),

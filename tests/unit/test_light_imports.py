@@ -17,7 +17,7 @@ for name in ("torch", "torchvision", "scipy", "sklearn", "matplotlib", "mlflow",
 
 DECLARED = """
 from pipeline.experiments import EXPERIMENTS, experiment
-from pipeline.experiments.plan import Size, architectures, descents
+from pipeline.experiments.plan import Size, architectures, optimisers
 from pipeline.profile import load_profile
 
 assert all(experiment(name).QUESTION and experiment(name).run for name in EXPERIMENTS)

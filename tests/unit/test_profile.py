@@ -139,7 +139,7 @@ def test_paper_has_the_experiment_that_the_claim_lacks():
     assert (settings.data, settings.hidden, settings.repeats) == (["cifar10"], invariance.hidden, invariance.repeats)
     assert (settings.epochs_before, settings.epochs) == (5, 15)
     assert settings.configuration.label == "trainable, trainable+decay"
-    trained = {each.name: (settings.trained_by(each), each.momentum) for each in settings.descents}
+    trained = {each.name: (settings.trained_by(each), each.momentum) for each in settings.optimisers}
     assert {name: (own.optimiser, own.learning_rate, momentum) for name, (own, momentum) in trained.items()} == {
         "gradient descent": ("sgd", 0.05, 0.0),
         "momentum": ("sgd", 0.02, 0.9),
@@ -154,7 +154,7 @@ def test_scaled_profiles_keep_all_configurations_and_proportions(name):
     assert scaled.configurations == paper.configurations
     assert sorted(scaled.changes) == sorted(-change for change in scaled.changes)
     turned = [load_profile(n).experiments["equivariance"] for n in ("paper", name)]
-    assert turned[0].descents == turned[1].descents and turned[0].configuration == turned[1].configuration
+    assert turned[0].optimisers == turned[1].optimisers and turned[0].configuration == turned[1].configuration
 
 
 def test_unknown_profile_lists_those_there_are():

@@ -1,4 +1,4 @@
-"""Numbers of the README that come from the results of profile digits, beside the results that are kept with the code."""
+"""Numbers of the README that come from profile digits, beside the results that are kept with the code."""
 
 import json
 import re

@@ -33,7 +33,7 @@ EXCEPT_OF = {
     "run": {
         "pipeline/tracking": "publishing",
         "pipeline/results/provenance.py": "what is noted of the machine and the code",
-        "pipeline/results/words.py": "as well",
+        "pipeline/results/text.py": "as well",
         "pipeline/results/measures.py": "how measures are written; one that is not there is refused, not observed",
         "pipeline/execution/watch.py": "progress",
         "pipeline/execution/throughput.py": "the speed that is printed",
@@ -53,7 +53,7 @@ EXCEPT_OF = {
         **dict.fromkeys(("pipeline/profile.py", "pipeline/config.py", "pipeline/experiments"), "as of fetch"),
     },
 }
-NAME, PLAIN = "spectra", "pipeline/reporting/plain.py"
+NAME, PLAIN = "spectra", "pipeline/reporting/default.py"
 
 
 def dynamic(name: str) -> dict[str, list[str]]:

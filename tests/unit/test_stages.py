@@ -76,7 +76,7 @@ def test_the_report_has_both_with_their_verdicts(folder: Path) -> None:
         assert claims and all(claim["anchor"] in page and claim["statement"] in page for claim in claims)
         kinds = {path.suffix for path in (paths.report("smoke") / name).iterdir()}
         assert kinds == {".md", ".tex", ".csv", ".svg", ".png", ".json", ".html"}
-        assert json.loads(paths.metrics("smoke", name).read_text(encoding="utf-8")).keys() == {"digits"}
+        assert json.loads(paths.metrics("smoke", name).read_text(encoding="utf-8")).keys() == {"digits", "claims"}
 
 
 def test_the_record_says_what_was_run_on_what(folder: Path) -> None:

@@ -19,7 +19,7 @@ from pipeline.reporting.style import COOL, WARM
 from pipeline.results.claims.abundance import judge
 from pipeline.results.claims.overabundance import against_static, arrivals
 from pipeline.results.statistics import select, summarise
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 TITLE = "Too few or too many neurons at the start"
 NOTE = Note(

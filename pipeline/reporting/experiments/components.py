@@ -17,7 +17,7 @@ from pipeline.reporting.protocol import TREATMENT, common, decided
 from pipeline.reporting.style import COOL, WARM
 from pipeline.results.measures import FUNCTION_CHANGE
 from pipeline.results.statistics import differences, select
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 MEASURES = ROWS.measures
 TITLE = "Independent components"
@@ -37,7 +37,6 @@ NOTE = Note(
         "basis float64/negentropy neurons as trained map 1",
         "repeats",
     ),
-    logarithmic=("epsilon", "epsilon_scaled", "kl"),
     together=(
         "basis float64/negentropy * map 1",
         "basis float64/negentropy * map 2",

@@ -15,7 +15,7 @@ from pipeline.reporting.page import Block, By, DataSet, Note, Page, Plot, Settin
 from pipeline.reporting.protocol import TREATMENT, common, decided, mean_of
 from pipeline.reporting.style import COOL, WARM
 from pipeline.results.statistics import select
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 TITLE = "Channels of convolutional networks"
 NOTE = Note(
@@ -26,7 +26,6 @@ NOTE = Note(
         " both. `accuracy_after` is that after further training."
     ),
     columns=("test/accuracy", "epsilon_scaled length and psi map 1/*", "repeats"),
-    logarithmic=("epsilon", "epsilon_scaled", "kl"),
     headlines=("epsilon_scaled length and psi map 1", "epsilon_scaled length and psi map 2"),
     together=(
         "by change in width/epsilon_scaled * map 1",

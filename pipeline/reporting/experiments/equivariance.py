@@ -16,20 +16,19 @@ from pipeline.reporting.protocol import TREATMENT, common, decided
 from pipeline.reporting.style import COOL, WARM
 from pipeline.results.claims.equivariance import JUDGED, after_last, judge
 from pipeline.results.statistics import select
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 TITLE = "Equivariance of training"
 NOTE = Note(
     reading=(
-        "A run is a descent. After some epochs copies of its networks are turned into another basis with their"
+        "A run is a optimiser. After some epochs copies of its networks are turned into another basis with their"
         " moments, and both are trained on: `turned/epsilon`, the distance between their logits, starts at the"
         " change of basis (step = epoch). It should stay at rounding level for gradient descent and momentum"
         " (about 1e-6 in float32, 1e-14 in float64) and grow to the size of the logits for Adam and AdamW, in"
         " both precisions alike. `test/accuracy` is of the networks that were never turned. The parameters"
-        " `optimiser` and `learning_rate` are those of descents that have none of their own."
+        " `optimiser` and `learning_rate` are those of optimisers that have none of their own."
     ),
     columns=("turned/epsilon", "turned float64/epsilon", "test/accuracy", "repeats"),
-    logarithmic=("epsilon", "epsilon_scaled", "kl"),
 )
 PRECISIONS = [JUDGED, "float32"]
 # Measure -> heading of its lines.
@@ -41,7 +40,7 @@ GROUPS = {
 
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
-    """By descent: accuracy in float32, and log10 of the mean epsilon after the last epoch in each precision."""
+    """By optimiser: accuracy in float32, and log10 of the mean epsilon after the last epoch in each precision."""
     last = after_last(rows)
     turned = select(last, phase="turned", measure="epsilon")
     return {
@@ -56,7 +55,7 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
 class _Page(Page):
     def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
         super().__init__(rows, settings, data)
-        self.trainings = {descent.name: settings.trained_by(descent) for descent in settings.descents}
+        self.trainings = {optimiser.name: settings.trained_by(optimiser) for optimiser in settings.optimisers}
         self.since = settings.epochs - settings.epochs_before
         # METHOD section 2 says that gradient descent commutes, with and without momentum.
         self.commuting = [name for name, training in self.trainings.items() if training.optimiser == "sgd"]
@@ -67,8 +66,8 @@ class _Page(Page):
             "data": self.data.words,
             "hidden widths": settings.hidden,
             "change of basis": "of every hidden layer, by a random orthogonal matrix of each layer and repeat",
-            "descents": list(self.trainings),
-            "momentum": [descent.momentum for descent in settings.descents],
+            "optimisers": list(self.trainings),
+            "momentum": [optimiser.momentum for optimiser in settings.optimisers],
             "repeats": settings.repeats,
             "epochs before the change of basis": settings.epochs_before,
             "epochs after it": self.since,
@@ -100,7 +99,7 @@ class _Page(Page):
             "Networks that were turned into another basis and trained on, beside the same networks trained on as "
             "they were, with the same batches; on the whole test set, mean ± standard deviation over repeats. "
             "The paper has no such experiment.",
-            By.levels("configuration", "descent", self.trainings),
+            By.levels("configuration", "optimiser", self.trainings),
             By(("precision", "epoch"), "precision and epoch", columns),
             [
                 Block(ROWS.measures[measure], select(self.rows, measure=measure), heading, measure)
@@ -124,7 +123,7 @@ class _Page(Page):
             x="since",
             x_label="epochs since the change of basis",
             panels=By.levels("precision", "precision", PRECISIONS),
-            legend="descent",
+            legend="optimiser",
         )
 
     def verdicts(self, on: Basis) -> list[Verdict]:

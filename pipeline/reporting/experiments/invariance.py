@@ -29,7 +29,7 @@ from pipeline.reporting.protocol import common, data_line
 from pipeline.reporting.style import COOL, WARM
 from pipeline.results.claims.invariance import BOTH, COMPENSATED, EXPECTATION, NO_LENGTH, NO_PSI, judge
 from pipeline.results.statistics import select
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 MEASURES = ROWS.measures
 TITLE = "Invariance under adaptation"
@@ -48,7 +48,6 @@ NOTE = Note(
         "epsilon float64/diag*",
         "repeats",
     ),
-    logarithmic=("epsilon", "epsilon_scaled", "kl"),
     headlines=("epsilon", "delta_accuracy"),
 )
 PAPER_SOURCES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "caltech256": "Caltech-256"}

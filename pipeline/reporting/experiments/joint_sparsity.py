@@ -16,7 +16,7 @@ from pipeline.reporting.page import Block, By, DataSet, Note, Plot, Setting, Tab
 from pipeline.reporting.protocol import TREATMENT, common, decided
 from pipeline.reporting.style import COLOURS, COOL, WARM, Line
 from pipeline.results.statistics import select
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 MEASURES = ROWS.measures
 TITLE = "Joint sparsity optimisation"
@@ -29,7 +29,6 @@ NOTE = Note(
         " function is the same in all bases, so `epsilon` is at rounding level."
     ),
     columns=("test/accuracy", "turned float64/percent_small * 0.0001", "repeats"),
-    logarithmic=("epsilon", "epsilon_scaled", "kl"),
     together=(
         "turned float64/percent_small * 0.0001",
         "turned float64/percent_small * 0.01",

@@ -18,7 +18,7 @@ from pipeline.reporting.protocol import TREATMENT, common, decided
 from pipeline.reporting.style import COLOURS, COOL, WARM
 from pipeline.results.schema import Measure
 from pipeline.results.statistics import differences, select, summarise
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 TITLE = "Isotropic and other growing and pruning"
 NOTE = Note(
@@ -29,7 +29,6 @@ NOTE = Note(
         " before any change, so compare a method also with the unchanged networks of its own kind."
     ),
     columns=("test/accuracy", "by change in width/epsilon_scaled", "by change in width/delta_accuracy", "repeats"),
-    logarithmic=("epsilon", "epsilon_scaled", "kl"),
 )
 MEASURES = ROWS.measures
 GAIN = Measure("accuracy minus unchanged", "percentage points", 2)

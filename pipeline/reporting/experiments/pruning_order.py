@@ -14,7 +14,7 @@ from pipeline.reporting.page import Block, By, DataSet, Note, Page, Plot, Settin
 from pipeline.reporting.protocol import TREATMENT, common, decided, mean_of
 from pipeline.reporting.style import COOL, WARM
 from pipeline.results.statistics import select, summarise
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 TITLE = "The order of pruning, and its correction"
 NOTE = Note(
@@ -26,7 +26,6 @@ NOTE = Note(
         " `white` one does without data."
     ),
     columns=("baseline/accuracy", "epsilon_scaled singular value none/*", "repeats"),
-    logarithmic=("epsilon", "epsilon_scaled", "kl"),
     headlines=("epsilon_scaled singular value none",),
     together=(
         "by change in width/epsilon_scaled * none",

@@ -16,20 +16,19 @@ from pipeline.reporting.protocol import TREATMENT, common, decided
 from pipeline.reporting.style import COOL, WARM
 from pipeline.results.schema import Measure
 from pipeline.results.statistics import differences, select
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 MEASURES = ROWS.measures
 TITLE = "Scaffold initialisations"
 NOTE = Note(
     reading=(
-        "A run is a descent. After some epochs copies of its networks gain neurons with each kind of columns, and are"
-        " trained on beside a control that is `not grown`. `new/row_norm` and `new/column_norm` (step = epoch) are"
-        " the lengths of what goes into a new neuron and out of it, `new/active` how many have a row that is no"
+        "A run is an optimiser. After some epochs copies of its networks gain neurons with each kind of columns, and"
+        " are trained on beside a control that is `not grown`. `new/row_norm` and `new/column_norm` (step = epoch)"
+        " are the lengths of what goes into a new neuron and out of it, `new/active` how many have a row that is no"
         " longer small beside the others'; `without/epsilon_scaled` is how far the logits move if the new neurons"
         " are taken away. Neurons of `zero` columns never move."
     ),
     columns=("new/active *", "test/accuracy *", "without/epsilon_scaled *", "grown/epsilon *", "repeats"),
-    logarithmic=("row_norm", "epsilon", "epsilon_scaled", "kl"),
     together=(
         "test/accuracy *",
         "test/loss *",
@@ -54,21 +53,21 @@ def until_active(rows: pd.DataFrame, half: float) -> pd.DataFrame:
 
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
-    """By descent and kind, after the last epoch: length of the new rows, active neurons, accuracy."""
+    """By optimiser and kind, after the last epoch: length of the new rows, active neurons, accuracy."""
     last = select(rows, epoch=rows["epoch"].max())
     found: dict[str, Any] = {}
     for measure, digits in (("test_accuracy", 2), ("row_norm", 4), ("active", 2)):
-        for descent, kinds in nested(select(last, measure=measure), ["configuration", "columns"], digits).items():
+        for optimiser, kinds in nested(select(last, measure=measure), ["configuration", "columns"], digits).items():
             for kind, value in kinds.items():
-                found.setdefault(descent, {}).setdefault(kind, {})[measure] = value
+                found.setdefault(optimiser, {}).setdefault(kind, {})[measure] = value
     return found
 
 
 class _Page(Page):
     def __init__(self, rows: pd.DataFrame, settings: Any, data: DataSet) -> None:
         super().__init__(rows, settings, data)
-        self.trainings = {descent.name: settings.trained_by(descent) for descent in settings.descents}
-        self.descents = By.levels("configuration", "descent", self.trainings)
+        self.trainings = {optimiser.name: settings.trained_by(optimiser) for optimiser in settings.optimisers}
+        self.optimisers = By.levels("configuration", "optimiser", self.trainings)
 
     def protocol(self) -> list[Setting]:
         settings, trainings = self.settings, self.trainings.values()
@@ -78,7 +77,7 @@ class _Page(Page):
             "hidden layer that grows": settings.layer,
             "neurons that it gains": settings.neurons,
             "active: row longer than this share of the median of the others": settings.active_above,
-            "descents": list(self.trainings),
+            "optimisers": list(self.trainings),
             "repeats": settings.repeats,
             "epochs before growing": settings.epochs_before,
             "epochs after it": settings.epochs - settings.epochs_before,
@@ -123,7 +122,7 @@ class _Page(Page):
             "their 95% interval. A dash: some repeat never got there. The control is in the same basis, so that "
             f"growing is all that differs. {self.first_epoch()}".strip(),
             By.levels("columns", "columns of the new neurons", [*settings.columns, CONTROL]),
-            self.descents,
+            self.optimisers,
             [
                 block("epsilon_scaled", grown, "scaled change of the logits by growing (%)"),
                 Block(UNTIL_ACTIVE, until_active(self.rows, settings.neurons / 2), half, known=True),
@@ -146,13 +145,13 @@ class _Page(Page):
         first, *others = moved.index
         ratios = moved / moved.loc[first]
         said = [
-            f"with {descent} " + ", ".join(f"{ratios.loc[kind, descent]:.2g} ({kind})" for kind in others)
-            for descent in self.trainings
-            if descent in ratios
+            f"with {optimiser} " + ", ".join(f"{ratios.loc[kind, optimiser]:.2g} ({kind})" for kind in others)
+            for optimiser in self.trainings
+            if optimiser in ratios
         ]
         return (
             f"One epoch after growing, rows are so many times as long as with {first} columns: {'; '.join(said)}. "
-            "At first the gradient of a new row is proportional to its column; an adaptive descent divides by its "
+            "At first the gradient of a new row is proportional to its column; an adaptive optimiser divides by its "
             "size."
         )
 
@@ -167,14 +166,14 @@ class _Page(Page):
             yield self.lines(
                 f"{measure.replace('_', '-')}-{x}",
                 f"{label[0].upper()}{label[1:]}, by {x_label}",
-                "Mean over repeats with its 95% interval as a band; a panel for each descent.",
+                "Mean over repeats with its 95% interval as a band; a panel for each optimiser.",
                 select(rows, phase=phase, measure=measure),
                 MEASURES[measure],
                 {kind: LINES[kind] for kind in self.settings.columns},
                 by="columns",
                 x=x,
                 x_label=x_label,
-                panels=self.descents,
+                panels=self.optimisers,
                 legend="columns of the new neurons",
             )
 

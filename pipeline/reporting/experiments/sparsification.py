@@ -18,7 +18,7 @@ from pipeline.reporting.style import COOL, WARM, styles
 from pipeline.reporting.tables import Group, Quantity
 from pipeline.results.claims.sparsification import judge
 from pipeline.results.statistics import select
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 Lines = dict[str, tuple[str, str, str]]
 TITLE = "Exact sparsification"

@@ -19,7 +19,7 @@ from pipeline.reporting.style import Line
 from pipeline.reporting.tables import Group
 from pipeline.results.claims.tanh_comparison import DATA, final, judge
 from pipeline.results.statistics import differences, select
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 TITLE = "Isotropic against standard tanh"
 NOTE = Note(

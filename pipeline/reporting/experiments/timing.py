@@ -17,7 +17,7 @@ from pipeline.reporting.style import COLOURS
 from pipeline.results.claims.timing import judge, shares
 from pipeline.results.schema import Measure
 from pipeline.results.statistics import select, summarise
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ from pipeline.reporting.style import COOL, WARM, Line
 from pipeline.results.claims.overabundance import arrivals
 from pipeline.results.claims.width_transitions import CONTROL, judge
 from pipeline.results.statistics import select
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 TITLE = "Transitions between widths"
 NOTE = Note(

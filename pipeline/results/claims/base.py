@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import pandas as pd
 
 from pipeline.results.divergence import diverged, lost
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 Key = TypeVar("Key")
 Outcome = Literal["reproduced", "not reproduced", "inconclusive"]

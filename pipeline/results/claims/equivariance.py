@@ -1,4 +1,4 @@
-"""The claim judged on `equivariance`: which descents commute with a change of basis of the hidden layers."""
+"""The claim judged on `equivariance`: which optimisers commute with a change of basis of the hidden layers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def judge(rows: pd.DataFrame, exact: Sequence[str], adaptive: Sequence[str], bas
 
     Args:
         rows: observations of `equivariance` on one data set.
-        exact: the descents that should commute, gradient descent and momentum.
+        exact: the optimisers that should commute, gradient descent and momentum.
         adaptive: those that should not, Adam and AdamW.
         basis: what the rows were made from.
     """
     turned = select(completed(rows), phase="turned", measure="epsilon")
     judged = select(turned, precision=JUDGED)
-    kept = _by_descent(judged, exact)
-    parted = _by_descent(after_last(judged), adaptive)
+    kept = _by_optimiser(judged, exact)
+    parted = _by_optimiser(after_last(judged), adaptive)
     premise = after_turning(judged)["value"]  # a change of basis changes no output, whatever trains
     passed = [
         len(premise) > 0 and bool((premise <= COMMUTES).all()),
@@ -53,12 +53,12 @@ def judge(rows: pd.DataFrame, exact: Sequence[str], adaptive: Sequence[str], bas
     ]
 
 
-def _by_descent(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.Series]:
+def _by_optimiser(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.Series]:
     return {name: select(rows, configuration=name)["value"] for name in names}
 
 
 def _each(comparisons: Iterable[pd.Series]) -> list[bool]:
-    """Whether each descent passed, with at least one value; one that did not if there is no descent at all."""
+    """Whether each optimiser passed, with at least one value; one that did not if there is no optimiser at all."""
     return [len(values) > 0 and bool(values.all()) for values in comparisons] or [False]
 
 
@@ -77,7 +77,7 @@ def _criterion(exact: Sequence[str], adaptive: Sequence[str]) -> str:
     return (
         "ε is the distance of the logits between training after a change of basis, with the moments carried along, "
         "and training without one; the change alone moves no logits. In float64, for every repeat: ε of every "
-        f"descent right after the change, and of ({ours}) after every epoch too, is at most {COMMUTES:g}, and ε of "
+        f"optimiser right after the change, and of ({ours}) after every epoch too, is at most {COMMUTES:g}, and ε of "
         f"({theirs}) after the last epoch is at least {DEPENDS:g}. Reproduced if all of these hold; not reproduced "
         f"if any ε of ({ours}) is above {COMMUTES:g}, or every ε of ({theirs}) after the last epoch is at most "
         f"{COMMUTES:g}; else "
@@ -86,7 +86,7 @@ def _criterion(exact: Sequence[str], adaptive: Sequence[str]) -> str:
 
 
 def _largest(turned: pd.DataFrame, names: Sequence[str]) -> dict[str, Number]:
-    """The largest epsilon of each descent in each precision, and of how many values."""
+    """The largest epsilon of each optimiser in each precision, and of how many values."""
     found: dict[str, Number] = {}
     for precision in ("float64", "float32"):
         for name in names:

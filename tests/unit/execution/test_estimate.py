@@ -28,7 +28,7 @@ from pipeline.execution.trial import Timing, Trial
 from pipeline.experiments import EXPERIMENTS
 from pipeline.experiments.plan import Size, Workload
 from pipeline.profile import Profile, load_profile
-from pipeline.results.words import clock
+from pipeline.results.text import clock
 from stages import estimate as stage
 
 ROOT = Path(__file__).parents[3]

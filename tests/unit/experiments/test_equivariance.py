@@ -1,4 +1,4 @@
-"""Which descents commute with a change of basis, on noise: what the claim says, and what breaks it."""
+"""Which optimisers commute with a change of basis, on noise: what the claim says, and what breaks it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from isotropic.networks.base import MLP
 from pipeline.data.dataset import Dataset
 from pipeline.experiments import equivariance
 from pipeline.experiments.equivariance import Settings, bases, run, turn
-from pipeline.experiments.plan.descents import Descending
+from pipeline.experiments.plan.optimisers import Optimised
 from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.results.claims.equivariance import COMMUTES, DEPENDS
 from pipeline.results.statistics import select
 from pipeline.training import engine, optimiser
 
 CPU = torch.device("cpu")
-DESCENTS: list[dict[str, Any]] = [
+OPTIMISERS: list[dict[str, Any]] = [
     {"name": "gradient descent", "optimiser": "sgd", "learning_rate": 0.05},
     {"name": "momentum", "optimiser": "sgd", "learning_rate": 0.02, "momentum": 0.9},
     {"name": "Adam", "optimiser": "adam", "learning_rate": 1e-3},
@@ -40,14 +40,14 @@ def settings(**changes: Any) -> Settings:
         "epochs_before": 2,
         "learning_rate": 2e-3,
         "hidden": [6, 5],
-        "descents": DESCENTS,
+        "optimisers": OPTIMISERS,
         "configuration": PSI,
     }
     # As a profile gives them.
     return Settings.model_validate(values | changes)
 
 
-def group(plan: Settings, name: str) -> list[Descending]:
+def group(plan: Settings, name: str) -> list[Optimised]:
     return [member for member in plan.members() if member.label == name]
 
 
@@ -59,7 +59,7 @@ def turned(rows: pd.DataFrame, precision: str = "float64") -> pd.Series:
 @pytest.fixture(scope="module")
 def rows(data: Dataset) -> dict[str, pd.DataFrame]:
     plan = settings()
-    return {each["name"]: run(Work(plan, group(plan, each["name"]), [data], CPU)) for each in DESCENTS}
+    return {each["name"]: run(Work(plan, group(plan, each["name"]), [data], CPU)) for each in OPTIMISERS}
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -119,7 +119,7 @@ def test_the_network_that_is_not_turned_goes_on_undisturbed(
     members = group(plan, name)
     names = streams("equivariance", data.name, members)
     ensemble = stacked(plan, members, names, 7, 3, CPU)
-    descent = optimiser.make(ensemble, plan.trained_by(members[0].descent), members[0].descent.momentum)
+    descent = optimiser.make(ensemble, plan.trained_by(members[0].optimiser), members[0].optimiser.momentum)
     losses: list[float] = []
     for epochs, orders in ((2, names), (3, [(*each, "turned") for each in names])):
         course = engine.train(ensemble, descent, data, epochs, plan.batch_size, orders)
@@ -144,7 +144,7 @@ def test_bases_are_orthogonal_and_each_repeat_and_layer_has_its_own() -> None:
 
 def test_a_network_that_diverges_is_said_to_once(data: Dataset) -> None:
     wild = [{"name": "wild", "optimiser": "sgd", "learning_rate": 1e300}]
-    plan = settings(descents=wild)
+    plan = settings(optimisers=wild)
     own = run(Work(plan, plan.members(), [data], CPU))
     said = select(own, phase="diverged")
     assert said["repeat"].tolist() == [0, 1] and set(said["epoch"]) == {1} and set(own["precision"]) == {"float32"}
@@ -152,7 +152,7 @@ def test_a_network_that_diverges_is_said_to_once(data: Dataset) -> None:
 
 def test_what_a_descent_leaves_open_is_as_in_the_settings() -> None:
     plan = settings()
-    trained = [plan.trained_by(descent) for descent in plan.descents]
+    trained = [plan.trained_by(descent) for descent in plan.optimisers]
     assert [each.optimiser for each in trained] == ["sgd", "sgd", "adam", "adamw"]
     assert [each.learning_rate for each in trained] == [0.05, 0.02, 1e-3, 2e-3]
     assert len(plan.members()) == 8 and len({plan.stack_key(member) for member in plan.members()}) == 4
@@ -163,11 +163,11 @@ def test_what_a_descent_leaves_open_is_as_in_the_settings() -> None:
     [
         ({"epochs": 2}, r"epochs: 2 leave none after the change \(after 2\)"),
         ({"epochs_before": 0}, "epochs_before"),
-        ({"descents": []}, "descents"),
-        ({"descents": [{"name": "a"}, {"name": "a", "optimiser": "adam"}]}, "a, a are not different names"),
-        ({"descents": [{"name": "a", "momentum": 0.9}]}, "descents: a: momentum 0.9 is for sgd alone"),
-        ({"descents": [{"name": "a", "optimiser": "lion"}]}, "optimiser"),
-        ({"descents": [{"name": "a", "optimiser": "sgd", "momentum": 1.0}]}, "momentum"),
+        ({"optimisers": []}, "optimisers"),
+        ({"optimisers": [{"name": "a"}, {"name": "a", "optimiser": "adam"}]}, "a, a are not different names"),
+        ({"optimisers": [{"name": "a", "momentum": 0.9}]}, "optimisers: a: momentum 0.9 is for sgd alone"),
+        ({"optimisers": [{"name": "a", "optimiser": "lion"}]}, "optimiser"),
+        ({"optimisers": [{"name": "a", "optimiser": "sgd", "momentum": 1.0}]}, "momentum"),
         (
             {"configuration": STANDARD},
             "standard tanh does not commute",

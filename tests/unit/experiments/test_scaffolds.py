@@ -14,7 +14,7 @@ from isotropic.networks.ensemble import Ensemble
 from isotropic.networks.network import IsotropicMLP
 from isotropic.surgery.widths import grow
 from pipeline.data.dataset import Dataset
-from pipeline.experiments.plan.descents import Descending
+from pipeline.experiments.plan.optimisers import Optimised
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.scaffolds import CONTROL, Settings, new_neurons, run, without
 from pipeline.results.statistics import select
@@ -36,13 +36,13 @@ def settings(**changes: Any) -> Settings:
         "columns": KINDS,
         "steps": STEPS,
         "active_above": 0.01,
-        "descents": [{"name": ADAM}, {"name": PLAIN, "optimiser": "sgd", "learning_rate": 0.2}],
+        "optimisers": [{"name": ADAM}, {"name": PLAIN, "optimiser": "sgd", "learning_rate": 0.2}],
         "configuration": PSI,
     }
     return Settings.model_validate(values | changes)
 
 
-def group(plan: Settings, name: str) -> list[Descending]:
+def group(plan: Settings, name: str) -> list[Optimised]:
     return [member for member in plan.members() if member.label == name]
 
 

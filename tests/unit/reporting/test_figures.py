@@ -13,8 +13,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from pipeline.reporting.figures import Plot, lines, no_logarithm
-from pipeline.reporting.style import COLOURS, COOL, MEASURES, WARM
+from pipeline.reporting.style import COLOURS, COOL, WARM
 from pipeline.reporting.svg import inline
+from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE
 from pipeline.results.statistics import summarise
 
 SERIES = {"a": COOL[0], "b": WARM[0]}
@@ -29,7 +30,7 @@ def means(lowest: float = 1e-7) -> pd.DataFrame:
 
 def drawn(lowest: float = 1e-7) -> Figure:
     panels = {"float32": means(lowest)}
-    return lines(panels, SERIES, MEASURES["epsilon"], "change", "change", "legend", [-5, 0, 5])
+    return lines(panels, SERIES, FUNCTION_CHANGE["epsilon"], "change", "change", "legend", [-5, 0, 5])
 
 
 def saved(folder: Path, lowest: float = 1e-7) -> dict[str, bytes]:
@@ -65,7 +66,7 @@ def observations() -> pd.DataFrame:
 
 def test_a_band_is_the_interval_that_tables_show() -> None:
     table = summarise(observations(), ["configuration", "epoch"])
-    (ax,) = lines({"": table}, SERIES, MEASURES["accuracy"], "epoch", "epoch", "legend").axes
+    (ax,) = lines({"": table}, SERIES, ACCURACY["accuracy"], "epoch", "epoch", "legend").axes
     assert [to_hex(band.get_facecolor()) for band in ax.patches] == [line.light for line in SERIES.values()]
     for band, line, kind in zip(ax.patches, ax.lines, SERIES, strict=True):
         own = table[table["configuration"] == kind]
@@ -77,7 +78,7 @@ def test_a_band_is_the_interval_that_tables_show() -> None:
 
 def test_intervals_at_categories_stand_beside_each_other() -> None:
     table = summarise(observations(), ["configuration", "epoch"])
-    figure = lines({"": table}, SERIES, MEASURES["accuracy"], "epoch", "epoch", "legend", categories=[3, 1, 2])
+    figure = lines({"": table}, SERIES, ACCURACY["accuracy"], "epoch", "epoch", "legend", categories=[3, 1, 2])
     (bars,) = [each for each in figure.axes[0].collections if isinstance(each, LineCollection)]
     drawn = {(round(low[0], 2), low[1], high[1]) for low, high in bars.get_segments()}
     places = {3: 0, 1: 1, 2: 2}
@@ -106,14 +107,14 @@ def test_without_such_values_there_is_no_floor() -> None:
 
 def test_values_below_zero_are_as_any_other_on_a_linear_axis() -> None:
     table = means().assign(mean=-means()["mean"], low=-1.0, high=0.0)
-    (ax,) = lines({"": table}, SERIES, MEASURES["accuracy"], "change", "change", "legend").axes
+    (ax,) = lines({"": table}, SERIES, ACCURACY["accuracy"], "change", "change", "legend").axes
     assert set(marks(ax).values()) == {line.light for line in SERIES.values()}
 
 
 def test_a_missing_mean_leaves_a_gap() -> None:
     table = pd.DataFrame({"configuration": "a", "epoch": range(7), "mean": [0.0, 1, 2, np.nan, 4, 5, 6]})
     table = table.assign(low=table["mean"] - 1, high=table["mean"] + 1)
-    (ax,) = lines({"": table}, SERIES, MEASURES["accuracy"], "epoch", "epoch", "legend").axes
+    (ax,) = lines({"": table}, SERIES, ACCURACY["accuracy"], "epoch", "epoch", "legend").axes
     assert [np.asarray(line.get_xdata()).tolist() for line in ax.lines] == [[0, 1, 2], [4, 5, 6]]
     assert [sorted(set(np.asarray(band.get_path().vertices)[:, 0])) for band in ax.patches] == [[0, 1, 2], [4, 5, 6]]
 
@@ -121,7 +122,7 @@ def test_a_missing_mean_leaves_a_gap() -> None:
 def test_long_lines_are_marked_about_a_dozen_times_and_short_ones_at_each_mean() -> None:
     long = pd.DataFrame({"configuration": "a", "epoch": range(60), "mean": 1.0, "low": 0.0, "high": 2.0})
     table = pd.concat([long, long.head(5).assign(configuration="b", mean=2.0)])
-    (ax,) = lines({"": table}, SERIES, MEASURES["accuracy"], "epoch", "epoch", "legend").axes
+    (ax,) = lines({"": table}, SERIES, ACCURACY["accuracy"], "epoch", "epoch", "legend").axes
     assert list(marks(ax)) == [(x, 1) for x in range(0, 60, 5)] + [(x, 2) for x in range(5)]
     assert np.size(ax.lines[0].get_xdata()) == 60
 
@@ -135,7 +136,7 @@ def test_caption_says_what_has_no_logarithm() -> None:
 def test_panels_share_their_vertical_axis_or_have_their_own() -> None:
     panels = {"near": means(), "far": means().assign(mean=500.0, low=400.0, high=600.0)}
     for shared in (True, False):
-        figure = lines(panels, SERIES, MEASURES["accuracy"], "change", "change", "legend", shared=shared)
+        figure = lines(panels, SERIES, ACCURACY["accuracy"], "change", "change", "legend", shared=shared)
         near, far = (ax.get_ylim() for ax in figure.axes)
         assert (near == far) == shared
         assert [ax.yaxis.label.get_visible() for ax in figure.axes] == [True, False]
@@ -145,13 +146,13 @@ def test_panels_share_their_vertical_axis_or_have_their_own() -> None:
 
 def test_a_missing_interval_leaves_the_mean() -> None:
     table = means().assign(low=float("nan"), high=float("nan"))
-    figure = lines({"": table}, SERIES, MEASURES["epsilon"], "change", "change", "legend")
+    figure = lines({"": table}, SERIES, FUNCTION_CHANGE["epsilon"], "change", "change", "legend")
     assert figure.axes[0].lines[0].get_ydata().tolist() == [1e-2, 1e-7, 2e-6]
 
 
 def test_panels_share_their_vertical_axis() -> None:
     panels = {"float32": means(), "float64": means(1e-15)}
-    left, right = lines(panels, SERIES, MEASURES["epsilon"], "change", "change", "legend", [-5, 0, 5]).axes
+    left, right = lines(panels, SERIES, FUNCTION_CHANGE["epsilon"], "change", "change", "legend", [-5, 0, 5]).axes
     assert left.get_ylim() == right.get_ylim() and left.get_ylim()[0] < 1e-15
 
 

@@ -24,7 +24,7 @@ def part() -> Part:
 
 def test_the_protocol_says_that_the_paper_has_no_such_experiment(part: Part) -> None:
     lines = {setting.name: setting for setting in part.protocol}
-    decided = ["data", "hidden widths", "change of basis", "descents", "momentum", "repeats"]
+    decided = ["data", "hidden widths", "change of basis", "optimisers", "momentum", "repeats"]
     assert all(lines[name].paper == "no such experiment" and not lines[name].same for name in decided)
     assert lines["epochs before the change of basis"].here == "1" and lines["epochs after it"].here == "3"
     assert lines["optimiser"].here == "sgd, sgd, adam, adamw"

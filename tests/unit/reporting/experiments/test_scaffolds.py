@@ -17,7 +17,7 @@ from pipeline.results.rows import frame
 from pipeline.results.statistics import select
 
 SETTINGS = made_rows.settings("scaffolds")
-DESCENTS = ["AdamW", "gradient descent"]
+OPTIMISERS = ["AdamW", "gradient descent"]
 KINDS = ["normal", "semi-orthogonal", "combination", "zero"]
 
 
@@ -52,9 +52,9 @@ def test_the_table_has_every_kind_at_its_place(
     part: Part, rows: pd.DataFrame, heading: str, phase: str, measure: str, epoch: int, kinds: list[str]
 ) -> None:
     lines = group(part, heading)
-    assert list(lines) == kinds and list(part.tables[0].columns) == DESCENTS
+    assert list(lines) == kinds and list(part.tables[0].columns) == OPTIMISERS
     for kind, line in lines.items():
-        for cell, descent in zip(line.cells, DESCENTS, strict=True):
+        for cell, descent in zip(line.cells, OPTIMISERS, strict=True):
             own = select(rows, phase=phase, measure=measure, epoch=epoch, columns=kind, configuration=descent)[
                 "value"
             ]
@@ -106,11 +106,11 @@ def test_figures_have_a_panel_for_each_descent_and_a_line_for_each_kind(part: Pa
         "digits-row-norm-step",
     ]
     for plot, points in zip(part.plots, (3, 3, 4), strict=True):
-        assert [ax.get_title(loc="left") for ax in plot.figure.axes] == DESCENTS
+        assert [ax.get_title(loc="left") for ax in plot.figure.axes] == OPTIMISERS
         for ax in plot.figure.axes:
             assert sum(len(np.asarray(line.get_xdata())) == points for line in ax.get_lines()) >= len(KINDS)
         assert [text.get_text() for text in plot.figure.legends[0].get_texts()] == KINDS
-        assert all(f"{descent}, at {points - 1}: from 0 (" in plot.alt for descent in DESCENTS)
+        assert all(f"{descent}, at {points - 1}: from 0 (" in plot.alt for descent in OPTIMISERS)
     norms = select(rows, phase="new", measure="row_norm", columns="normal", configuration="gradient descent", epoch=3)
     (line, *_) = [each for each in part.plots[0].figure.axes[1].get_lines() if len(np.asarray(each.get_xdata())) == 3]
     assert np.asarray(line.get_ydata())[2] == pytest.approx(norms["value"].mean())
@@ -130,7 +130,7 @@ def test_what_is_said_of_the_first_epoch_is_a_ratio_of_means(rows: pd.DataFrame)
 
 def test_headlines_are_of_the_last_epoch(rows: pd.DataFrame) -> None:
     found = headlines(rows)
-    assert list(found) == DESCENTS and all(list(found[name]) == [CONTROL, *KINDS] for name in DESCENTS)
+    assert list(found) == OPTIMISERS and all(list(found[name]) == [CONTROL, *KINDS] for name in OPTIMISERS)
     accuracy = select(rows, configuration="AdamW", columns="combination", measure="test_accuracy", epoch=3)["value"]
     assert found["AdamW"]["combination"]["test_accuracy"] == pytest.approx(accuracy.mean(), abs=0.01)
     assert found["AdamW"]["zero"]["row_norm"] == 0 and "row_norm" not in found["AdamW"][CONTROL]

@@ -18,7 +18,7 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.reporting.figures import Plot
-from pipeline.reporting.missing import availability, losses
+from pipeline.reporting.notices import availability, losses
 from pipeline.reporting.presenters import presenter
 from pipeline.reporting.render import render
 from pipeline.reporting.report import page

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.results.provenance import data_sets
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 
 def facts(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:

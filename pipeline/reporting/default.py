@@ -24,7 +24,7 @@ NONE = "no such experiment"
 
 
 @dataclass(frozen=True)
-class Plain:
+class Default:
     """The presenter of an experiment by its name alone."""
 
     experiment: str
@@ -32,7 +32,6 @@ class Plain:
     NOTE = Note(
         reading="A run is a configuration; `test/accuracy` is that after each epoch. The tables are in `0 summary`.",
         columns=("test/accuracy", "repeats"),
-        logarithmic=("epsilon", "epsilon_scaled", "kl"),
     )
 
     @property

@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.experiments import experiment
 from pipeline.results.divergence import diverged
 from pipeline.results.schema import configurations
-from pipeline.results.words import counted
+from pipeline.results.text import counted
 
 
 @dataclass(frozen=True)
