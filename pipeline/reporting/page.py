@@ -264,16 +264,19 @@ class Page:
 def told(panels: Mapping[str, pd.DataFrame], measure: Measure, x: str, x_label: str) -> str:
     """What a figure of lines shows, for those who cannot see it: the means at both ends of each panel.
 
-    Of more than three lines the least and the most.
+    Of more than three lines the least and the most; of lines that are one to the digits shown, once.
     """
-    sentences = [f"{measure.label} against {x_label}."]
+    sentences = [f"{measure.title} against {x_label}."]
     for title, means in panels.items():
+        where = f"{title[:1].upper()}{title[1:]}, at" if title else "At"
         for at in dict.fromkeys((means[x].min(), means[x].max())) if len(means) else ():
             own = means[means[x] == at].sort_values("mean", kind="stable")
-            said = [
-                f"{write(float(mean)).plain} ({name})"
-                for name, mean in zip(own["configuration"], own["mean"], strict=True)
-            ]
-            values = ", ".join(said) if len(said) < 4 else f"from {said[0]} to {said[-1]}"
-            sentences.append(f"{f'{title}, at' if title else 'At'} {at:g}: {values}.")
+            said = {
+                name: write(float(mean)).plain for name, mean in zip(own["configuration"], own["mean"], strict=True)
+            }
+            each = [f"{number} ({name})" for name, number in said.items()]
+            values = ", ".join(each) if len(each) < 4 else f"from {each[0]} to {each[-1]}"
+            if len(each) > 1 and len({*said.values()}) == 1:
+                values = f"{said.popitem()[1]} for all"
+            sentences.append(f"{where} {f'{at:g}'.replace('-', '−')}: {values}.")
     return " ".join(sentences)

@@ -35,6 +35,11 @@ class Measure:
         """Name with unit, for an axis or a heading."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
+    @property
+    def title(self) -> str:
+        """The label as a sentence begins."""
+        return self.label[:1].upper() + self.label[1:]
+
 
 @dataclass(frozen=True)
 class Factor:

@@ -163,12 +163,11 @@ class _Page(Page):
             self.series, "Training, before any adaptation", legend, conditions=f"{self.conditions}, float32."
         )
         for measure, precisions in FIGURES.items():
-            label, rows = MEASURES[measure].label, select(self.rows, phase="adapted", measure=measure)
             yield self.lines(
                 measure.replace("_", "-"),
-                label[0].upper() + label[1:],
+                MEASURES[measure].title,
                 "Mean over repeats with its 95% interval. Changes are placed evenly, configurations side by side.",
-                rows,
+                select(self.rows, phase="adapted", measure=measure),
                 MEASURES[measure],
                 self.series,
                 x="change",

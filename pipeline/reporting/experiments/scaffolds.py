@@ -162,10 +162,9 @@ class _Page(Page):
             ("new", "active", "since", "epochs since growing"),
             ("steps", "row_norm", "step", "steps since growing"),
         ):
-            label = MEASURES[measure].label
             yield self.lines(
                 f"{measure.replace('_', '-')}-{x}",
-                f"{label[0].upper()}{label[1:]}, by {x_label}",
+                f"{MEASURES[measure].title}, by {x_label}",
                 "Mean over repeats with its 95% interval as a band; a panel for each optimiser.",
                 select(rows, phase=phase, measure=measure),
                 MEASURES[measure],

@@ -55,7 +55,7 @@ def test_the_figure_has_a_line_for_every_descent_from_the_change_on(part: Part, 
         assert len({line.get_color() for line in drawn}) == 4
     legend = [text.get_text() for text in plot.figure.legends[0].get_texts()]
     assert legend == NAMES
-    assert "float64, at 0: from " in plot.alt and "float32, at 3: from " in plot.alt
+    assert "Float64, at 0: from " in plot.alt and "Float32, at 3: from " in plot.alt
     plot.save(tmp_path)
     assert (tmp_path / "digits-turned.png").stat().st_size > 5000
 

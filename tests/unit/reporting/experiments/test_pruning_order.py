@@ -60,7 +60,7 @@ def test_figures_draw_geometric_means_where_the_axis_is_logarithmic(part: Part, 
     assert "geometric mean of 4 repeats" in part.plots[0].figure.legends[0].get_title().get_text()
     assert "geometric" not in part.plots[1].figure.legends[0].get_title().get_text()
     assert all(
-        f"{heading}, at {count}: from" in plot.alt
+        f"{heading[0].upper()}{heading[1:]}, at {count}: " in plot.alt
         for plot in part.plots
         for heading in HEADINGS.values()
         for count in (1, 7)

@@ -110,7 +110,7 @@ def test_figures_have_a_panel_for_each_descent_and_a_line_for_each_kind(part: Pa
         for ax in plot.figure.axes:
             assert sum(len(np.asarray(line.get_xdata())) == points for line in ax.get_lines()) >= len(KINDS)
         assert [text.get_text() for text in plot.figure.legends[0].get_texts()] == KINDS
-        assert all(f"{descent}, at {points - 1}: from 0 (" in plot.alt for descent in OPTIMISERS)
+        assert all(f"{name[0].upper()}{name[1:]}, at {points - 1}: " in plot.alt for name in OPTIMISERS)
     norms = select(rows, phase="new", measure="row_norm", columns="normal", configuration="gradient descent", epoch=3)
     (line, *_) = [each for each in part.plots[0].figure.axes[1].get_lines() if len(np.asarray(each.get_xdata())) == 3]
     assert np.asarray(line.get_ydata())[2] == pytest.approx(norms["value"].mean())

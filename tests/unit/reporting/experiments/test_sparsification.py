@@ -47,5 +47,7 @@ def test_a_panel_for_each_width_and_a_line_for_what_was_measured(part: Part) -> 
     removed, latency = part.plots
     widths = [f"width {width}" for width in made_rows.SETTINGS["sparsification"].hidden_widths]
     assert [ax.get_title(loc="left") for ax in removed.figure.axes] == widths
-    assert "(measured, float32)" in removed.alt and "(exact, from the widths)" in removed.alt
+    legend = [text.get_text() for text in removed.figure.legends[0].get_texts()]
+    assert legend == ["measured, float32", "exact, from the widths"]
+    assert "Width 8, at 2: 10.0 for all." in removed.alt
     assert f"(batch {BATCH})" in latency.alt

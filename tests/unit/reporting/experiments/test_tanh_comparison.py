@@ -81,7 +81,7 @@ def test_every_data_set_has_its_figures(part: Part, tmp_path: Path) -> None:
     depth, width, cifar, _ = part.plots
     assert [ax.get_title(loc="left") for ax in depth.figure.axes] == ["width 8", "width 16"]
     assert [ax.get_title(loc="left") for ax in width.figure.axes] == ["2 hidden layers", "5 hidden layers"]
-    assert depth.alt.endswith("width 16, at 5: 90.5 (standard tanh), 92.5 (isotropic tanh).")
+    assert depth.alt.endswith("Width 16, at 5: 90.5 (standard tanh), 92.5 (isotropic tanh).")
     assert cifar.title.startswith("CIFAR-10: ") and cifar.caption.endswith(
         "Data CIFAR-10, 2 repeats of 3 epochs, float32."
     )
