@@ -12,8 +12,9 @@ INTRODUCTION = """# Rows
 
 `results/<profile>/<experiment>/rows.parquet` has one observation a row: a number, `value`, in the unit of its
 `measure`. The columns up to `seed` say of which network; those from `phase` on, what was seen of it. A factor with
-no meaning for an observation is missing there. Text with the levels below comes as a pandas categorical from
-`pipeline.results.rows.read`; any reader of Parquet gets it as text. A network that diverged ends with a row of phase
+no meaning for an observation is missing there. Text with the levels below is categorical (a
+dictionary, to other readers of Parquet than pandas), of those levels of which there are rows;
+`pipeline.results.rows.read` gives it all that are declared. A network that diverged ends with a row of phase
 `diverged` in the epoch in which it did.
 
 This page is made from the experiments' declarations, `ROWS` in `pipeline/experiments/<name>.py`, by `make docs`.

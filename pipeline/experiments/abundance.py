@@ -25,7 +25,7 @@ ROWS = Schema(
     measures=TRAINING | WIDTH | ACCURACY | {"best_accuracy": Measure("best test accuracy of any epoch", "%", 2)},
     networks={
         "start": Factor("hidden width at the start", int, "neurons"),
-        "end": Factor("hidden width at the end", int, "neurons"),
+        "end": Factor("hidden width at the end; missing before the width moves", int, "neurons"),
     },
 )
 

@@ -13,7 +13,7 @@ from pydantic import model_validator
 from pipeline.config import Configuration, Samples, Several, Width, Widths
 from pipeline.experiments.plan import FLOAT64_PASS, Member, Plan, Size, Workload
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
-from pipeline.results.schema import INDEX, Factor, Measure, Schema
+from pipeline.results.schema import Factor, Measure, Schema
 from pipeline.seeds import generator, seed
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ ROWS = Schema(
     observations={
         "basis": Factor("of a layer", levels=BASES),
         "variant": Factor("how the basis is represented: with the whole covariance or its diagonal", levels=FORMS),
-        "index": replace(INDEX, words="of a neuron, by descending negentropy, from 0"),
+        "rank": Factor("of a neuron, by descending negentropy, from 0", int, many=True),
         "dimension": Factor("of an image", levels=DIMENSIONS),
         "pixel": Factor("of an image, from 0", int, many=True),
     },
@@ -305,8 +305,8 @@ def _independence(y: Tensor) -> Iterator[Observed]:
     means = {"kurtosis": excess_kurtosis(y).abs().mean(), "negentropy": each.mean()}
     pairs = {"information": pairwise_information(y), "energy_correlation": energy_correlation(y)}
     yield {"phase": "basis"}, {measure: value[None] for measure, value in (means | pairs).items()}
-    for index, value in enumerate(each.sort(descending=True).values):
-        yield {"phase": "neuron", "index": index}, {"negentropy": value[None]}
+    for rank, value in enumerate(each.sort(descending=True).values):
+        yield {"phase": "neuron", "rank": rank}, {"negentropy": value[None]}
 
 
 def _drawn(y: Tensor, data: Dataset, count: int) -> Iterator[Observed]:
@@ -322,4 +322,4 @@ def _drawn(y: Tensor, data: Dataset, count: int) -> Iterator[Observed]:
     y = y * y.pow(3).mean(0).sign()
     for rank, image in enumerate(pixel_correlations(y, data)):
         for pixel, value in enumerate(image):
-            yield {"phase": "picture", "index": rank, "pixel": pixel}, {"pixel_correlation": value[None]}
+            yield {"phase": "picture", "rank": rank, "pixel": pixel}, {"pixel_correlation": value[None]}

@@ -43,7 +43,7 @@ ROWS = Schema(
     | {"accuracy_after": Measure("test accuracy after further training", "%", 2)},
     observations={
         "change": replace(CHANGE, unit="channels"),
-        "compensation": Factor("what takes the place of a pruned channel’s bias", levels=WAYS),
+        "stand_in": Factor("what takes the place of a pruned channel’s bias", levels=WAYS),
     },
 )
 
@@ -168,7 +168,7 @@ def _observed(work: Work[Settings, Member]) -> pd.DataFrame:
         observed.add({"phase": "baseline", **place}, changing.baseline())
         phase = checkpoints.phase(f"changes in {precision}", observed)
         for layer, change, way in phase.each(settings.trials()):
-            at = {"phase": "adapted", "layer": layer, "change": change, "compensation": way}
+            at = {"phase": "adapted", "layer": layer, "change": change, "stand_in": way}
             observed.add(at | place, changing.by(layer, change, way))
     for layer, change in settings.further():
         # Together, so that the copied optimiser holds the copied parameters.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from pydantic import Field, model_validator
 
-from pipeline.config import WIDEST, Columns, Configuration, Samples, Several, Width
+from pipeline.config import WIDEST, Columns, Compensation, Configuration, IntrinsicLength, Samples, Several, Width
 from pipeline.experiments.plan import FLOAT64_PASS, Member, Plan, Size, Workload, in_layer
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
-from pipeline.results.schema import CHANGE, Measure, Schema
+from pipeline.results.schema import CHANGE, Factor, Measure, Schema
 from pipeline.seeds import generator
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ ROWS = Schema(
     | {
         "sigma_sum": Measure("sum of singular values", "", 2),
         "delta_sigma": Measure("sum of singular values, before − after", "", 2),
+    },
+    networks={
+        "intrinsic_length": Factor("of the networks", levels=get_args(IntrinsicLength)),
+        "compensation": Factor("for what pruning removes, ψ", levels=get_args(Compensation)),
     },
     observations={"change": CHANGE},
 )

@@ -31,7 +31,7 @@ STARTS = (TRAINED, ALTERNATE)  # the bases in which joint optimisation starts
 ROWS = Schema(
     phases={
         "training": "after an epoch",
-        "turned": "in the bases that a method finds",
+        "rebased": "in the bases that a method finds",
         "descent": "after a stage of joint optimisation",
     },
     measures=TRAINING
@@ -45,9 +45,9 @@ ROWS = Schema(
     },
     networks=ARCHITECTURE,
     observations={
-        "method": Factor("that found the bases", levels=METHODS),
+        "bases": Factor("method that found the bases", levels=METHODS),
         "power": Factor("p of the proxy of joint optimisation", float),
-        "start": Factor("bases in which joint optimisation starts", levels=STARTS),
+        "initial": Factor("bases in which joint optimisation starts", levels=STARTS),
         "threshold": Factor("absolute value above which a parameter counts as present", float),
         "stage": Factor("of joint optimisation; 0 is before it", int, many=True),
     },
@@ -91,12 +91,12 @@ def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
     alternate = copy.deepcopy(trained)
     diagonalise_alternate(alternate)
     compared = _Compared(settings, trained, work.images, observed)
-    compared.add({"method": TRAINED}, trained)
-    compared.add({"method": ALTERNATE}, alternate)
+    compared.add({"bases": TRAINED}, trained)
+    compared.add({"bases": ALTERNATE}, alternate)
     if trained.depth % 2 == 0:  # a hidden width has no other to be paired with
         triangular = copy.deepcopy(alternate)
         triangularise_unpaired(triangular)
-        compared.add({"method": TRIANGULAR}, triangular)
+        compared.add({"bases": TRIANGULAR}, triangular)
     for power in settings.powers:
         starts = Ensemble([start.member(k) for start in (trained, alternate) for k in range(len(start))])
         _descend(settings, power, starts, compared, work.checkpoints)
@@ -108,7 +108,7 @@ def run(work: Work[Settings, Architecture]) -> pd.DataFrame:
 
 def joint(power: float, start: str) -> dict[str, object]:
     """Joint optimisation in rows, by the proxy's power and the bases in which it starts."""
-    return {"method": JOINT, "power": power, "start": start}
+    return {"bases": JOINT, "power": power, "initial": start}
 
 
 def _descend(
@@ -150,7 +150,7 @@ class _Compared:
         from pipeline.training import evaluation
 
         labels = self._data.test.labels
-        place = method | {"phase": "turned", "epoch": self._settings.epochs}
+        place = method | {"phase": "rebased", "epoch": self._settings.epochs}
         for precision, dtype in PRECISIONS.items():
             z = evaluation.logits(copy.deepcopy(turned).to(dtype), self._data)
             before = self._z.setdefault(precision, z)  # the first are those that were trained

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config import WIDEST, Columns, Configuration, EpochCount, Samples, Several, Widths
 from pipeline.experiments import plan
-from pipeline.experiments.plan import FLOAT64_PASS, Plan, Size, Workload, in_layer
+from pipeline.experiments.plan import ACTIVATION, FLOAT64_PASS, Plan, Size, Workload, in_layer
 from pipeline.experiments.plan.methods import METHODS, OVER_DATA, Means, methods
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import CHANGE, Factor, Schema
@@ -34,9 +34,10 @@ UNCHANGED, FROM_SCRATCH = "unchanged", "from scratch"  # after the kind: the two
 ROWS = Schema(
     phases={"training": "after an epoch", "adapted": "right after the change"},
     measures=TRAINING | FUNCTION_CHANGE | ACCURACY,
-    networks={
-        "activation": Factor("activation of the networks", levels=tuple(KINDS.values())),
-        "end": Factor("width of the changed layer after the change; missing before it", int, "neurons"),
+    networks=ACTIVATION
+    | {
+        "method": Factor("by which the width was changed", levels=(UNCHANGED, FROM_SCRATCH, *METHODS)),
+        "end": Factor("hidden width at the end; missing before the width moves", int, "neurons"),
     },
     observations={"change": CHANGE},
 )
@@ -46,19 +47,24 @@ class Member(plan.Member):
     """A network that is trained at one width, and of which copies are then changed in every way."""
 
     @property
-    def activation(self) -> str:
+    def kind(self) -> str:
         """What its networks are called."""
         return KINDS[self.configuration.activation]
 
     @property
+    def method(self) -> str:
+        """None, before a change."""
+        return UNCHANGED
+
+    @property
     def label(self) -> str:
         """The network that is never changed, and that of the epochs before a change."""
-        return f"{self.activation}, {UNCHANGED}"
+        return f"{self.kind}, {UNCHANGED}"
 
     @property
     def scratch(self) -> str:
         """Networks that have the width of a change from their start."""
-        return f"{self.activation}, {FROM_SCRATCH}"
+        return f"{self.kind}, {FROM_SCRATCH}"
 
 
 class Settings(Plan):
@@ -130,15 +136,13 @@ class Settings(Plan):
         workloads = [at(start, before, compared=True), at(start, after)]
         for change in self.changes:
             widths = self.changed(start, change)
-            workloads += [
-                at(widths, after, True, samples(name), changes=3) for name in methods(member.activation, change)
-            ]
+            workloads += [at(widths, after, True, samples(name), changes=3) for name in methods(member.kind, change)]
             workloads += [at(widths, before), at(widths, after)]
         return workloads
 
     def stack_key(self, member: Member) -> Hashable:
         """One kind: all its methods start from the same networks."""
-        return member.activation
+        return member.kind
 
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
@@ -156,14 +160,19 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
     for change in settings.changes:
         widths = settings.changed(start, change)
         end = widths[settings.layer]
-        for name in methods(members[0].activation, change):
-            branch, of_branch = copy.deepcopy(trained), observed.branch(configuration=name, end=end)
+        for name in methods(members[0].kind, change):
+            branch, of_branch = copy.deepcopy(trained), observed.branch(configuration=name, method=name, end=end)
             for precision, values in changing.effects(name, change):
                 place = {"phase": "adapted", "epoch": settings.epochs_before, "change": change}
                 of_branch.add({**place, "precision": precision}, values)
             changing.apply(name, change, *branch)
             training.after(branch, of_branch, f"{name} {change}", changed=True)
-        named = {"configuration": members[0].scratch, "network": "-".join(map(str, widths)), "end": end}
+        named = {
+            "configuration": members[0].scratch,
+            "method": FROM_SCRATCH,
+            "network": "-".join(map(str, widths)),
+            "end": end,
+        }
         fresh, of_fresh = training.begun(widths), untrained.branch(**named)
         training.before(fresh, of_fresh, f"{FROM_SCRATCH} {change}", needed=True)
         training.after(fresh, of_fresh, f"{FROM_SCRATCH} {change}, on")

@@ -51,7 +51,7 @@ ROWS = Schema(
 
 
 class Settings(ByOptimiser):
-    """Decided here: the paper has no such experiment. Its descent is AdamW, and its columns are "normal"."""
+    """Decided here: the paper has no such experiment. Its optimiser is AdamW, and its columns are "normal"."""
 
     layer: int = Field(ge=1)  # l, the hidden layer that grows
     neurons: Width  # that it gains

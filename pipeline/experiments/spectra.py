@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from pipeline.config import Configuration, Several, Widths
-from pipeline.experiments.plan import Member, Plan, Size, Workload
+from pipeline.experiments.plan import ACTIVATION, Member, Plan, Size, Workload
 from pipeline.results.measures import TRAINING
 from pipeline.results.schema import INDEX, Measure, Schema
 
@@ -26,6 +26,7 @@ ROWS = Schema(
     phases={"training": "after an epoch", "spectrum": "one value of a map after an epoch"},
     measures=TRAINING
     | {"sigma": Measure("singular value", log=True), "bias": Measure("absolute value of the bias", log=True)},
+    networks=ACTIVATION,
     observations={"index": INDEX},
 )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import model_validator
 
 from pipeline.config import Configuration, Depth, Several, Width
-from pipeline.experiments.plan import Plan
+from pipeline.experiments.plan import ACTIVATION, Plan
 from pipeline.experiments.plan.architectures import ARCHITECTURE, Architecture
 from pipeline.results.measures import TRAINING
 from pipeline.results.schema import Schema
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "Do networks with isotropic tanh reach the accuracy of standard tanh, at any width and depth?"
-ROWS = Schema({"training": "after an epoch"}, TRAINING, networks=ARCHITECTURE)
+ROWS = Schema({"training": "after an epoch"}, TRAINING, networks=ACTIVATION | ARCHITECTURE)
 STANDARD = Configuration(activation="tanh", intrinsic_length="none", compensation="none").label
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import model_validator
 
 from pipeline.config import Columns, Configuration, EpochCount, Samples, Several, Width
-from pipeline.experiments.plan import Member, Plan, Size, Workload
+from pipeline.experiments.plan import ACTIVATION, Member, Plan, Size, Workload
 from pipeline.results.measures import TRAINING, WIDTH
 from pipeline.results.schema import Factor, Schema
 from pipeline.seeds import generator
@@ -24,7 +24,8 @@ QUESTION = "How accurate does a trained network become as its hidden width moves
 ROWS = Schema(
     phases={"training": "after an epoch"},
     measures=TRAINING | WIDTH,
-    networks={
+    networks=ACTIVATION
+    | {
         "start": Factor("hidden width at the start", int, "neurons"),
         "end": Factor("hidden width at the end; missing before the width moves", int, "neurons"),
     },

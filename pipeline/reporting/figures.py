@@ -91,7 +91,7 @@ def lines(
     if categories is not None:
         middles = {value: index for index, value in enumerate(categories)}
         shifts = {label: 0.72 * ((index + 0.5) / len(series) - 0.5) for index, label in enumerate(series)}
-        means[x] = means[x].map(middles) + means["configuration"].map(shifts)
+        means[x] = means[x].map(middles).astype(float) + means["configuration"].map(shifts).astype(float)
     single = [label for label, line in series.items() if line.dashes == "none"]
     means["joined"] = means["mean"].mask(means["configuration"].isin(single))
     means["marked"] = means["mean"].where(hollow | (order % every == 0))

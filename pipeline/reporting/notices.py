@@ -33,7 +33,7 @@ def losses(rows: pd.DataFrame) -> Losses | None:
     stopped = diverged(rows)
     if stopped.empty:
         return None
-    columns = [column for column in configurations(list(rows.columns)) if stopped[column].notna().any()]
+    columns = [column for column in _apart(rows) if stopped[column].notna().any()]
     lines = []
     for place, own in stopped.groupby(
         [stopped[column].astype("string").fillna("") for column in columns], sort=False
@@ -48,6 +48,16 @@ def losses(rows: pd.DataFrame) -> Losses | None:
         "stopped. What diverged is left out of every table, figure and verdict here, from its first epoch on."
     )
     return Losses(words, [*(name.capitalize() for name in names), "Repeats"], lines)
+
+
+def _apart(rows: pd.DataFrame) -> list[str]:
+    """The columns that tell configurations apart, without factors that follow from their network and label."""
+    common = configurations(list(rows.columns))
+    named = ["network", "configuration"]
+    known = rows[common].drop_duplicates()
+    labels = len(known[named].drop_duplicates())
+    factors = [each for each in common if each not in ("data", *named)]
+    return ["data", *named, *(each for each in factors if len(known[[*named, each]].drop_duplicates()) > labels)]
 
 
 def availability(absent: Mapping[str, str], some: bool) -> str:

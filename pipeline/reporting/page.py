@@ -67,8 +67,14 @@ class By:
         return cls(column, words, {str(value): str(value) for value in values})
 
     def of(self, rows: pd.DataFrame) -> pd.Series[str]:
-        """The value of each row, as text."""
+        """The value of each row, as text.
+
+        Raises:
+            ValueError: a name is of a level that the column does not have, where all are known.
+        """
         columns = [self.columns] if isinstance(self.columns, str) else self.columns
+        if len(columns) == 1:
+            _known(rows[columns[0]], {*self.names} - {self.missing})
         first, *others = (rows[column].astype("string").fillna(self.missing) for column in columns)
         for other in others:
             first = first + " " + other
@@ -232,6 +238,7 @@ class Page:
             more: of `figures.lines`.
         """
         labels = {key: line[0] if isinstance(line, tuple) else key for key, line in series.items()}
+        _known(rows[by], labels)
         styles = {labels[key]: line[1] if isinstance(line, tuple) else line for key, line in series.items()}
         placed = rows.assign(
             panel=panels.of(rows) if panels else "", configuration=rows[by].astype("string").map(labels)
@@ -259,6 +266,14 @@ class Page:
         rows = select(self.rows, phase="training", measure="test_accuracy")
         caption = "Test accuracy after each epoch, mean over repeats with its 95% interval as a band."
         return self.lines("training", title, caption, rows, TRAINING["test_accuracy"], series, legend=legend, **more)
+
+
+def _known(column: pd.Series[Any], values: Iterable[str]) -> None:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = [str(level) for level in column.cat.categories]
+        for value in values:
+            if value not in levels:
+                raise ValueError(f"{value!r} is not one of the levels of {column.name}, {', '.join(levels)}")
 
 
 def told(panels: Mapping[str, pd.DataFrame], measure: Measure, x: str, x_label: str) -> str:

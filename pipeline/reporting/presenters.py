@@ -22,6 +22,9 @@ def presenter(experiment: str) -> Presenter:
 
         return Default(experiment)
     module: Any = import_module(name)
+    for part in ("TITLE", "NOTE", "headlines", "present"):
+        if not hasattr(module, part):
+            raise AttributeError(f"{source(experiment)}: has no {part}; reporting/presentation.py says what it is")
     return module
 
 

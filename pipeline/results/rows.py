@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.errors import InputError
 from pipeline.paths import written
-from pipeline.results.schema import Factor, Schema
+from pipeline.results.schema import KEYS, Factor, Schema
 
 _DTYPES = {str: "string", int: "Int64", float: "Float64", bool: "boolean"}
 
@@ -80,12 +80,28 @@ def read(path: Path, experiment: str, schema: Schema) -> pd.DataFrame:
     if list(table.columns) != list(schema.columns):
         raise InputError(f"{path}: columns {list(table.columns)} instead of {list(schema.columns)}; {remedy}")
     try:
+        _whole(table, schema)
         table = _typed(table, schema)
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: a column has other values than it should ({_reason(error)}); {remedy}") from error
     if not (table["experiment"] == experiment).fillna(False).all():
         raise InputError(f"{path}: rows of another experiment than {experiment}; {remedy}")
     return table
+
+
+def _whole(table: pd.DataFrame, schema: Schema) -> None:
+    """Check that numbers are numbers, and that every row says of what it is.
+
+    Raises:
+        ValueError: they are not, or one does not.
+    """
+    for column, factor in schema.columns.items():
+        own = table[column]
+        number = pd.api.types.is_numeric_dtype(own) and not pd.api.types.is_bool_dtype(own)
+        if factor.kind in (int, float) and not number and own.notna().any():
+            raise ValueError(f"{column} has {own.dtype}, not numbers")
+        if column in KEYS and own.isna().any():
+            raise ValueError(f"{column} is missing in {own.isna().sum()} rows")
 
 
 def _reason(error: Exception) -> str:

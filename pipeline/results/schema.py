@@ -60,14 +60,14 @@ class Factor:
     many: bool = False
 
 
-CHANGE = Factor("change of a width: added (positive) or removed; 0 is diagonalisation alone", int, "neurons")
+CHANGE = Factor("change of a width, added (positive) or removed; at 0 it is only diagonalised", int, "neurons")
 INDEX = Factor("place within a spectrum, in descending order, from 0", int, many=True)
 
 # The columns of all experiments. Those up to `seed` say which network; those from `phase` on, what was seen of it.
 _NETWORK = {
     "experiment": Factor("name of the experiment"),
     "data": Factor("name of the data set in the profile"),
-    "network": Factor("widths at the start, e.g. 3072-100-100-10"),
+    "network": Factor("widths at the start, e.g. 3072-100-100-10; of convolutions channels"),
     "configuration": Factor("what the networks of a repeat differ in, as a label, e.g. trainable, trainable+decay"),
 }
 _REPEAT = {
@@ -79,6 +79,9 @@ _OBSERVED = {
     "layer": Factor("affine map, from 1", int),
     "precision": Factor("in which it was computed", levels=("float32", "float64")),
 }
+# What no row lacks.
+KEYS = frozenset({*_NETWORK, *_REPEAT, "phase", *_TIME, "measure"})
+_KINDS: dict[type, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
 _STOPPED = {"diverged": "a loss or a parameter was no longer finite: the last row of a network"}
 
 
@@ -89,8 +92,8 @@ class Schema:
     Attributes:
         phases: level of the column `phase` -> when, or what was done, in words.
         measures: level of the column `measure` -> what it is.
-        networks: column -> factor by which networks differ, beside their configuration; written from the fields of
-            that name that a member has.
+        networks: column -> factor by which networks differ; written from the fields of that name that a member or its
+            configuration has.
         observations: column -> factor by which observations of one network differ.
     """
 
@@ -98,6 +101,15 @@ class Schema:
     measures: Mapping[str, Measure]
     networks: Mapping[str, Factor] = field(default_factory=dict)
     observations: Mapping[str, Factor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        own = [*self.networks, *self.observations]
+        common = {*_NETWORK, *_REPEAT, "phase", *_TIME, *_OBSERVED, "measure", "value"}
+        for column in own:
+            if column in common or own.count(column) > 1:
+                raise ValueError(
+                    f"rows: factor {column!r} is a column of all rows, or a factor twice; name it otherwise"
+                )
 
     @cached_property
     def columns(self) -> dict[str, Factor]:
@@ -126,7 +138,7 @@ class Schema:
         return rows[rows[many].isna().all(axis=1)]
 
     def check(self, row: Mapping[str, object]) -> None:
-        """Check that a row has columns and levels that are declared.
+        """Check that a row has columns, types and levels that are declared.
 
         Raises:
             ValueError: one is not.
@@ -139,7 +151,11 @@ class Schema:
             factor = self.columns.get(column)
             if factor is None:
                 yield f"{column!r} is not one of the columns {', '.join(self.columns)}"
-            elif value is not None and factor.levels and value not in factor.levels:
+            elif value is None:
+                continue
+            elif not isinstance(value, _KINDS[factor.kind]) or isinstance(value, bool) != (factor.kind is bool):
+                yield f"{value!r} is no {factor.kind.__name__}, as {column} is ({factor.words})"
+            elif factor.levels and value not in factor.levels:
                 yield f"{value!r} is not one of the levels of {column}, {', '.join(factor.levels)}"
 
 

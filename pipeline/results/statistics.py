@@ -21,6 +21,8 @@ def select(rows: pd.DataFrame, **wanted: object) -> pd.DataFrame:
         KeyError: there is no such column.
     """
     for column, value in wanted.items():
+        if column not in rows:
+            raise KeyError(f"rows: no column {column!r}; there are {', '.join(map(str, rows.columns))}")
         own = rows[column]
         if value is None:
             rows = rows[own.isna()]

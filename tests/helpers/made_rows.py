@@ -29,6 +29,7 @@ _SMOKE = read_yaml(Path(__file__).parents[2] / "profiles/smoke.yaml")["experimen
 
 def settings(name: str, **changes: Any) -> Any:
     """The settings of an experiment at the smallest scale, but with four repeats, where there may be several."""
+    assert name in _SMOKE, f"{name} has no settings in profiles/smoke.yaml, by which tests of all experiments run it"
     changes = {"repeats": 1 if name == "timing" else 4} | changes
     return validate(experiment(name).Settings, _SMOKE[name] | changes, "made")
 
@@ -53,7 +54,8 @@ def rows(name: str, own: Any = None) -> pd.DataFrame:
             network = "-".join(map(str, own.widths(member, 64, 10))) if name != "task_schedule" else "192-8..16-30"
             who = {"experiment": name, "data": data, "network": network, "configuration": member.label}
             factors = experiment(name).ROWS.networks
-            who |= {factor: getattr(member, factor) for factor in factors if hasattr(member, factor)}
+            for of in (member.configuration, member):
+                who |= {factor: getattr(of, factor) for factor in factors if hasattr(of, factor)}
             who |= {"repeat": member.repeat, "seed": 100 + member.repeat, "precision": "float32"}
             made += [who | row for row in _OBSERVED[name](own, member, random)]
     return frame(made, experiment(name).ROWS)

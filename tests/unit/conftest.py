@@ -50,7 +50,9 @@ def made(
             who = {
                 "experiment": "invariance",
                 "data": data,
+                "network": f"64-{width}-{width}-10",
                 "configuration": configuration,
+                **dict(zip(("intrinsic_length", "compensation"), configuration.split(", "), strict=True)),
                 "repeat": repeat,
                 "seed": 1000 + repeat,
             }

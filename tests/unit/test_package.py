@@ -14,8 +14,11 @@ import pipeline
 from isotropic import activations
 from isotropic.networks import treatment
 from isotropic.surgery.correction import CORRECTIONS
-from pipeline.config import Activation, Compensation, Configuration, IntrinsicLength
+from pipeline.config import Activation, Compensation, Configuration, IntrinsicLength, Optimiser, Source
+from pipeline.data.sources import SOURCES
+from pipeline.execution.sizes import KNOWN
 from pipeline.experiments import pruning_order
+from pipeline.training import optimiser
 
 
 @pytest.mark.parametrize("name", isotropic.__all__)
@@ -43,6 +46,8 @@ def test_settings_allow_what_the_library_knows() -> None:
     assert get_args(Compensation) == treatment.COMPENSATIONS
     assert get_args(IntrinsicLength) == treatment.INTRINSIC_LENGTHS
     assert get_args(Activation) == activations.ACTIVATIONS
+    assert get_args(Optimiser) == tuple(optimiser.KINDS)
+    assert {*get_args(Source)} == {*SOURCES} == {*KNOWN, "image-folder"}, "of a folder `make estimate` knows no size"
     for name in activations.ACTIVATIONS:
         configuration = Configuration(activation=name, intrinsic_length="none", compensation="none")
         assert configuration.isotropic == activations.is_isotropic(name), name

@@ -148,7 +148,7 @@ def test_paper_has_the_experiment_that_the_claim_lacks():
     }
 
 
-@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("name", ["desk", "digits", "smoke"])
 def test_scaled_profiles_keep_all_configurations_and_proportions(name):
     paper, scaled = (load_profile(n).experiments["invariance"] for n in ("paper", name))
     assert scaled.configurations == paper.configurations
@@ -158,5 +158,5 @@ def test_scaled_profiles_keep_all_configurations_and_proportions(name):
 
 
 def test_unknown_profile_lists_those_there_are():
-    with pytest.raises(InputError, match="desk, digits, paper, smoke"):
+    with pytest.raises(InputError, match=r"desk.*, digits.*, paper.*, smoke"):
         load_profile("dgits")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pipeline import config
-from pipeline.config import Configuration, Name, Several
+from pipeline.config import Activation, Configuration, Name, Several
+from pipeline.results.schema import Factor
 
 
 class Member(config.Settings):
@@ -66,6 +67,8 @@ class Workload:
     apart: bool = False
 
 
+# The factor of experiments that compare isotropic networks with others; written from the configuration.
+ACTIVATION = {"activation": Factor("activation function", levels=get_args(Activation))}
 FLOAT64_PASS = 2  # what a sample's way through a float64 copy of a network costs, in passes of float32
 
 

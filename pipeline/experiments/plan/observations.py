@@ -45,12 +45,18 @@ class Observations:
                 "configuration": member.label,
                 "repeat": member.repeat,
                 "seed": seed(experiment, data, member.repeat),
-                **{factor: getattr(member, factor) for factor in schema.networks if hasattr(member, factor)},
+                **{
+                    factor: getattr(of, factor)
+                    for of in (member.configuration, member)
+                    for factor in schema.networks
+                    if hasattr(of, factor)
+                },
             }
             for member, own in zip(members, widths, strict=True)
         ]
         for who in self._who:
             schema.check(who)
+        self._given = {factor for who in self._who for factor in who}
 
     def branch(self, **who: object) -> Observations:
         """Observations of copies of the same members, into the same rows: a copy that diverges stops alone.
@@ -59,6 +65,7 @@ class Observations:
             who: columns in which the copies differ from the members, such as another configuration.
         """
         self.schema.check(who)
+        self._given.update(who)  # shared by all branches
         other = copy.copy(self)
         other.alive = list(self.alive)
         other._accuracies = {}
@@ -71,19 +78,47 @@ class Observations:
         return {column: own[column] for column in networks(list(self.schema.columns)) if column in own}
 
     def add(self, place: dict[str, object], values: dict[str, Tensor]) -> None:
-        """One row per member and measure: `place` says when and where, each tensor is [K]."""
+        """One row per member and measure: `place` says when and where, each tensor is [K].
+
+        Raises:
+            ValueError: as of the class; or the place has no phase or no epoch, or a tensor is not [K].
+        """
         if (accuracy := values.get("test_accuracy")) is not None and any(self.alive):
             self._accuracies[place.get("task")] = float(accuracy.cpu()[self.alive].double().mean())
         self.schema.check(place)
+        for column in ("phase", "epoch"):
+            if place.get(column) is None:
+                raise ValueError(f"rows: {place} has no {column}: it says when something was observed")
         for measure, tensor in values.items():
             self.schema.check({"measure": measure})
+            if tensor.shape != (len(self._who),):
+                raise ValueError(
+                    f"rows: {measure} is {list(tensor.shape)}; one number a member is [{len(self._who)}]"
+                )
             for who, alive, value in zip(self._who, self.alive, tensor.tolist(), strict=True):
                 if alive:
                     self.rows.append(who | place | {"measure": measure, "value": value})
 
     def frame(self) -> pd.DataFrame:
-        """All rows so far as a table."""
-        return rows.frame(self.rows, self.schema)
+        """All rows as a table.
+
+        Raises:
+            ValueError: a factor by which networks differ is neither a field of members nor given to a branch, or
+                something was observed twice at one place.
+        """
+        for factor in self.schema.networks:
+            if factor not in self._given:
+                raise ValueError(
+                    f"rows: no network has the factor {factor!r}: no field of the member, nor in a branch"
+                )
+        table = rows.frame(self.rows, self.schema)
+        twice = table[table.duplicated([column for column in table if column != "value"])]
+        if len(twice):
+            place = {
+                column: value for column, value in twice.iloc[:1].to_dict("records")[0].items() if not pd.isna(value)
+            }
+            raise ValueError(f"rows: {len(twice)} observed twice at one place, the first: {place}")
+        return table
 
     @property
     def accuracy(self) -> float | None:

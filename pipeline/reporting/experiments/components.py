@@ -180,7 +180,7 @@ class _Page(Page):
             "Negentropy of each neuron of the normalised layer on the test set, in descending order; mean over "
             "repeats with its 95% interval as a band. Where a line is not seen it lies below that of the covariance "
             "eigenbasis: trained in it, neurons are those directions.",
-            rows.assign(rank=rows["index"] + 1),
+            rows.assign(rank=rows["rank"] + 1),
             MEASURES["negentropy"],
             BASES,
             by="basis",
@@ -216,8 +216,8 @@ class _Page(Page):
 
 
 def images(rows: pd.DataFrame, sides: list[int]) -> np.ndarray:
-    """Of rows with a value for each picture (`index`) and `pixel`: [count, channels, height, width]."""
-    table = rows.pivot(index="index", columns="pixel", values="value").sort_index().sort_index(axis=1)
+    """Of rows with a value for each picture (`rank`) and `pixel`: [count, channels, height, width]."""
+    table = rows.pivot(index="rank", columns="pixel", values="value").sort_index().sort_index(axis=1)
     return table.to_numpy(dtype=float).reshape(-1, *sides)
 
 

@@ -55,7 +55,7 @@ IN_WORDS = (
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """Accuracy; and by layer log10 of the mean scaled epsilon in float64, at the most channels added and removed."""
-    adapted = select(rows, phase="adapted", measure="epsilon_scaled", precision="float64", compensation=WHOLE)
+    adapted = select(rows, phase="adapted", measure="epsilon_scaled", precision="float64", stand_in=WHOLE)
     ends = {"grown": adapted["change"].max(), "pruned": adapted["change"].min()}
     found: dict[str, Any] = {"accuracy": mean(rows, 2, phase="baseline", measure="accuracy", precision="float32")}
     for layer in adapted["layer"].unique():
@@ -138,7 +138,7 @@ class _Page(Page):
             [
                 Block(
                     MEASURES[key],
-                    select(rows, measure=key, compensation=way),
+                    select(rows, measure=key, stand_in=way),
                     heading,
                     f"{key} {way or WHOLE}",
                     known=True,
@@ -159,7 +159,7 @@ class _Page(Page):
             select(self.rows, phase="adapted", measure="epsilon_scaled"),
             SCALED,
             WAYS,
-            by="compensation",
+            by="stand_in",
             x="change",
             x_label="change of channels",
             panels=By(

@@ -22,17 +22,17 @@ MEASURES = ROWS.measures
 TITLE = "Joint sparsity optimisation"
 NOTE = Note(
     reading=(
-        "A run is a network. Metrics of `turned` name the method that turned its hidden widths: `trained` left them"
+        "A run is a network. Metrics of `rebased` name the method that turned its hidden widths: `trained` left them"
         " as training did; a joint one is followed by the power of its proxy and the bases in which it starts."
         " Sparsity is that in float64. `percent_small` is the percentage of parameters whose absolute value is at"
         " most the threshold that follows, `percent_most` what any choice of bases can make exactly zero; the"
         " function is the same in all bases, so `epsilon` is at rounding level."
     ),
-    columns=("test/accuracy", "turned float64/percent_small * 0.0001", "repeats"),
+    columns=("test/accuracy", "rebased float64/percent_small * 0.0001", "repeats"),
     together=(
-        "turned float64/percent_small * 0.0001",
-        "turned float64/percent_small * 0.01",
-        "turned float64/l1_norm joint *",
+        "rebased float64/percent_small * 0.0001",
+        "rebased float64/percent_small * 0.01",
+        "rebased float64/l1_norm joint *",
     ),
 )
 THRESHOLD = 1e-4  # the paper's, above which a parameter counts as present
@@ -48,13 +48,13 @@ _JOINT = [WARM[1], Line("orange", "s", ":"), WARM[0], Line("vermilion", "^", ":"
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """By network and method: the percentage of parameters at most 1e-4 in size; and what bases can make zero."""
     small = _named(select(rows, measure="percent_small", threshold=THRESHOLD))
-    most = select(rows, measure="percent_most", method=TRAINED).assign(name="most_exact_zeros")
+    most = select(rows, measure="percent_most", bases=TRAINED).assign(name="most_exact_zeros")
     return nested(pd.concat([small, most]), ["network", "name"], 2)
 
 
 def _named(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with a column `name`: the method, of joint optimisation with its power and start."""
-    of = zip(rows["method"], rows["power"], rows["start"], strict=True)
+    of = zip(rows["bases"], rows["power"], rows["initial"], strict=True)
     names = [_name(power, start) if method == JOINT else method for method, power, start in of]
     return rows.assign(name=pd.Series(names, rows.index, "string"))
 
@@ -73,7 +73,7 @@ class _Page(Architectures):
         known = set(self.rows["name"].dropna())
         self.series = {name: shown for name, shown in (CLOSED | joint).items() if name in known}
         self.networks = By.levels("network", "network", self.rows["network"].unique())
-        self.most = select(self.rows, measure="percent_most", method=TRAINED).groupby("network")["value"].mean()
+        self.most = select(self.rows, measure="percent_most", bases=TRAINED).groupby("network")["value"].mean()
 
     def protocol(self) -> list[Setting]:
         settings = self.settings
@@ -102,7 +102,7 @@ class _Page(Architectures):
         def block(measure: str, heading: str, **where: object) -> Block:
             return Block(MEASURES[measure], select(turned, measure=measure, **where), heading, known=True)
 
-        turned, moved = select(self.rows, phase="turned"), [ALTERNATE, TRIANGULAR, JOINT]
+        turned, moved = select(self.rows, phase="rebased"), [ALTERNATE, TRIANGULAR, JOINT]
         sizes = self.settings.thresholds
         bounds = "; ".join(f"{network}: {value:.2f} %" for network, value in self.most.items())
         yield self.table(
@@ -119,8 +119,8 @@ class _Page(Architectures):
                 *(block("parameters", f"parameters above {t:g}", threshold=t) for t in sizes if t == THRESHOLD),
                 *(block("percent_small", f"parameters of size at most {t:g} (%)", threshold=t) for t in sizes),
                 block("l1_norm", "sum of absolute values (L1 norm)"),
-                block("epsilon", "change of logits ε, float64", method=moved, precision="float64"),
-                block("epsilon", "change of logits ε, float32", method=moved, precision="float32"),
+                block("epsilon", "change of logits ε, float64", bases=moved, precision="float64"),
+                block("epsilon", "change of logits ε, float32", bases=moved, precision="float32"),
                 block("accuracy", "test accuracy (%)", precision="float32"),
             ],
         )

@@ -83,7 +83,7 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
             numbers = {key: rounded(place[key], 2) for key in ("mean", "low", "high")}
             found.setdefault(name, {})[str(place["configuration"])] = numbers
     return {
-        "unchanged": {kind: mean(final, 2, activation=kind, end=None) for kind in KINDS.values()},
+        "unchanged": {kind: mean(final, 2, activation=name, end=None) for name, kind in KINDS.items()},
         "isotropic_minus": dict(sorted(found.items())),
     }
 

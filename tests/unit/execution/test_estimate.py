@@ -25,7 +25,6 @@ from pipeline.execution.planned import Planned, makespan, plan
 from pipeline.execution.prepare import prepare
 from pipeline.execution.sizes import KNOWN, sizes
 from pipeline.execution.trial import Timing, Trial
-from pipeline.experiments import EXPERIMENTS
 from pipeline.experiments.plan import Size, Workload
 from pipeline.profile import Profile, load_profile
 from pipeline.results.text import clock
@@ -228,7 +227,7 @@ def test_an_estimate_adds_up_its_jobs(folder: Path, machine: list[Trial]) -> Non
 def test_what_is_printed(folder: Path, machine: list[Trial], capsys: pytest.CaptureFixture[str]) -> None:
     stage.main(["--profile", "desk"])
     lines = capsys.readouterr().out.splitlines()
-    total = 2 + len(EXPERIMENTS)
+    total = 2 + len(load_profile("desk").experiments)
     assert len({len(line) for line in lines[: total + 1]}) == 1, "a table: head, rule, experiments, total"
     total += 1  # after the line of the report
     assert lines[0].startswith("| experiment") and lines[total].startswith("| total")
@@ -256,7 +255,7 @@ def test_nothing_known_is_no_error(folder: Path, machine: list[Trial], monkeypat
     photographs = dict.fromkeys(profile.data, Data(source="image-folder"))
     found = estimate.estimate(Profile("desk", profile.execution, photographs, profile.experiments))
     assert not machine and list(found.unknown) == list(profile.data)
-    assert [each.jobs for each in found.experiments] == [0] * len(EXPERIMENTS)
+    assert [each.jobs for each in found.experiments] == [0] * len(profile.experiments)
     assert "not known" in stage.text(found) and "nothing was measured" in stage.text(found)
 
 

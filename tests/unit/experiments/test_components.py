@@ -165,7 +165,7 @@ def test_what_is_measured_is_what_the_represented_network_computes(layer: int, d
 def test_of_each_neuron_in_descending_order(rows: pd.DataFrame) -> None:
     each = select(rows, phase="neuron", measure="negentropy", layer=1)
     each = select(each, basis=COMPONENTS, repeat=0, configuration=USUAL)
-    values = each.sort_values("index")["value"]
+    values = each.sort_values("rank")["value"]
     assert len(values) == HIDDEN[0] and (values.diff().dropna() <= 0).all()
     whole = select(
         rows, phase="basis", measure="negentropy", layer=1, basis=COMPONENTS, repeat=0, configuration=USUAL

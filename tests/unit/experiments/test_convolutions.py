@@ -62,7 +62,7 @@ def rows() -> pd.DataFrame:
 
 def epsilon(rows: pd.DataFrame, change: int, way: str = WHOLE, precision: str = "float64") -> float:
     (value,) = select(
-        rows, phase="adapted", layer=1, change=change, compensation=way, precision=precision, measure="epsilon_scaled"
+        rows, phase="adapted", layer=1, change=change, stand_in=way, precision=precision, measure="epsilon_scaled"
     )["value"]
     return float(value)
 
@@ -89,10 +89,10 @@ def test_one_channel_more_has_a_singular_value(rows: pd.DataFrame) -> None:
 
 def test_rows_are_complete(rows: pd.DataFrame) -> None:
     assert set(rows["repeat"]) == {0} and set(rows["phase"]) == {"training", "baseline", "adapted", "trained on"}
-    key = ["phase", "epoch", "precision", "layer", "change", "compensation", "measure"]
+    key = ["phase", "epoch", "precision", "layer", "change", "stand_in", "measure"]
     assert not rows[key].duplicated().any()
     adapted = select(rows, phase="adapted", measure="kl")
-    found = set(zip(adapted["change"], adapted["compensation"], adapted["precision"], strict=True))
+    found = set(zip(adapted["change"], adapted["stand_in"], adapted["precision"], strict=True))
     trials = [(0, WHOLE), (2, WHOLE), *((change, way) for change in (-1, -3, -4) for way in WAYS)]
     assert found == {(*trial, precision) for trial in trials for precision in ("float32", "float64")}
     further = select(rows, phase="trained on")

@@ -23,12 +23,12 @@ def rows() -> pd.DataFrame:
 
 
 def small(method: str, threshold: float = 1e-4) -> pd.Series:
-    found = select(rows(), method=method, measure="percent_small", threshold=threshold)
+    found = select(rows(), bases=method, measure="percent_small", threshold=threshold)
     return found.set_index(["network", "repeat"])["value"]
 
 
 def most_zeros() -> pd.Series:
-    return select(rows(), method="trained", measure="percent_most").set_index(["network", "repeat"])["value"]
+    return select(rows(), bases="trained", measure="percent_most").set_index(["network", "repeat"])["value"]
 
 
 def layers(values: pd.Series) -> pd.Series:
@@ -42,7 +42,7 @@ def methods() -> list[dict[str, object]]:
 
 
 def test_no_method_changes_the_function() -> None:
-    turned = select(rows(), method=["alternate", "alternate triangular", "joint"])
+    turned = select(rows(), bases=["alternate", "alternate triangular", "joint"])
     assert select(turned, measure="epsilon", precision="float64")["value"].max() < 1e-11
     assert select(turned, measure="delta_accuracy", precision="float64")["value"].abs().max() == 0
     assert select(turned, measure="epsilon", precision="float32")["value"].min() > 1e-10, "they are other bases"
@@ -65,13 +65,13 @@ def test_only_a_width_left_over_is_made_triangular_and_gives_its_zeros() -> None
 
 
 def norms(**method: object) -> pd.Series:
-    return select(rows(), phase="turned", measure="l1_norm", **method).set_index(["network", "repeat"])["value"]
+    return select(rows(), phase="rebased", measure="l1_norm", **method).set_index(["network", "repeat"])["value"]
 
 
 def test_joint_optimisation_lowers_the_norm_of_every_start() -> None:
     for power in SETTINGS.powers:
         for start in STARTS:
-            assert (norms(**joint(power, start)) < norms(method=start)).all()
+            assert (norms(**joint(power, start)) < norms(bases=start)).all()
 
 
 def test_norms_by_stage_begin_at_the_start_and_end_at_the_end() -> None:
@@ -79,7 +79,7 @@ def test_norms_by_stage_begin_at_the_start_and_end_at_the_end() -> None:
     for method in methods():
         own = select(stages, **method).sort_values("stage")
         first, last = (own.groupby(["network", "repeat"])["value"].nth(n).to_numpy() for n in (0, -1))
-        assert sorted(first) == pytest.approx(sorted(norms(method=method["start"])))
+        assert sorted(first) == pytest.approx(sorted(norms(bases=method["initial"])))
         assert sorted(last) == pytest.approx(sorted(norms(**method)), rel=1e-6)
 
 

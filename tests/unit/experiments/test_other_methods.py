@@ -47,7 +47,7 @@ def settings(**changes: Any) -> Settings:
 
 
 def of(plan: Settings, kind: str) -> list[other_methods.Member]:
-    return [member for member in plan.members() if member.activation == kind]
+    return [member for member in plan.members() if member.kind == kind]
 
 
 @pytest.fixture(scope="module")

@@ -181,3 +181,11 @@ def test_identifiers_are_prefixed_and_references_resolve(element: str) -> None:
     href = "{http://www.w3.org/1999/xlink}href"
     used = {str(node.get(href))[1:] for node in root.iter() if node.get(href)}
     assert used and used <= set(names)
+
+
+def test_a_figure_without_a_mean_is_drawn_empty() -> None:
+    """As where every network of a change diverged."""
+    table = means()[:0]
+    for categories in (None, [-5, 0, 5]):
+        figure = lines({"": table}, SERIES, ACCURACY["accuracy"], "change", "change", "legend", categories)
+        assert [ax.get_ylabel() for ax in figure.axes] == [ACCURACY["accuracy"].label]

@@ -120,8 +120,8 @@ def test_the_end_of_a_network_that_diverged_is_named(name: str, tmp_path: Path) 
     rows = made_rows.rows(name)
     last, start, label = int(rows["epoch"].max()), rows["start"].iloc[0], rows["configuration"].iloc[0]
     text = rendered(name, made_rows.diverged(rows, last, repeat=2, start=start, end=8), tmp_path)
-    assert "Configuration Hidden width at the start Hidden width at the end Repeats" in text
-    assert f"{label} {start} 8 2 (in epoch {last})" in text
+    assert "Configuration Hidden width at the end Repeats" in text
+    assert f"{label} 8 2 (in epoch {last})" in text
     assert "(n = 3)" in text
 
 
@@ -129,7 +129,7 @@ def test_there_is_no_column_of_what_no_network_that_diverged_has() -> None:
     rows = select(made_rows.rows("width_transitions"), end=None)
     found = losses(made_rows.diverged(rows, 1, repeat=2))
     assert found is not None
-    assert list(found.headings) == ["Data", "Network", "Configuration", "Hidden width at the start", "Repeats"]
+    assert list(found.headings) == ["Data", "Network", "Configuration", "Repeats"]
 
 
 def test_networks_that_all_diverged_after_the_training_before_any_change(tmp_path: Path) -> None:

@@ -24,9 +24,10 @@ SCHEMA = Schema(
         "step": Factor("of the optimiser", int, many=True),
     },
 )
+_WHO = {"experiment": "made", "data": "d", "network": "4-3", "configuration": "c", "repeat": 0, "seed": 1, "epoch": 0}
 OBSERVED: list[dict[str, object]] = [
-    {"experiment": "made", "phase": "after", "measure": "epsilon", "power": 0.5, "adaptive": False, "value": 1.0},
-    {"experiment": "made", "phase": "before", "measure": "epsilon", "basis": "neurons", "task": "t", "step": 3},
+    _WHO | {"phase": "after", "measure": "epsilon", "power": 0.5, "adaptive": False, "value": 1.0},
+    _WHO | {"phase": "before", "measure": "epsilon", "basis": "neurons", "task": "t", "step": 3},
 ]
 
 
@@ -79,7 +80,11 @@ OTHER: dict[str, tuple[Any, str]] = {
         "'ahead' is not one of the levels of phase, before, after, diverged",
     ),
     "a column less": (lambda made: made.drop(columns="basis"), "columns ['experiment'"),
-    "text for numbers": (lambda made: made.assign(power="much"), "a column has other values than it should"),
+    "text for numbers": (lambda made: made.assign(power="much"), "power has str, not numbers"),
+    "numbers as text": (lambda made: made.assign(repeat="0"), "repeat has str, not numbers"),
+    "truth for numbers": (lambda made: made.assign(epoch=True), "epoch has bool, not numbers"),
+    "no repeats": (lambda made: made.assign(repeat=pd.NA).astype({"repeat": "Int64"}), "repeat is missing in 2 rows"),
+    "some without a phase": (lambda made: made.assign(phase=made["phase"].mask(made.index == 0)), "in 1 rows"),
 }
 
 

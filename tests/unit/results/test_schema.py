@@ -90,6 +90,7 @@ class Started(Member):
 
 MEMBERS = [Started(repeat=0, configuration=PSI, start=4), Started(repeat=1, configuration=STANDARD, start=8)]
 TWO = torch.tensor([1.0, 2.0])
+HELD: dict[str, object] = {"phase": "held", "epoch": 0}
 
 
 def observations() -> Observations:
@@ -98,6 +99,7 @@ def observations() -> Observations:
 
 def test_what_members_differ_in_is_written_from_their_fields() -> None:
     observed = observations()
+    observed.branch(end=6)
     observed.add({"phase": "held", "epoch": 2, "basis": "eigenbasis", "precision": "float64"}, {"epsilon": TWO})
     table = observed.frame()
     assert list(table.columns) == COLUMNS
@@ -107,14 +109,14 @@ def test_what_members_differ_in_is_written_from_their_fields() -> None:
         ["7-8-3", STANDARD.label, 8, 1, "eigenbasis", 2.0],
     ]
     assert table["seed"].tolist() == [seed("spectra", "noise", repeat) for repeat in (0, 1)]
-    assert table["end"].isna().all() and table["layer"].isna().all(), "no field of members, and no place"
+    assert table["end"].isna().all() and table["layer"].isna().all(), "of a branch that was not observed; no place"
 
 
 def test_a_branch_has_its_own_factors_and_leaves_those_of_the_members() -> None:
     observed = observations()
     branch = observed.branch(end=6)
     for each in (observed, branch):
-        each.add({"phase": "held"}, {"epsilon": TWO})
+        each.add(HELD, {"epsilon": TWO})
     table = observed.frame()
     assert table["end"].fillna(-1).tolist() == [-1, -1, 6, 6] and table["start"].tolist() == [4, 8, 4, 8]
     assert observed.where(1) == {
@@ -128,7 +130,7 @@ def test_a_branch_has_its_own_factors_and_leaves_those_of_the_members() -> None:
 
 
 WAYS: dict[str, Callable[[Observations, dict[str, object]], object]] = {
-    "a place": lambda observed, row: observed.add(row, {"epsilon": TWO}),
+    "a place": lambda observed, row: observed.add({"phase": "held", "epoch": 0} | row, {"epsilon": TWO}),
     "a branch": lambda observed, row: observed.branch(**row),
     "the last row": lambda observed, row: observed.stop(torch.tensor([True, False]), row),
 }
@@ -144,15 +146,84 @@ def test_what_is_not_declared_cannot_be_observed(way: str, row: dict[str, object
     WAYS[way](observed, {"basis": "neurons"})  # the control
 
 
+@pytest.mark.parametrize("lacking", ["phase", "epoch"])
+def test_a_place_says_when(lacking: str) -> None:
+    place = {column: value for column, value in HELD.items() if column != lacking}
+    with pytest.raises(ValueError, match=f"has no {lacking}: it says when"):
+        observations().add(place, {"epsilon": TWO})
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 1)])
+def test_a_measure_is_a_number_a_member(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"epsilon is \[.*; one number a member is \[2\]"):
+        observations().add(HELD, {"epsilon": torch.zeros(shape)})
+
+
+def test_what_was_observed_twice_at_one_place_is_refused() -> None:
+    observed = observations()
+    observed.branch(end=6)
+    for change in (1, 2):
+        observed.add(HELD | {"change": change}, {"epsilon": TWO})
+    assert len(observed.frame()) == 4
+    observed.add(HELD | {"change": 2}, {"epsilon": TWO})
+    with pytest.raises(ValueError, match=r"2 observed twice at one place, the first: .*'change': 2"):
+        observed.frame()
+
+
+def test_a_factor_of_networks_that_none_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="no network has the factor 'end'"):
+        observations().frame()
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"change": "1"}, "rows: '1' is no int, as change is"),
+        ({"change": 1.5}, "rows: 1.5 is no int"),
+        ({"change": True}, "rows: True is no int"),
+        ({"basis": 3}, "rows: 3 is no str"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(row: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
+        SCHEMA.check(row)
+    SCHEMA.check({"change": 1, "basis": "neurons", "value": 1})
+
+
+def test_a_factor_is_no_common_column_and_not_there_twice() -> None:
+    for more in ({"networks": {"layer": CHANGE}}, {"networks": {"a": CHANGE}, "observations": {"a": CHANGE}}):
+        with pytest.raises(ValueError, match="name it otherwise"):
+            Schema({}, {}, **more)
+
+
+def test_a_column_means_the_same_in_all_experiments() -> None:
+    """But that channels are changed where there are no neurons."""
+    meanings: dict[str, set[tuple[str, type, str]]] = {}
+    for name in EXPERIMENTS:
+        for column, factor in experiment(name).ROWS.columns.items():
+            unit = factor.unit if (name, column) != ("convolutions", "change") else "neurons"
+            meanings.setdefault(column, set()).add((factor.words, factor.kind, unit))
+    assert {column: found for column, found in meanings.items() if len(found) > 1} == {}
+
+
+def test_a_measure_means_the_same_in_all_experiments() -> None:
+    meanings: dict[str, set[Measure]] = {}
+    for name in EXPERIMENTS:
+        for measure, each in experiment(name).ROWS.measures.items():
+            meanings.setdefault(measure, set()).add(each)
+    assert {measure: found for measure, found in meanings.items() if len(found) > 1} == {}
+
+
 def test_a_measure_that_is_not_declared_cannot_be_observed() -> None:
     observed = observations()
     with refused(WRONG[-1][1]):
-        observed.add({"phase": "held"}, {"epsilon_": TWO})
+        observed.add(HELD, {"epsilon_": TWO})
     assert observed.rows == []
 
 
 def test_observed_rows_come_back_as_what_they_were() -> None:
     observed = observations()
+    observed.branch(end=6)
     observed.add({"phase": "training", "epoch": 1, "precision": "float32"}, {"test_loss": TWO})
     observed.stop(torch.tensor([False, True]), {"epoch": 2})
     observed.add({"phase": "training", "epoch": 2, "precision": "float32"}, {"test_loss": TWO})

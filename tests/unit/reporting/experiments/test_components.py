@@ -100,8 +100,8 @@ def test_pictures_are_of_both_and_have_the_values_in_place(part: Part) -> None:
 
 def test_images_are_by_picture_and_pixel_whatever_the_order_of_rows() -> None:
     places = [(index, pixel) for index in range(2) for pixel in range(6)]
-    rows = pd.DataFrame({"index": [p[0] for p in places], "pixel": [p[1] for p in places]})
-    rows["value"] = rows["index"] * 10.0 + rows["pixel"]
+    rows = pd.DataFrame({"rank": [p[0] for p in places], "pixel": [p[1] for p in places]})
+    rows["value"] = rows["rank"] * 10.0 + rows["pixel"]
     found = images(rows.sample(frac=1, random_state=0), [1, 2, 3])
     assert found.shape == (2, 1, 2, 3) and found[1, 0].tolist() == [[10, 11, 12], [13, 14, 15]]
 

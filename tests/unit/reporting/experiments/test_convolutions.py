@@ -38,7 +38,7 @@ def test_tables_have_the_means_of_the_rows_of_each_way(part: Part, rows: pd.Data
         for row in group.rows:
             for place, cell in zip(controls.columns, row.cells, strict=True):
                 layer, precision = place.split()
-                own = select(adapted, compensation=way, layer=int(layer), precision=precision, change=int(row.key))
+                own = select(adapted, stand_in=way, layer=int(layer), precision=precision, change=int(row.key))
                 assert cell is not None and cell.n == 4 and cell.mean == pytest.approx(own["value"].mean())
     assert [row.key for row in changed.groups[0].rows] == ["2", "0", "-1", "-2"]
     assert [row.key for row in controls.groups[0].rows] == ["-1", "-2"], "there is one way alone to grow"
@@ -76,7 +76,7 @@ def test_the_figure_has_a_panel_for_each_layer_and_precision(part: Part) -> None
 def test_headlines_are_of_the_most_channels_added_and_removed(rows: pd.DataFrame) -> None:
     found = headlines(rows)
     assert found["accuracy"] == round(select(rows, phase="baseline", precision="float32")["value"].mean(), 2)
-    own = select(rows, phase="adapted", layer=1, measure="epsilon_scaled", compensation=WHOLE, precision="float64")
+    own = select(rows, phase="adapted", layer=1, measure="epsilon_scaled", stand_in=WHOLE, precision="float64")
     for name, change in (("grown", 2), ("pruned", -2)):
         mean = own[own["change"] == change]["value"].mean()
         assert found["layer_1_log10_epsilon_scaled"][name] == pytest.approx(np.log10(mean), abs=0.05)
