@@ -35,7 +35,6 @@ APART = (
     *_files("reporting/", "default", "report", "summary"),
     "pipeline/reporting/report.html",
     "pipeline/reporting/report.css",
-    "pipeline/results/claims",
     "isotropic/README.md",
 )
 
@@ -59,14 +58,12 @@ STAGES: dict[str, tuple[str, ...]] = {
         "pipeline/config.py",
         "pipeline/data/facts.py",
         "pipeline/results",
-        *_files("results/claims/", "base", "overabundance"),  # the latter of two experiments
         "pipeline/reporting",
         "stages/analyse.py",
     ),
     "report": (
         "pipeline/data/facts.py",
         "pipeline/results",
-        *_files("results/claims/", "__init__", "base"),
         *_files("reporting/", "summary", "numbers", "report", "style", "templates"),
         "pipeline/reporting/report.html",
         "pipeline/reporting/report.css",
@@ -78,14 +75,9 @@ STAGES: dict[str, tuple[str, ...]] = {
 def presenter(name: str) -> str:
     """The file that says how an experiment is shown: its own, or that for all that have none.
 
-    By way of params.yaml a dependency of its analysis, as are its `claims`.
+    By way of params.yaml a dependency of its analysis.
     """
     return _own(f"pipeline/reporting/experiments/{name}.py", "pipeline/reporting/default.py")
-
-
-def claims(name: str) -> str:
-    """The file of an experiment's claims: its own, or the list of which there are."""
-    return _own(f"pipeline/results/claims/{name}.py", "pipeline/results/claims/__init__.py")
 
 
 def _own(path: str, otherwise: str) -> str:

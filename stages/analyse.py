@@ -37,14 +37,14 @@ def _analyse(profile: str, name: str) -> None:
     claims = json.loads((folder / paths.CLAIMS).read_text(encoding="utf-8"))
     write_json(headlines(name, table) | outcomes(claims), paths.metrics(profile, name))
     for claim in claims:
-        print(f"{claim['id']}: {claim['verdict']}")
+        print(f"{claim['id']}: {claim['outcome']}")
 
 
 def outcomes(claims: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, str]]]:
-    """The verdicts by what they are on, as a part of the metrics; nothing if there are none."""
+    """The outcomes of claims by what they are on, as a part of the metrics; nothing if there are none."""
     found: dict[str, dict[str, str]] = {}
     for claim in claims:
-        found.setdefault(" + ".join(claim["on"]), {})[claim["id"]] = claim["verdict"]
+        found.setdefault(" + ".join(claim["on"]), {})[claim["id"]] = claim["outcome"]
     return {"claims": found} if found else {}
 
 

@@ -56,10 +56,7 @@ def files(profile: Profile) -> dict[Path, str]:
         "profile": profile.name,
         "root": "." if profile.name == MAIN else "../..",
         "datasets": list(profile.data),
-        "experiments": {
-            name: {"presenter": sources.presenter(name), "claims": sources.claims(name)}
-            for name in profile.experiments
-        },
+        "experiments": {name: {"presenter": sources.presenter(name)} for name in profile.experiments},
     }
     head = f"# Made from {paths.profile(profile.name)}, by `make repro` or `make profiles`: edit that.\n"
     made = {pipeline.with_name("params.yaml"): head + yaml.safe_dump(values, sort_keys=False)}

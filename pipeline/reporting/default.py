@@ -13,7 +13,7 @@ from pipeline.experiments import experiment
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import rounded
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
-from pipeline.reporting.protocol import mean_of, repeats
+from pipeline.reporting.protocol import basis, mean_of, repeats
 from pipeline.reporting.style import styles
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.measures import TRAINING
@@ -56,7 +56,8 @@ class Default:
         protocol = [Setting(name, NONE, str(value), False) for name, value in own.items()]
         curves = select(rows, phase="training", measure="test_accuracy")
         plots = [_plot(curves, data)] if len(curves) else []
-        return Part.of(data, protocol, [self._table(rows, settings, data)], plots, [])
+        on = basis(rows, protocol, data.words, "")
+        return Part.of(data, protocol, [self._table(rows, settings, data)], plots, on)
 
     @property
     def _schema(self) -> Schema:

@@ -45,7 +45,8 @@ def losses(rows: pd.DataFrame) -> Losses | None:
     names = [factors[column].words.partition(";")[0] if column in factors else column for column in columns]
     words = (
         f"{counted(len(stopped), 'network')} diverged: a loss or a parameter was no longer finite, and training was "
-        "stopped. What diverged is left out of every table, figure and verdict here, from its first epoch on."
+        "stopped. What diverged is left out of every table and figure here, from its first epoch on; claims on "
+        "accuracy count it at chance."
     )
     return Losses(words, [*(name.capitalize() for name in names), "Repeats"], lines)
 

@@ -20,7 +20,7 @@ from pipeline.reporting.presentation import Note, Part, Presentation, Setting, e
 from pipeline.reporting.protocol import basis, mean_of, repeats
 from pipeline.reporting.style import COLOURS, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
-from pipeline.results.claims.base import Basis, Verdict
+from pipeline.results.claims.base import Basis
 from pipeline.results.measures import TRAINING
 from pipeline.results.schema import Measure
 from pipeline.results.statistics import select, summarise
@@ -37,7 +37,6 @@ __all__ = [  # and the types of what a presenter gives
     "Presentation",
     "Setting",
     "Table",
-    "Verdict",
 ]
 
 Names = Mapping[str, str | tuple[str, ...]]
@@ -137,8 +136,7 @@ class Page:
     def part(self) -> Part:
         """The page as the report has it."""
         protocol = self.protocol()
-        on = basis(self.rows, protocol, self.data.words, self.network)
-        return Part.of(self.data, protocol, list(self.tables()), list(self.plots()), self.verdicts(on))
+        return Part.of(self.data, protocol, list(self.tables()), list(self.plots()), self.basis(protocol))
 
     def protocol(self) -> list[Setting]:
         """The settings beside the paper's."""
@@ -157,9 +155,9 @@ class Page:
         """In the order of the report."""
         return ()
 
-    def verdicts(self, on: Basis) -> list[Verdict]:
-        """On the claims, if there are any."""
-        return []
+    def basis(self, protocol: Sequence[Setting]) -> Basis:
+        """What the claims are judged on."""
+        return basis(self.rows, protocol, self.data.words, self.network)
 
     @cached_property
     def network(self) -> str:

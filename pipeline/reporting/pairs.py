@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.reporting.figures import styled
 from pipeline.reporting.numbers import MISSING
-from pipeline.reporting.page import Basis, By, DataSet, Page, Series
+from pipeline.reporting.page import Basis, By, DataSet, Page, Series, Setting
 from pipeline.reporting.protocol import basis
 from pipeline.reporting.style import Line
 
@@ -44,11 +44,11 @@ class Pairs(Page):
         drawn = zip(self.widths, cycle(styles), strict=False)
         return {str(width): (f"{_WORDS[column]} {width}", line) for width, line in drawn}
 
-    def moved(self, letter: str) -> Basis:
-        """What verdicts rest on: what is taken to several ends counts as several networks."""
+    def basis(self, protocol: Sequence[Setting]) -> Basis:
+        """What is taken to several ends counts as several networks."""
         arrived = self.rows[self.rows["end"].notna()]
-        network = f"{self.network}, {letter} from and to {', '.join(map(str, self.widths))}"
-        return basis(arrived, self.protocol(), self.data.words, network)
+        network = f"{self.network}, from and to {', '.join(map(str, self.widths))}"
+        return basis(arrived, protocol, self.data.words, network)
 
 
 def heat_map(panels: Mapping[str, pd.DataFrame], widths: Sequence[int]) -> Figure:

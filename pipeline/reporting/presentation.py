@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot
 from pipeline.reporting.tables import Table
-from pipeline.results.claims.base import Verdict
+from pipeline.results.claims.base import Basis
 from pipeline.results.statistics import select
 
 
@@ -40,7 +40,7 @@ class Part:
         data: values of the column "data" in the rows that it presents.
         protocol: the settings beside the paper's.
         tables, plots: in the order of the report; their names are stems of files and differ between parts.
-        verdicts: on the claims.
+        basis: what the claims are judged on.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Part:
     protocol: Sequence[Setting]
     tables: Sequence[Table]
     plots: Sequence[Plot]
-    verdicts: Sequence[Verdict]
+    basis: Basis
 
     @classmethod
     def of(
@@ -58,10 +58,10 @@ class Part:
         protocol: Sequence[Setting],
         tables: Sequence[Table],
         plots: Sequence[Plot],
-        verdicts: Sequence[Verdict],
+        basis: Basis,
     ) -> Part:
         """The results on one data set, which name the part."""
-        return cls(data.slug, data.name, [data.name], protocol, tables, plots, verdicts)
+        return cls(data.slug, data.name, [data.name], protocol, tables, plots, basis)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Presenter(Protocol):
         ...
 
     def present(self, rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-        """Tables, figures and verdicts.
+        """Tables, figures, and what the claims are judged on.
 
         Args:
             rows: observations of networks that did not diverge, on any number of the data sets.

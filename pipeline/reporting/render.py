@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pipeline.data.facts import DataSet
+from pipeline.experiments.plan import separate
 from pipeline.json_file import write_json
 from pipeline.paths import CLAIMS, PROVENANCE, SECTION, written
 from pipeline.paths import rows as rows_of
@@ -18,7 +20,9 @@ from pipeline.reporting.presentation import Part
 from pipeline.reporting.presenters import presenter, source
 from pipeline.reporting.svg import inline
 from pipeline.reporting.templates import template
-from pipeline.results.claims.base import accounted
+from pipeline.results.claims.base import Context, Verdict, judge, plain
+from pipeline.results.claims.criteria import of
+from pipeline.results.claims.history import Change, changes
 from pipeline.results.divergence import completed
 from pipeline.results.provenance import absent, data_sets, environment
 
@@ -49,8 +53,7 @@ def render(
     module, data, gone = presenter(experiment), data_sets(run), absent(run)
     presentation = module.present(completed(rows), settings, data)
     own = {part.name: rows[rows["data"].isin(part.data)] for part in presentation.parts}
-    parts = [_accounted(part, own[part.name]) for part in presentation.parts]
-    for part in parts:
+    for part in presentation.parts:
         for table in part.tables:
             table.save(folder)
         for plot in part.plots:
@@ -58,15 +61,13 @@ def render(
     for name, curve in presentation.curves.items():
         with written(folder / f"curve-{name}.csv") as path:
             curve.to_csv(path, index=False)
-    claims = [
-        verdict.plain() | {"anchor": f"{experiment}-{part.name}-{verdict.id}", "on": list(part.data)}
-        for part in parts
-        for verdict in part.verdicts
-    ]
-    write_json(claims, folder / CLAIMS)
+    changed = changes(str(run.get("code", "")))
+    claims = {part.name: _claims(part, own[part.name], settings, data, changed) for part in presentation.parts}
+    write_json([claim for found in claims.values() for claim in found], folder / CLAIMS)
     origin = {"title": module.TITLE, "run": dict(run), "seeds": _seeds(rows), "report": environment()}
+    origin["claims"] = [criterion.id for criterion in of(experiment)]
     write_json(origin, folder / PROVENANCE)
-    shown = [name for part in parts for name in part.data]
+    shown = [name for part in presentation.parts for name in part.data]
     section = template("section.html").render(
         experiment=experiment,
         folder=f"{folder.parent.name}/{folder.name}",  # as seen from the page, which is beside the profile's folder
@@ -76,15 +77,32 @@ def render(
         availability=availability(gone, some=bool(data)),
         # Data sets on which no network is left have no part that could say so.
         losses=losses(rows[~rows["data"].isin(shown)]),
-        parts=[(part, losses(own[part.name])) for part in parts],
-        drawings={plot.name: _drawing(plot, folder) for part in parts for plot in part.plots},
+        parts=[(part, claims[part.name], losses(own[part.name])) for part in presentation.parts],
+        drawings={plot.name: _drawing(plot, folder) for part in presentation.parts for plot in part.plots},
     )
     with written(folder / SECTION) as path:
         path.write_text(section, encoding="utf-8")
 
 
-def _accounted(part: Part, rows: pd.DataFrame) -> Part:
-    return replace(part, verdicts=[accounted(verdict, rows) for verdict in part.verdicts])
+def _claims(
+    part: Part, rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet], changed: Mapping[str, Change]
+) -> list[dict[str, Any]]:
+    """The claims that are judged on a part of the results, each with its outcome, as JSON holds them."""
+    names = {name for own in part.data for name in separate(own)}
+    known = [each for name, each in data.items() if name in names]
+    context = Context(settings, {each.name: each.source for each in known}, 100 / max(each.classes for each in known))
+    experiment = str(rows["experiment"].iloc[0])
+    found = []
+    for criterion in of(experiment):
+        verdict = judge(criterion, rows, context, part.basis)
+        last = changed.get(criterion.id) or changed.get(criterion.claim)
+        more = {"anchor": _anchor(experiment, part, verdict), "on": list(part.data)}
+        found.append(plain(verdict) | more | {"changed": None if last is None else asdict(last)})
+    return found
+
+
+def _anchor(experiment: str, part: Part, verdict: Verdict) -> str:
+    return f"{experiment}-{part.name}-{verdict.criterion.id}".replace(": ", "-").replace(" ", "-")
 
 
 def _origin(experiment: str, profile: str, run: Mapping[str, Any]) -> dict[str, str]:

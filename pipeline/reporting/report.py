@@ -12,7 +12,6 @@ from pipeline.paths import CLAIMS, PROVENANCE, SECTION, written
 from pipeline.reporting.style import COLOURS
 from pipeline.reporting.summary import facts
 from pipeline.reporting.templates import template
-from pipeline.results.claims import CLAIMS as CLAIMED
 from pipeline.results.claims.base import Outcome
 from pipeline.results.provenance import absent, check_record, data_sets
 from pipeline.results.text import counted
@@ -66,7 +65,7 @@ def _claims(path: Path) -> list[dict[str, Any]]:
     """The verdicts in a file of them."""
     claims = read_json(path, list, _MAKER)
     for claim in claims:
-        need(path, claim, id=str, statement=str, verdict=str, anchor=str, on=list, scale=str, basis=dict)
+        need(path, claim, id=str, criterion=dict, outcome=str, cells=list, anchor=str, on=list, scale=str, basis=dict)
         need(path, claim["basis"], data=str, same_as_paper=bool)
     return claims
 
@@ -74,7 +73,7 @@ def _claims(path: Path) -> list[dict[str, Any]]:
 def _record(path: Path) -> dict[str, Any]:
     """Where the results of an experiment came from."""
     record = read_json(path, dict, _MAKER)
-    need(path, record, title=str, run=dict, seeds=list, report=dict)
+    need(path, record, title=str, run=dict, seeds=list, report=dict, claims=list)
     check_record(record["run"], path)
     for entry in record["seeds"]:
         need(path, entry, data=str, repeat=int, seed=int)
@@ -85,25 +84,25 @@ def _summary(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     """How many claims got which verdict, and whether the paper's protocol was used, in a paragraph; none if none."""
     if not claims:
         return []
-    outcomes = [claim["verdict"] for claim in claims]
+    outcomes = [claim["outcome"] for claim in claims]
     counts = [f"{outcomes.count(outcome)} {outcome}" for outcome in get_args(Outcome) if outcome in outcomes]
     alike = sum(claim["basis"]["same_as_paper"] for claim in claims)
     under = {0: "None", len(claims): "All"}.get(alike, str(alike))
-    number, verdicts = counted(len(claims), "claim"), ", ".join(counts)
     return [
-        f"Verdicts on {number}: {verdicts}. {under} of them under the paper’s protocol (its data, network, "
-        "repeats, epochs and every other setting). Each verdict is that of a stated test."
+        f"Claims and parts of claims: {len(claims)}, of which {', '.join(counts)}. {under} of them under the paper’s "
+        "protocol (its data, network, repeats, epochs and every other setting). Each outcome follows from a stated "
+        "criterion."
     ]
 
 
 def _unjudged(records: Mapping[str, Mapping[str, Any]], experiments: Sequence[str]) -> Iterator[str]:
     """How many claims could not be judged and for what reason; `experiments` are those that have no verdict."""
     for reason, there in (("for lack of data", False), ("because every network diverged", True)):
-        claiming = [e for e in experiments if e in CLAIMED]
+        claiming = [e for e in experiments if records[e]["claims"]]
         without = [e for e in claiming if bool(records[e]["run"]["datasets"]) == there]
         if without:
-            count = counted(sum(len(CLAIMED[e]) for e in without), "claim")
-            names = "; ".join(f"{records[e]['title']} ({', '.join(CLAIMED[e])})" for e in without)
+            count = counted(sum(len(records[e]["claims"]) for e in without), "claim")
+            names = "; ".join(f"{records[e]['title']} ({', '.join(records[e]['claims'])})" for e in without)
             yield f"{count} could not be judged {reason}: {names}."
 
 

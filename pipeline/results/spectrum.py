@@ -6,6 +6,7 @@ that is missing or not finite has no numbers: they are NaN.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 
 import numpy as np
@@ -16,6 +17,8 @@ from pipeline.results.statistics import select
 
 FLOOR = 1e-6  # below what float32 weights of order one determine
 FLAT = 1e-3  # decades: spectra whose log10 sigma deviate less than this on average have no shape to be alike in
+TWO_GROUPS = 0.5  # `valley`: between two groups the density is less than half of that within the sparser one
+FEWEST = 0.08  # of the values are the least that count as a group: 3 of 32, 8 of 100
 
 WHO = ["configuration", "repeat", "epoch", "layer"]
 NUMBERS = {
@@ -99,6 +102,36 @@ def likeness(logs: np.ndarray) -> np.ndarray:
     apart = ((logs - others) ** 2).mean(-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(own > FLAT**2, 1 - apart / own, np.nan)
+
+
+def valley(logs: np.ndarray) -> np.ndarray:
+    """How deep the density of log10 sigma [..., n] falls between a few large values and the rest: [...], from 0 to 1.
+
+        max_k 1 - f(between x_k and x_k+1) / min(max_i<=k f(x_i), max_i>k f(x_i)),    x ascending
+
+    over those k that leave at least FEWEST and at most half of the values above. f is a Gaussian kernel estimate with
+    the bandwidth of Silverman's rule, 0.9 min(sd, interquartile range / 1.34) n^(-1/5). 0: one bulk, the density
+    falls to one side alone; 1: nothing lies between two groups. From TWO_GROUPS on there are two: the tests have how
+    often that is said of made spectra. NaN where a value is missing; 0 where the spectrum is flat (FLAT).
+    """
+    x = np.sort(logs, axis=-1)
+    n = x.shape[-1]
+    above = np.arange(max(2, math.ceil(FEWEST * n)), n // 2 + 1)
+    sd, quartiles = x.std(-1), np.quantile(x, [0.75, 0.25], axis=-1)
+    middle = (quartiles[0] - quartiles[1]) / 1.34
+    spread = np.where(middle > FLAT, np.minimum(sd, middle), sd)[..., None]
+    width = 0.9 * np.maximum(spread, FLAT) * n**-0.2
+    heights, between = _density(x, x, width), _density(x, (x[..., 1:] + x[..., :-1]) / 2, width)
+    lower, upper = np.maximum.accumulate(heights, -1), np.maximum.accumulate(heights[..., ::-1], -1)
+    depth = 1 - between[..., n - above - 1] / np.minimum(lower[..., n - above - 1], upper[..., above - 1])
+    found = np.where(sd > FLAT, depth.max(-1, initial=0.0), 0.0)
+    return np.where(np.isfinite(x).all(-1), found, np.nan)
+
+
+def _density(x: np.ndarray, where: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Kernel estimate from x [..., n] at places [..., m], not normalised; bandwidth [..., 1]."""
+    apart = (where[..., :, None] - x[..., None, :]) / width[..., None]
+    return np.exp(-(apart**2) / 2).mean(-1)
 
 
 def _effective_rank(values: np.ndarray) -> np.ndarray:

@@ -217,7 +217,7 @@ def _verdicts(path: Path) -> str:
         basis = f"\n{claim['basis']['data'].partition(':')[0]}, {claim['scale']}:\n"
         if basis not in lines:
             lines.append(basis)
-        lines.append(f"- **{claim['id']}: {claim['verdict']}.** {claim['statement']}")
+        lines.append(f"- **{claim['id']}: {claim['outcome']}.** {claim['reason'] or claim['criterion']['sentence']}")
     return "\n".join([*lines, "\nTables and figures: see *Artifacts*."]).strip()
 
 

@@ -16,6 +16,7 @@ from pipeline.config import Configuration, Execution
 from pipeline.experiments.invariance import ROWS, Settings
 from pipeline.profile import Profile
 from pipeline.results import rows
+from pipeline.results.claims.criteria import of
 from pipeline.results.provenance import DataSet
 from stages import analyse, report
 
@@ -60,7 +61,13 @@ def made(
 def test_rows_become_a_page(made: Callable[[Any], None], capsys: pytest.CaptureFixture[str]) -> None:
     made({"datasets": {"digits": asdict(DIGITS)}})
     analyse.main(["invariance", "--profile", "mine"])
-    assert capsys.readouterr().out.splitlines()[:2] == ["exact-growth: reproduced", "close-pruning: inconclusive"]
+    said = capsys.readouterr().out.splitlines()
+    assert said[:3] == [
+        "exact-growth: float64: reproduced",
+        "exact-growth: float32: reproduced",
+        "close-pruning: without length: not judged",  # of one configuration
+    ]
+    assert len(said) == len(of("invariance"))
     report.main(["--profile", "mine"])
     assert capsys.readouterr().out == "reports/mine.html\n"
     assert "a few digits" in Path("reports/mine.html").read_text(encoding="utf-8")
@@ -75,7 +82,7 @@ def test_no_rows_become_a_page_that_says_so(
     assert capsys.readouterr().out == "" and not caplog.records
     report.main(["--profile", "mine"])
     text = Path("reports/mine.html").read_text(encoding="utf-8")
-    assert "4 claims could not be judged for lack of data: Invariance under adaptation" in text
+    assert f"{len(of('invariance'))} claims could not be judged for lack of data: Invariance under adaptation" in text
     assert "digits (cannot be downloaded)" in text
 
 

@@ -4,27 +4,31 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
+from typing import get_args
+
+from pipeline.results.claims.base import Outcome
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RESULTS = {path.parent.name: json.loads(path.read_text()) for path in ROOT.glob("results/digits/*/metrics.json")}
 
 
-def test_how_many_claims_got_which_verdict() -> None:
+def test_how_many_claims_had_which_outcome() -> None:
     found = Counter(
         outcome
         for own in RESULTS.values()
-        for verdicts in own.get("claims", {}).values()
-        for outcome in verdicts.values()
+        for outcomes in own.get("claims", {}).values()
+        for outcome in outcomes.values()
     )
-    said = re.search(r"(\d+) of (\d+) claims are reproduced, (\d+)\s+are not and (\d+) are inconclusive", README)
+    said = re.search(
+        r"of (\d+) claims and parts of claims (\d+) (?:is|are) reproduced, (\d+) (?:is |are )?contradicted, "
+        r"(\d+) (?:is |are )?inconclusive and (\d+) (?:is |are )?not judged",
+        " ".join(README.split()),
+        re.IGNORECASE,
+    )
     assert said is not None
-    reproduced, of, against, undecided = map(int, said.groups())
-    assert (reproduced, against, undecided) == (
-        found["reproduced"],
-        found["not reproduced"],
-        found["inconclusive"],
-    )
+    of, *counts = map(int, said.groups())
+    assert dict(zip(get_args(Outcome), counts, strict=True)) == {each: found[each] for each in get_args(Outcome)}
     assert of == sum(found.values()) > 0
 
 

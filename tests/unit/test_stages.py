@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from markupsafe import escape
 
 from pipeline import paths
 from pipeline.data.dataset import load
@@ -17,6 +18,7 @@ from pipeline.execution.prepare import prepare
 from pipeline.experiments import experiment
 from pipeline.profile import load_profile
 from pipeline.results import networks, rows
+from pipeline.results.claims.criteria import of
 from pipeline.tracking.store import Counts
 from stages import analyse, fetch, report, run, track
 
@@ -73,7 +75,10 @@ def test_the_report_has_both_with_their_verdicts(folder: Path) -> None:
     page = paths.page("smoke").read_text(encoding="utf-8")
     for name in NAMES:
         claims = json.loads((paths.report("smoke") / name / "claims.json").read_text(encoding="utf-8"))
-        assert claims and all(claim["anchor"] in page and claim["statement"] in page for claim in claims)
+        assert claims and len(claims) == len(of(name))
+        for claim in claims:
+            assert f'id="{claim["anchor"]}"' in page and escape(claim["criterion"]["sentence"]) in page
+            assert claim["outcome"] in page and escape(claim["reason"]) in page and claim["basis"]["data"]
         kinds = {path.suffix for path in (paths.report("smoke") / name).iterdir()}
         assert kinds == {".md", ".tex", ".csv", ".svg", ".png", ".json", ".html"}
         assert json.loads(paths.metrics("smoke", name).read_text(encoding="utf-8")).keys() == {"digits", "claims"}

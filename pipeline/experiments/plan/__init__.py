@@ -67,6 +67,7 @@ class Workload:
     apart: bool = False
 
 
+_AND = " + "  # between the names of data sets that are one
 # The factor of experiments that compare isotropic networks with others; written from the configuration.
 ACTIVATION = {"activation": Factor("activation function", levels=get_args(Activation))}
 FLOAT64_PASS = 2  # what a sample's way through a float64 copy of a network costs, in passes of float32
@@ -79,7 +80,12 @@ def in_layer(layer: int, count: int) -> tuple[int, ...]:
 
 def joint_name(names: Sequence[str]) -> str:
     """What several data sets together are called."""
-    return " + ".join(names)
+    return _AND.join(names)
+
+
+def separate(name: str) -> list[str]:
+    """The data sets of a `joint_name`."""
+    return name.split(_AND)
 
 
 class Plan(config.Training):

@@ -12,12 +12,11 @@ import pandas as pd
 from pipeline.experiments.abundance import ROWS
 from pipeline.reporting.headlines import by_width, rounded
 from pipeline.reporting.numbers import write
-from pipeline.reporting.page import Basis, Block, Note, Plot, Setting, Table, Verdict
+from pipeline.reporting.page import Block, Note, Plot, Setting, Table
 from pipeline.reporting.pairs import Pairs, heat_map
 from pipeline.reporting.protocol import TREATMENT, common, data_line
 from pipeline.reporting.style import COOL, WARM
-from pipeline.results.claims.abundance import judge
-from pipeline.results.claims.overabundance import against_static, arrivals
+from pipeline.results.claims.widths import against_static, arrivals
 from pipeline.results.statistics import select, summarise
 from pipeline.results.text import counted
 
@@ -119,9 +118,6 @@ class _Page(Pairs):
             alt=f"Squares coloured by accuracy, start width against end width: {words[0]} is least, {words[1]} most.",
             figure=heat_map(panels, self.widths),
         )
-
-    def verdicts(self, on: Basis) -> list[Verdict]:
-        return judge(self.rows, self.moved("n"))
 
 
 present = _Page.present

@@ -10,11 +10,11 @@ import pandas as pd
 
 from pipeline.experiments.equivariance import ROWS
 from pipeline.reporting.headlines import magnitude, mean
-from pipeline.reporting.page import Basis, Block, By, DataSet, Note, Page, Plot, Setting, Table, Verdict
+from pipeline.reporting.page import Block, By, DataSet, Note, Page, Plot, Setting, Table
 from pipeline.reporting.presentation import words
 from pipeline.reporting.protocol import TREATMENT, common, decided
 from pipeline.reporting.style import COOL, WARM
-from pipeline.results.claims.equivariance import JUDGED, after_last, judge
+from pipeline.results.claims.equivariance import JUDGED, after_last
 from pipeline.results.statistics import select
 from pipeline.results.text import counted
 
@@ -125,10 +125,6 @@ class _Page(Page):
             panels=By.levels("precision", "precision", PRECISIONS),
             legend="optimiser",
         )
-
-    def verdicts(self, on: Basis) -> list[Verdict]:
-        others = [name for name in self.trainings if name not in self.commuting]
-        return judge(self.rows, self.commuting, others, on)
 
 
 present = _Page.present

@@ -13,7 +13,6 @@ from pipeline.experiments.invariance import ROWS
 from pipeline.reporting.headlines import magnitude, mean
 from pipeline.reporting.numbers import signed
 from pipeline.reporting.page import (
-    Basis,
     Block,
     By,
     DataSet,
@@ -23,11 +22,10 @@ from pipeline.reporting.page import (
     Presentation,
     Setting,
     Table,
-    Verdict,
 )
 from pipeline.reporting.protocol import common, data_line
 from pipeline.reporting.style import COOL, WARM
-from pipeline.results.claims.invariance import BOTH, COMPENSATED, EXPECTATION, NO_LENGTH, NO_PSI, judge
+from pipeline.results.claims.invariance import BOTH, COMPENSATED, EXPECTATION, NO_LENGTH, NO_PSI
 from pipeline.results.statistics import select
 from pipeline.results.text import counted
 
@@ -177,9 +175,6 @@ class _Page(Page):
                 legend=legend,
                 conditions=f"{self.conditions}, {' and '.join(precisions)}.",
             )
-
-    def verdicts(self, on: Basis) -> list[Verdict]:
-        return judge(self.rows, self.settings.hidden[self.settings.layer - 1], on)
 
 
 def _curves(rows: pd.DataFrame, settings: Any) -> dict[str, pd.DataFrame]:

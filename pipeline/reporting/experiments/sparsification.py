@@ -12,11 +12,10 @@ import pandas as pd
 from pipeline.experiments.sparsification import ROWS
 from pipeline.reporting.architectures import Architectures
 from pipeline.reporting.headlines import magnitude, mean
-from pipeline.reporting.page import Basis, Block, By, Note, Plot, Setting, Table, Verdict
+from pipeline.reporting.page import Block, By, Note, Plot, Setting, Table
 from pipeline.reporting.protocol import TREATMENT, common, data_line
 from pipeline.reporting.style import COOL, WARM, styles
 from pipeline.reporting.tables import Group, Quantity
-from pipeline.results.claims.sparsification import judge
 from pipeline.results.statistics import select
 from pipeline.results.text import counted
 
@@ -171,9 +170,6 @@ class _Page(Architectures):
             {str(size): (f"batch {size}", line) for size, line in batches.items()},
             by="batch",
         )
-
-    def verdicts(self, on: Basis) -> list[Verdict]:
-        return judge(self.rows, on)
 
 
 present = _Page.present

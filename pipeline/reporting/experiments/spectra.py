@@ -13,11 +13,10 @@ from pipeline.experiments.spectra import ROWS, STANDARD
 from pipeline.reporting.descending import descending
 from pipeline.reporting.frames import Frame, spread
 from pipeline.reporting.headlines import nested
-from pipeline.reporting.page import Basis, Block, By, DataSet, Note, Page, Plot, Setting, Table, Verdict
+from pipeline.reporting.page import Block, By, DataSet, Note, Page, Plot, Setting, Table
 from pipeline.reporting.protocol import TREATMENT, common, data_line, repeats
 from pipeline.reporting.ridges import Axis, ridgelines
 from pipeline.reporting.style import COOL, WARM
-from pipeline.results.claims.spectra import judge
 from pipeline.results.spectrum import NUMBERS, cube, numbers
 from pipeline.results.statistics import select, summarise
 
@@ -159,10 +158,6 @@ class _Page(Page):
                 f"Ridgelines of {who}: a row for each map, its singular values and its biases from epoch to epoch.",
                 ridgelines(panels, axes, self.series[label].colour),
             )
-
-    def verdicts(self, on: Basis) -> list[Verdict]:
-        isotropic = next((label for label in self.labels if label != STANDARD), "")
-        return judge(self.rows, self.settings.threshold, isotropic, on)
 
 
 present = _Page.present

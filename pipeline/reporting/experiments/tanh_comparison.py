@@ -17,7 +17,7 @@ from pipeline.reporting.presentation import Part
 from pipeline.reporting.protocol import basis, common
 from pipeline.reporting.style import Line
 from pipeline.reporting.tables import Group
-from pipeline.results.claims.tanh_comparison import DATA, final, judge
+from pipeline.results.claims.tanh_comparison import DATA, final
 from pipeline.results.statistics import differences, select
 from pipeline.results.text import counted
 
@@ -94,7 +94,7 @@ class _Page(Architectures):
             protocol=protocol,
             tables=[self._table_7()],
             plots=[plot for page in self.pages if len(page.rows) for plot in page.plots()],
-            verdicts=judge(self.rows, self.isotropic, on),
+            basis=on,
         )
 
     def protocol(self) -> list[Setting]:

@@ -22,13 +22,12 @@ from pipeline.reporting.page import (
     Presentation,
     Setting,
     Table,
-    Verdict,
     told,
 )
 from pipeline.reporting.protocol import TREATMENT, common
 from pipeline.reporting.schedule import Panel, over_epochs
 from pipeline.reporting.style import COOL, WARM
-from pipeline.results.claims.task_schedule import judge, phases
+from pipeline.results.claims.task_schedule import phases
 from pipeline.results.schema import Measure
 from pipeline.results.statistics import select, summarise
 
@@ -183,9 +182,9 @@ class _Page(Page):
             alt.append(told(means, measure, "epoch", "epochs trained"))
         return Plot(name, title, caption, " ".join(alt), over_epochs(labelled, SERIES, ends, said))
 
-    def verdicts(self, on: Basis) -> list[Verdict]:
+    def basis(self, protocol: Sequence[Setting]) -> Basis:
         network = f"{self.network} with hidden widths from {self.drawn}"
-        return judge(self.rows, self.schedule, replace(on, data=self.data.description, network=network))
+        return replace(super().basis(protocol), data=self.data.description, network=network)
 
 
 def _together(tasks: Sequence[DataSet]) -> DataSet:

@@ -11,10 +11,10 @@ from pipeline.experiments.timing import DONE, ROWS
 from pipeline.reporting.figures import styled
 from pipeline.reporting.headlines import nested
 from pipeline.reporting.numbers import write
-from pipeline.reporting.page import Basis, Block, By, DataSet, Note, Page, Plot, Setting, Table, Verdict
+from pipeline.reporting.page import Block, By, DataSet, Note, Page, Plot, Setting, Table
 from pipeline.reporting.protocol import TREATMENT, common, data_line
 from pipeline.reporting.style import COLOURS
-from pipeline.results.claims.timing import judge, shares
+from pipeline.results.claims.timing import shares
 from pipeline.results.schema import Measure
 from pipeline.results.statistics import select, summarise
 from pipeline.results.text import counted
@@ -114,9 +114,6 @@ class _Page(Page):
             f"Stacked bars, one per case, of what takes time in an epoch; seconds of a whole epoch: {wholes}.",
             _bars(cases, f"{self.data.name}, {self.network}, {counted(self.settings.epochs, 'epoch')}"),
         )
-
-    def verdicts(self, on: Basis) -> list[Verdict]:
-        return judge(self.rows, self.steps, on)
 
 
 present = _Page.present

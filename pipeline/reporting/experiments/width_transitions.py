@@ -10,12 +10,12 @@ import pandas as pd
 
 from pipeline.experiments.width_transitions import ROWS
 from pipeline.reporting.headlines import by_width
-from pipeline.reporting.page import Basis, Block, Names, Note, Plot, Series, Setting, Table, Verdict
+from pipeline.reporting.page import Block, Names, Note, Plot, Series, Setting, Table
 from pipeline.reporting.pairs import Pairs
 from pipeline.reporting.protocol import common, data_line
 from pipeline.reporting.style import COOL, WARM, Line
-from pipeline.results.claims.overabundance import arrivals
-from pipeline.results.claims.width_transitions import CONTROL, judge
+from pipeline.results.claims.width_transitions import CONTROL
+from pipeline.results.claims.widths import arrivals
 from pipeline.results.statistics import select
 from pipeline.results.text import counted
 
@@ -125,9 +125,6 @@ class _Page(Pairs):
             across=min(2, len(self.widths)),
             **more,
         )
-
-    def verdicts(self, on: Basis) -> list[Verdict]:
-        return judge(self.rows, self.moved("m"))
 
 
 present = _Page.present

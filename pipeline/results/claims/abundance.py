@@ -1,61 +1,70 @@
-"""The claims judged on `abundance`: whether the path to a width matters once it is reached."""
+"""What is judged on `abundance`: whether the path to a width matters once it is reached."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.results.claims.base import Basis, Interval, Verdict, decide, intervals
-from pipeline.results.claims.overabundance import against_static, arrivals, overabundance
-from pipeline.results.divergence import completed
-from pipeline.results.statistics import paired, summarise
+from pipeline.results.claims.base import Context, Values
+from pipeline.results.claims.repeats import per_repeat
+from pipeline.results.claims.widths import against_static, arrived
+from pipeline.results.statistics import differences, select
 
-SAME = 2.0  # percentage points of accuracy within which two networks count as equally accurate
+SAME = 1.0  # percentage points of accuracy within which two networks count as equally accurate
+MATTERS = 2.0  # percentage points from which on a width counts as one that matters
+WIDTHS = (7, 100)  # the paper's narrowest and widest: between them the width has room to matter
+
+GROWN, PRUNED = "grown from narrower", "pruned from wider"
 
 
-def judge(rows: pd.DataFrame, basis: Basis) -> list[Verdict]:
-    """The verdicts on final-width-only and overabundance.
+def path(rows: pd.DataFrame, context: Context) -> Values:
+    """Accuracy of networks taken to a width minus that of the one that always had it, mean over pairs of widths.
 
-    Args:
-        rows: observations of `abundance` on one data set.
-        basis: what the rows were made from.
+    Cells: from narrower and from wider starts. A dependence on the start has opposite signs in them.
     """
-    rows = completed(rows)
-    return [_final_width_only(rows, basis), overabundance(rows, basis)]
+    moved = against_static(arrived(rows, context))
+    tables = [table.assign(cell=GROWN if start < end else PRUNED) for (start, end), table in moved.items()]
+    return per_repeat(pd.concat(tables)) if tables else _nothing()
 
 
-def _final_width_only(rows: pd.DataFrame, basis: Basis) -> Verdict:
-    final = arrivals(rows)
-    paths = {
-        f"{start} to {end}": intervals(summarise(table, ["end"]), "end", [end])[end]
-        for (start, end), table in against_static(final).items()
-    }
-    ends = _ends(final)
-    return Verdict(
-        id="final-width-only",
-        statement="Accuracy depends on the final width, not on the path to it.",
-        verdict=decide(
-            [*(i.within(-SAME, SAME) for i in paths.values()), *(i.outside(-SAME, SAME) for i in ends.values())],
-            [*(i.outside(-SAME, SAME) for i in paths.values()), *(i.within(-SAME, SAME) for i in ends.values())],
-        ),
-        criterion=(
-            "Test accuracy after the last epoch, in percentage points, paired by repeat. The path: for every pair of "
-            "a start and another end, minus the networks that always had the end width. The final width: networks "
-            "that always had the largest width, minus those that always had the smallest. Reproduced if every 95% "
-            "interval of the path lies within ±2 points and that of the final width entirely outside; not reproduced "
-            "if any of the path lies entirely outside, or that of the final width within; else inconclusive."
-        ),
-        numbers=ends | paths,
-        basis=basis,
+def pruned(rows: pd.DataFrame, context: Context) -> Values:
+    """As `path`, from wider starts alone."""
+    values = path(rows, context)
+    return values[values["cell"] == PRUNED]
+
+
+def final_width(rows: pd.DataFrame, context: Context) -> Values:
+    """Accuracy at the widest end minus that at the narrowest, of one start and repeat, mean over starts."""
+    last = arrived(rows, context)
+    ends = sorted(last["end"].unique())
+    if len(ends) < 2:
+        return _nothing()
+    named = last.assign(end=last["end"].astype("string"))
+    table = differences(named, str(ends[-1]), str(ends[0]), ["start"], of="end")
+    return per_repeat(table.assign(cell="widest − narrowest"))
+
+
+def outside(rows: pd.DataFrame, context: Context) -> str:
+    """Whether widths have another range than the paper's."""
+    own = sorted(int(width) for width in rows["end"].unique())
+    if not own or (own[0], own[-1]) == WIDTHS:
+        return ""
+    here = ", ".join(map(str, own))
+    return f"out of scope: the claim is of hidden widths from {WIDTHS[0]} to {WIDTHS[1]}; here: {here}"
+
+
+def starts_alike(rows: pd.DataFrame, context: Context) -> str:
+    """As `outside`, and whether the width made no difference before it moved: then no path could leave a trace."""
+    if why := outside(rows, context):
+        return why
+    before = select(rows, phase="training", measure="test_accuracy", epoch=context.settings.epochs_at_start)
+    means = before.groupby("start")["value"].mean()  # in ascending order
+    if len(means) < 2 or (ahead := means.iloc[-1] - means.iloc[0]) >= MATTERS:
+        return ""
+    return (
+        f"before widths move, those of {means.index[-1]} neurons are {ahead:.1f} points ahead of those of "
+        f"{means.index[0]}; under {MATTERS:g} no path from one to the other could show"
     )
 
 
-def _ends(final: pd.DataFrame) -> dict[str, Interval]:
-    """Static networks of the largest width against those of the smallest; nothing if there are not two."""
-    static = final[final["start"] == final["end"]]
-    widths = sorted(int(width) for width in static["end"].unique())
-    if len(widths) < 2:
-        return {}
-    named = static.assign(configuration=static["end"].astype("string"))
-    table = paired(named.assign(all=0), str(widths[-1]), str(widths[0]), ["all"])
-    (difference,) = intervals(table, "all", [0]).values()
-    return {f"always {widths[-1]} minus always {widths[0]}": difference}
+def _nothing() -> Values:
+    return pd.DataFrame({"cell": [], "repeat": [], "value": []})

@@ -1,50 +1,136 @@
-"""What a verdict on a claim is, and how one is reached from intervals."""
+"""What a criterion is, and how an outcome follows from one: the interval decides, against the smallest effect.
+
+A claim of the paper is judged by one or several criteria, all of them in `criteria.py`. A criterion has an estimand,
+a number for each repeat (and each cell, if there must be several), and a region in which the claim wants its mean:
+
+    reproduced     every interval lies in the region
+    contradicted   some interval lies outside it
+    inconclusive   neither
+    not judged     out of the claim's scope, what was to be varied made no difference, too few repeats to tell,
+                   or more than a tenth of the networks diverged
+
+The intervals of several cells hold together with 95%: each has the level that Bonferroni's inequality asks for.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
-from pipeline.results.divergence import diverged, lost
+from pipeline.results.divergence import completed, diverged
+from pipeline.results.schema import networks
+from pipeline.results.statistics import LEVEL, summarise
 from pipeline.results.text import counted
 
-Key = TypeVar("Key")
-Outcome = Literal["reproduced", "not reproduced", "inconclusive"]
-
-# Up to where a change of a network counts as none.
-EXACT_FLOAT64 = 1e-10  # epsilon
-EXACT_FLOAT32 = 1e-3  # epsilon_scaled, percent
-KEPT_GROWING = 0.1  # percentage points of accuracy
+Outcome = Literal["reproduced", "contradicted", "inconclusive", "not judged"]
+DIVERGED = 0.1  # of the networks: if more diverged, nothing is judged on the others
+POWER = 0.8  # with which the repeats that are asked for reproduce an effect of the expected size
+MOST_REPEATS = 1000
 
 
 @dataclass(frozen=True)
-class Interval:
-    """An estimate with its 95% interval, from `n` repeats; NaN where a bound cannot be had (n = 1)."""
+class Context:
+    """What an estimand may use beside the rows.
 
+    Attributes:
+        settings: of the experiment.
+        sources: of the data sets of the rows, by their name.
+        chance: accuracy of guessing (percent) on them.
+    """
+
+    settings: Any
+    sources: Mapping[str, str]
+    chance: float
+
+
+Values = pd.DataFrame  # columns "cell" (text), "repeat" and "value"
+Estimand = Callable[[pd.DataFrame, Context], Values]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """How a claim, or a part of one, is judged.
+
+    Attributes:
+        claim: of the paper, by its name, e.g. "grows-with-tasks".
+        part: what of it, e.g. "rise"; "" if it is all of it.
+        experiment: on whose rows.
+        sentence: what the paper says, and `source`, where: version and section.
+        scope: for which data and settings it says so, in words.
+        estimand: what is measured of each repeat, in words, with how repeats are paired; `values`, as a function.
+        unit: of it.
+        region: in which the mean is to lie if the claim holds; its bounds are the smallest effects that count.
+        why: of these bounds.
+        expected: the mean that is assumed if the claim holds, and `spread`, the standard deviation of a repeat's
+            value, from which the repeats needed are computed.
+        needs: the repeats needed, where it is not a mean that is judged and they follow from a simulation; 0 if they
+            are computed.
+        ratio: whether the values are log10 of ratios; region, expected mean and spread are then of the logarithm.
+        every: whether the claim is of every single value, not of a mean: one outside the region contradicts it, or
+            all of a cell if the repeats needed follow from a simulation, as then chance has a part in each.
+        at_chance: whether networks that diverged count, at chance: the estimand then gets all rows (`at_chance`), and
+            otherwise those of networks that did not.
+        sources: of the data for which it is said; none for any data.
+        unfit: of rows and context, why they are out of its scope or what was varied made no difference; "" if not.
+        control: what shows that the test can fail, in words.
+    """
+
+    claim: str
+    experiment: str
+    sentence: str
+    source: str
+    scope: str
+    estimand: str
+    values: Estimand
+    unit: str
+    region: tuple[float, float]
+    why: str
+    control: str
+    part: str = ""
+    expected: float = math.nan
+    spread: float = 0.0
+    needs: int = 0
+    ratio: bool = False
+    every: bool = False
+    at_chance: bool = False
+    sources: frozenset[str] = frozenset()
+    unfit: Callable[[pd.DataFrame, Context], str] = field(default=lambda rows, context: "")
+
+    @property
+    def id(self) -> str:
+        """The claim and its part."""
+        return f"{self.claim}: {self.part}" if self.part else self.claim
+
+    def repeats(self, cells: int = 1) -> int:
+        """How many repeats reproduce a claim that holds with POWER, if all of so many cells are as expected."""
+        if self.needs:
+            return self.needs
+        if self.every or not self.spread:
+            return 1
+        room = min(self.expected - self.region[0], self.region[1] - self.expected)
+        bounds = sum(map(math.isfinite, self.region))
+        return repeats_needed(room, self.spread, cells, bounds)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One mean of a criterion: its interval, and the number of repeats; NaN where there is none."""
+
+    name: str
     estimate: float
     low: float
     high: float
     n: int
 
-    def within(self, low: float, high: float) -> bool:
-        """Whether the whole interval lies in [low, high]; never so if it is missing."""
-        return low <= self.low and self.high <= high
-
-    def outside(self, low: float, high: float) -> bool:
-        """Whether the whole interval lies outside [low, high], on one side; never so if it is missing."""
-        return self.high < low or self.low > high
-
-
-Number = float | int | str | Interval
-
 
 @dataclass(frozen=True)
 class Basis:
-    """What claims are judged on, to be said beside every verdict.
+    """What claims are judged on, to be said beside every outcome.
 
     Attributes:
         data: the data set, in words.
@@ -65,81 +151,138 @@ class Basis:
     @property
     def scale(self) -> str:
         """The scale in words."""
-        return (
-            f"{self.network}, {counted(self.networks, 'network')}, {counted(self.repeats, 'repeat')}, "
-            f"{counted(self.epochs, 'epoch')}"
-        )
+        counts = ((self.networks, "network"), (self.repeats, "repeat"), (self.epochs, "epoch"))
+        return ", ".join(filter(None, (self.network, *(counted(*count) for count in counts))))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of one claim's test.
+    """The outcome of a criterion.
 
     Attributes:
-        id: the claim's name, e.g. "exact-growth".
-        statement: the claim, in the paper's sense.
-        verdict: what the test gave.
-        criterion: the test, in words.
-        numbers: what the verdict rests on, label -> value.
-        basis: data and scale that it was judged on.
+        criterion: by which.
+        outcome: what it gave; `reason`, why it was not judged.
+        cells: the means that it rests on.
+        needed: repeats for 80% power at the expected effect.
+        basis: what it was judged on.
     """
 
-    id: str
-    statement: str
-    verdict: Outcome
-    criterion: str
-    numbers: Mapping[str, Number]
+    criterion: Criterion
+    outcome: Outcome
+    reason: str
+    cells: Sequence[Cell]
+    needed: int
     basis: Basis
 
-    def plain(self) -> dict[str, Any]:
-        """The verdict as JSON holds it: no NaN, intervals as mappings."""
-        return _plain(asdict(self) | {"scale": self.basis.scale})
+
+def judge(criterion: Criterion, rows: pd.DataFrame, context: Context, basis: Basis) -> Verdict:
+    """The outcome of a criterion on all rows of an experiment on a data set, also those of diverged networks."""
+    values = criterion.values(rows if criterion.at_chance else completed(rows), context)
+    cells = _every(values) if criterion.every else intervals(values)
+    needed = criterion.repeats(max(len(cells), 1))
+    reason = _reason(criterion, rows, context, cells, needed)
+    every = criterion.every and not criterion.needs
+    outcome: Outcome = "not judged" if reason else decide(cells, criterion.region, every=every)
+    return Verdict(criterion, outcome, reason, cells, needed, basis)
 
 
-def intervals(table: pd.DataFrame, column: str, keys: Iterable[Key]) -> dict[Key, Interval]:
-    """Key -> interval, from a table of `statistics.summarise` by `column`; n = 0 for a key that has no row."""
-    columns = (table[name] for name in (column, "mean", "low", "high", "n"))
-    found = {
-        key: Interval(float(mean), float(low), float(high), int(n))
-        for key, mean, low, high, n in zip(*columns, strict=True)
-    }
-    return {key: found.get(key, Interval(math.nan, math.nan, math.nan, 0)) for key in keys}
+def decide(cells: Sequence[Cell], region: tuple[float, float], *, every: bool = False) -> Outcome:
+    """From intervals that hold together; or, of a claim of every value, from the least and the largest.
 
-
-def decide(passed: Iterable[bool], failed: Iterable[bool]) -> Outcome:
-    """One verdict from several comparisons.
-
-    Any that failed: not reproduced. Otherwise all passed, and at least one was made: reproduced. Otherwise
-    inconclusive: some comparison could not tell, or there was nothing to compare.
+    What is not finite lies in no region, also not in one without a bound.
     """
-    passes = list(passed)
-    if any(failed):
-        return "not reproduced"
-    return "reproduced" if passes and all(passes) else "inconclusive"
+    low, high = region
+    if all(low <= cell.low and cell.high <= high and math.isfinite(cell.high - cell.low) for cell in cells):
+        return "reproduced"
+    outside = any(cell.high < low or cell.low > high for cell in cells)
+    return "contradicted" if every or outside else "inconclusive"
 
 
-def accounted(verdict: Verdict, rows: pd.DataFrame) -> Verdict:
-    """The verdict with the networks that it had to do without among its numbers; as it is if none diverged.
+def intervals(values: Values) -> list[Cell]:
+    """The mean of each cell with an interval; all of them hold together with LEVEL.
 
-    What was tested on no network at all was not shown: with a configuration of which every repeat diverged,
-    "reproduced" becomes "inconclusive".
+    mean -+ t se,    t from Student's distribution with n - 1 degrees of freedom, at 1 - (1 - LEVEL) / (2 cells)
+    """
+    from scipy.special import stdtrit
+
+    table = summarise(values, ["cell"])
+    with np.errstate(invalid="ignore"):
+        t = stdtrit((table["n"] - 1).clip(lower=1), 1 - (1 - LEVEL) / (2 * max(len(table), 1)))
+    reach = t * table["se"]
+    columns = (table["cell"], table["mean"], table["mean"] - reach, table["mean"] + reach, table["n"])
+    return [Cell(str(name), float(m), float(a), float(b), int(n)) for name, m, a, b, n in zip(*columns, strict=True)]
+
+
+def _every(values: Values) -> list[Cell]:
+    """The least and the largest value of each cell in place of an interval; one that is not finite is infinite."""
+    finite = values.assign(value=values["value"].fillna(math.inf))
+    found = finite.groupby("cell", sort=False)["value"].agg(["mean", "min", "max", "size"])
+    return [Cell(str(name), float(m), float(a), float(b), int(n)) for name, m, a, b, n in found.itertuples()]
+
+
+def repeats_needed(room: float, spread: float, cells: int = 1, bounds: int = 1) -> int:
+    """The least n with which n values of this spread, whose mean is `room` inside each bound, show it with POWER.
+
+        P(T > t) >= 1 - (1 - POWER) / (cells bounds),    T noncentral t with n - 1 degrees of freedom and
+                                                         noncentrality room sqrt(n) / spread,    t as in `intervals`
+
+    Raises:
+        ValueError: there is no room, or more than MOST_REPEATS were needed.
+    """
+    from scipy.special import stdtrit
+    from scipy.stats import nct
+
+    if not room > 0:
+        raise ValueError(f"criterion: the expected effect is {room:g} inside the region; it must be inside it")
+    for n in range(2, MOST_REPEATS + 1):
+        t = stdtrit(n - 1, 1 - (1 - LEVEL) / (2 * cells))
+        if nct.sf(t, n - 1, room * math.sqrt(n) / spread) >= 1 - (1 - POWER) / (cells * bounds):
+            return n
+    raise ValueError(f"criterion: {room:g} inside the region, spread {spread:g}: needs over {MOST_REPEATS} repeats")
+
+
+def at_chance(rows: pd.DataFrame, last: pd.DataFrame, chance: float) -> pd.DataFrame:
+    """Final accuracies of the networks that did not diverge, and CHANCE for those that did.
 
     Args:
-        verdict: from rows without the networks that diverged.
-        rows: all rows that it was to rest on.
+        rows: all rows of the experiment.
+        last: final accuracies of networks that did not diverge.
+        chance: percent.
     """
-    stopped, gone = len(diverged(rows)), len(lost(rows))
-    if not stopped:
-        return verdict
-    numbers = {**verdict.numbers, "networks that diverged (left out; repeats are fewer there)": stopped}
-    if not gone:
-        return replace(verdict, numbers=numbers)
-    numbers["configurations with no repeat left (at best inconclusive)"] = gone
-    kept: Outcome = "inconclusive" if verdict.verdict == "reproduced" else verdict.verdict
-    return replace(verdict, verdict=kept, numbers=numbers)
+    stopped = diverged(rows)[networks(list(rows.columns))].assign(value=chance)
+    return pd.concat([last, stopped], ignore_index=True) if len(stopped) else last
+
+
+def _reason(criterion: Criterion, rows: pd.DataFrame, context: Context, cells: Sequence[Cell], needed: int) -> str:
+    """Why nothing is judged; "" if there is no reason."""
+    others = sorted({source for source in context.sources.values() if source not in criterion.sources})
+    if criterion.sources and others:
+        return f"out of scope: the claim is of {criterion.scope}; here: {', '.join(others)}"
+    known = networks(list(rows.columns))
+    stopped, total = len(diverged(rows)), len(rows[known].drop_duplicates())
+    if stopped > DIVERGED * total:
+        return f"{stopped} of {total} networks diverged"
+    if why := criterion.unfit(completed(rows), context):
+        return why
+    if not cells:
+        return "nothing to compare"
+    fewest = min(cell.n for cell in cells)
+    return f"{counted(fewest, 'repeat')}; {needed} are needed to tell" if fewest < needed else ""
+
+
+def plain(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON holds it: no NaN; a criterion without its functions."""
+    criterion = {name: value for name, value in asdict(verdict.criterion).items() if not callable(value)}
+    criterion["sources"] = sorted(criterion["sources"])
+    own = {"criterion": criterion, "id": verdict.criterion.id, "scale": verdict.basis.scale}
+    whole = asdict(verdict) | own
+    found: dict[str, Any] = _plain(whole)
+    return found
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

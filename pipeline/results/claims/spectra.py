@@ -1,87 +1,96 @@
-"""The claim judged on `spectra`: what training makes of singular values, isotropic beside standard tanh."""
+"""Estimands on `spectra`: what training makes of the singular values of map 1.
+
+Map 1 is the primary one, named by the paper: of it alone ("layer zero") section I.2.1 says both halves of the claim,
+for isotropic networks a decaying bulk with a separate tail, for standard tanh a smooth bulk that does not decay. Map
+2 is said to have mostly low values, map 3 has one for each class. They are shown and not judged.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from pipeline.experiments.spectra import STANDARD
-from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
-from pipeline.results.divergence import completed
-from pipeline.results.spectrum import course, numbers
-from pipeline.results.statistics import paired, select, summarise
+from pipeline.results.claims.base import Context, Values
+from pipeline.results.spectrum import course, cube, logarithms, valley
+from pipeline.results.statistics import select
 
-ALIKE = 0.9  # likeness of isotropic repeats
-_WORDS = {"separation": "widest gap in the larger half", "largest_to_median": "largest / median"}
+MAP = 1
+RATE = 0.05  # the paper's learning rate for this experiment alone
+SMALLEST = 32  # singular values: the fewest at which `valley` is calibrated
+MOVED = 0.01  # decades: a spectrum that training moved by less is the initial one
 
 
-def judge(rows: pd.DataFrame, threshold: float, isotropic: str, basis: Basis) -> list[Verdict]:
-    """The verdict on stratified-spectra.
+def groups(rows: pd.DataFrame, context: Context) -> Values:
+    """How deep a valley isotropic spectra have after the last epoch."""
+    return _valleys(rows, standard=False)
 
-    Args:
-        rows: observations of `spectra`.
-        threshold: theta; plays no part in the verdict.
-        isotropic: label of the isotropic configuration that is compared with standard tanh.
-        basis: what the rows were made from.
-    """
-    rows = completed(rows)
-    found = numbers(rows, threshold)
-    last = found[found["epoch"] == found["epoch"].max()]
-    wider: dict[str, Interval] = {}
-    beside: dict[str, Number] = {}
-    for measure, words in _WORDS.items():
-        some = select(last, measure=measure)
-        logs = some.assign(value=np.log10(some["value"].to_numpy(dtype=float)))
-        layers = sorted(int(layer) for layer in logs["layer"].unique())
-        ratios = intervals(paired(logs, isotropic, STANDARD, ["layer"]), "layer", layers)
-        wider |= {f"map {layer}: {words}, isotropic / standard": _ratio(log) for layer, log in ratios.items()}
-        beside |= _apart(logs, isotropic, words)
-    alike = _alike(rows, isotropic)
-    beside |= {f"{key}, standard (not judged)": value for key, value in _alike(rows, STANDARD).items()}
-    return [
-        Verdict(
-            id="stratified-spectra",
-            statement=(
-                "Isotropic spectra separate into a few large values and a decaying bulk; standard-tanh spectra stay "
-                "one broad bulk; repeats evolve alike."
-            ),
-            verdict=decide(
-                [*(i.low > 1 for i in wider.values()), *(i.low >= ALIKE for i in alike.values())],
-                [*(i.high < 1 for i in wider.values()), *(i.high < ALIKE for i in alike.values())],
-            ),
-            criterion=(
-                f"For every map. (1) After the last epoch, two ratios of singular values are larger in ({isotropic}) "
-                "than in standard tanh: the widest gap between neighbours within the larger half of the spectrum (a "
-                "few large values apart), and the largest to the median (a bulk left behind). Paired by repeat, "
-                "averaged as logarithms. (2) Over all trained epochs, the log10 singular values of an isotropic "
-                "repeat, in order, are told by the mean of the other repeats with a coefficient of determination of "
-                f"at least {ALIKE}. Reproduced if every 95% interval says so; not reproduced if any says the "
-                "opposite; else inconclusive."
-            ),
-            numbers=wider | {f"{key}, isotropic": value for key, value in alike.items()} | beside,
-            basis=basis,
-        )
+
+def bulk(rows: pd.DataFrame, context: Context) -> Values:
+    """How deep a valley standard-tanh spectra have after the last epoch."""
+    return _valleys(rows, standard=True)
+
+
+def decay(rows: pd.DataFrame, context: Context) -> Values:
+    """log10 of the ratio of isotropic lower quartiles: after the last epoch to after the first, within a network."""
+    return _quartiles(rows, since=1)
+
+
+def from_start(rows: pd.DataFrame, context: Context) -> Values:
+    """log10 of the ratio of isotropic lower quartiles: after the last epoch to before the first, within a network."""
+    return _quartiles(rows, since=0)
+
+
+def alike(rows: pd.DataFrame, context: Context) -> Values:
+    """Likeness of each isotropic repeat to the mean of the others, over all trained epochs and places."""
+    whole = course(select(rows, layer=MAP))
+    own = whole[whole["configuration"] != STANDARD]
+    return own.rename(columns={"configuration": "cell"})[["cell", "repeat", "value"]]
+
+
+def unfit(rows: pd.DataFrame, context: Context) -> str:
+    """Another learning rate than the paper's, too few singular values, or a spectrum that training did not move."""
+    if context.settings.learning_rate != RATE:
+        return f"out of scope: the claim is of a learning rate of {RATE}; here: {context.settings.learning_rate:g}"
+    for label, logs, _, epochs in _spectra(rows):
+        if logs.shape[-1] < SMALLEST:
+            return f"map {MAP} has {logs.shape[-1]} singular values; groups are told apart from {SMALLEST} on"
+        if epochs[-1] < 2:
+            return "one epoch alone has no course"
+        moved = np.abs(logs[:, -1] - logs[:, 0]).max()
+        if moved < MOVED:
+            return f"training moved no singular value of {label}: at most {moved:.2g} decades"
+    return ""
+
+
+def _valleys(rows: pd.DataFrame, standard: bool) -> Values:
+    parts = [
+        pd.DataFrame({"cell": label, "repeat": repeats, "value": valley(logs[:, -1])})
+        for label, logs, repeats, _ in _spectra(rows)
+        if (label == STANDARD) == standard
     ]
+    return _joined(parts)
 
 
-def _alike(rows: pd.DataFrame, configuration: str) -> dict[str, Interval]:
-    """Likeness of the repeats of a configuration over the whole course, per map."""
-    whole = course(rows)
-    some = whole[whole["configuration"] == configuration]
-    layers = sorted(int(layer) for layer in some["layer"].unique())
-    table = summarise(some, ["layer"]) if layers else pd.DataFrame(columns=["layer", "mean", "low", "high", "n"])
-    return {f"map {layer}: likeness of repeats": i for layer, i in intervals(table, "layer", layers).items()}
+def _quartiles(rows: pd.DataFrame, since: int) -> Values:
+    parts = []
+    for label, logs, repeats, epochs in _spectra(rows):
+        if label != STANDARD and since in epochs:
+            lower = np.quantile(logs, 0.25, axis=-1)  # [R, E]
+            change = lower[:, -1] - lower[:, list(epochs).index(since)]
+            parts.append(pd.DataFrame({"cell": label, "repeat": repeats, "value": change}))
+    return _joined(parts)
 
 
-def _apart(logs: pd.DataFrame, isotropic: str, words: str) -> dict[str, Number]:
-    """Each configuration's own geometric mean of a ratio, per map; behind the verdict, not judged."""
-    means = summarise(logs, ["configuration", "layer"])
-    return {
-        f"map {layer}: {words}, {'isotropic' if label == isotropic else 'standard'} (not judged)": float(10**mean)
-        for label, layer, mean in zip(means["configuration"], means["layer"], means["mean"], strict=True)
-        if label in (isotropic, STANDARD)
-    }
+def _spectra(rows: pd.DataFrame) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each configuration: label, log10 sigma [R, E, n], repeats, epochs from 0 on."""
+    sigma = select(rows, phase="spectrum", measure="sigma", layer=MAP)
+    for label, own in sigma.groupby("configuration", sort=False, observed=True):
+        values, repeats, epochs = cube(own)
+        yield str(label), logarithms(values), repeats, epochs
 
 
-def _ratio(log: Interval) -> Interval:
-    return Interval(10.0**log.estimate, 10.0**log.low, 10.0**log.high, log.n)
+def _joined(parts: list[pd.DataFrame]) -> Values:
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["cell", "repeat", "value"])

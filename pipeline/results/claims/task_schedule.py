@@ -1,9 +1,12 @@
-"""The claims judged on `task_schedule`: widths that follow the tasks, and what that does to accuracy."""
+"""What the claims on `task_schedule` measure: how widths follow the tasks, and what that does to accuracy.
+
+The total width of a network is the sum of its hidden widths.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
@@ -12,16 +15,16 @@ import numpy as np
 import pandas as pd
 
 from pipeline.experiments.task_schedule import ADAPTIVE, STATIC
-from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
+from pipeline.results.claims.base import Context, Values, at_chance
 from pipeline.results.divergence import completed
-from pipeline.results.statistics import differences, select, summarise
+from pipeline.results.schema import networks
+from pipeline.results.statistics import differences, select
 
-STABLE = 1.05  # a total width that changes by less than 5% over the last quarter of a phase is stable
-GROWING = 1.05  # a layer that grows by 5% or more over the second half of a phase keeps growing
+CHANGED = 1.05  # ratio of widths from which they changed
+SHARE = 0.25  # of the rise, that is to be lost at least
+STRONG = 6.0  # difference of BIC between one group and two that counts as strong
 RESOLUTION = 0.02  # spread of log growth within a group, at the least: widths are whole numbers
-EVIDENCE = 6.0  # difference of BIC between one group and two that counts as strong
 SMALLEST_GROUP = 2  # repeats
-ENOUGH = 8  # repeats for telling two groups from one
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,14 @@ class Phase:
         return f"epochs {self.first}–{self.last - 1}"
 
 
+@dataclass(frozen=True)
+class Removal:
+    """A phase in which tasks go, and the epoch `begun` at which the additions right before it began."""
+
+    begun: int
+    phase: Phase
+
+
 def phases(schedule: Sequence[Any]) -> list[Phase]:
     """The phases of a schedule, entries with `epochs` and `active`."""
     bounds = pairwise(accumulate((entry.epochs for entry in schedule), initial=0))
@@ -49,148 +60,192 @@ def fullest(schedule: Sequence[Phase]) -> Phase:
     return max(schedule, key=lambda phase: (len(phase.active), phase.first))
 
 
-def judge(rows: pd.DataFrame, schedule: Sequence[Phase], basis: Basis) -> list[Verdict]:
-    """The verdicts on grows-with-tasks, adaptive-beats-static and bifurcation.
-
-    Args:
-        rows: observations of `task_schedule`.
-        schedule: its phases.
-        basis: what the rows were made from.
-    """
-    rows = completed(rows)
-    return [
-        _grows_with_tasks(rows, schedule, basis),
-        _adaptive_beats_static(rows, fullest(schedule), basis),
-        _bifurcation(rows, fullest(schedule), basis),
-    ]
+def additions(schedule: Sequence[Phase]) -> list[Phase]:
+    """The phases in which tasks come and none go."""
+    return [phase for before, phase in pairwise(schedule) if before.active < phase.active]
 
 
-def _grows_with_tasks(rows: pd.DataFrame, schedule: Sequence[Phase], basis: Basis) -> Verdict:
-    widths = select(rows, measure="width", adaptive=True)
-    total = widths.pivot_table("value", "epoch", "repeat", aggfunc="sum")  # [epochs, repeats]
-    added, removed, stable = {}, {}, {}
+def removals(schedule: Sequence[Phase]) -> list[Removal]:
+    """The phases in which tasks go and none come, each right after additions."""
+    found, begun = [], None
     for before, phase in pairwise(schedule):
-        name, quarter = phase.words, phase.last - max(1, (phase.last - phase.first) // 4)
         if before.active < phase.active:
-            added[f"{name}, task added: total width at the end / at the start"] = _growth(
-                total, phase.first, phase.last
-            )
-        elif before.active > phase.active:
-            removed[f"{name}, tasks removed: total width at the end / at the start"] = _growth(
-                total, phase.first, phase.last
-            )
-            stable[f"{name}: total width at the end / a quarter before"] = _growth(total, quarter, phase.last)
-    bounds = (1 / STABLE, STABLE)
-    return Verdict(
-        id="grows-with-tasks",
-        statement="Widths rise when a task is added and fall to a stable value when tasks are removed.",
-        verdict=decide(
-            [
-                *(ratio.low > 1 for ratio in added.values()),
-                *(ratio.high < 1 for ratio in removed.values()),
-                *(ratio.within(*bounds) for ratio in stable.values()),
-            ],
-            [
-                *(ratio.high < 1 for ratio in added.values()),
-                *(ratio.low > 1 for ratio in removed.values()),
-                *(ratio.outside(*bounds) for ratio in stable.values()),
-            ],
-        ),
-        criterion=(
-            "The sum of the hidden widths of each adaptive network at the end of a phase over that at its start, "
-            "averaged over repeats as logarithms. Reproduced if the 95% interval is above 1 in every phase that only "
-            "adds tasks and below 1 in every phase that only removes some, and if the ratio over the last quarter of "
-            "the latter lies within 1/1.05 to 1.05. Not reproduced if any interval lies entirely on the other side; "
-            "else inconclusive."
-        ),
-        numbers=added | removed | stable,
-        basis=basis,
-    )
-
-
-def _growth(widths: pd.DataFrame, start: int, end: int) -> Interval:
-    """Mean ratio over repeats of the widths at two epochs, averaged as logarithms."""
-    if not {start, end} <= set(widths.index):
-        return Interval(math.nan, math.nan, math.nan, 0)
-    logs = np.log(widths.loc[end].to_numpy(dtype=float) / widths.loc[start].to_numpy(dtype=float))
-    log = intervals(summarise(pd.DataFrame({"of": "all", "value": logs}), ["of"]), "of", ["all"])["all"]
-    return Interval(math.exp(log.estimate), math.exp(log.low), math.exp(log.high), log.n)
-
-
-def _adaptive_beats_static(rows: pd.DataFrame, phase: Phase, basis: Basis) -> Verdict:
-    found = select(rows, measure="test_accuracy", epoch=phase.last, task=sorted(phase.active))
-    gained = differences(found, ADAPTIVE, STATIC, ["task"])
-    means = gained.pivot(index="repeat", columns="task", values="value").mean(axis=1, skipna=False)
-    table = summarise(pd.DataFrame({"task": "all", "value": means}), ["task"])
-    all_tasks = intervals(table, "task", ["all"])["all"]
-    each = intervals(summarise(gained, ["task"]), "task", sorted(phase.active))
-    numbers: dict[str, Number] = {"mean over tasks (points)": all_tasks}
-    return Verdict(
-        id="adaptive-beats-static",
-        statement=(
-            "At the end of the phase with all tasks, adaptive networks are more accurate than their static twins."
-        ),
-        verdict=decide([all_tasks.low > 0], [all_tasks.high < 0]),
-        criterion=(
-            f"Test accuracy after {phase.last} epochs, averaged over the {len(phase.active)} active tasks, of each "
-            "adaptive network minus that of its static twin. Reproduced if the 95% interval of the mean is above 0; "
-            "not reproduced if it is below; else inconclusive. Single tasks are shown beside and not judged."
-        ),
-        numbers=numbers | {f"{task} (points, not judged)": interval for task, interval in each.items()},
-        basis=basis,
-    )
-
-
-def _bifurcation(rows: pd.DataFrame, phase: Phase, basis: Basis) -> Verdict:
-    widths = select(rows, measure="width", adaptive=True)
-    middle = (phase.first + phase.last) // 2
-    numbers: dict[str, Number] = {}
-    found, repeats = [], 0
-    for layer in sorted(int(layer) for layer in widths["layer"].unique() if layer > 1):
-        table = select(widths, layer=layer).pivot_table("value", "epoch", "repeat")
-        if not {middle, phase.last} <= set(table.index):
+            begun = phase.first if begun is None else begun
             continue
-        late = np.log((table.loc[phase.last] / table.loc[middle]).to_numpy(dtype=float))
-        repeats = len(late)
-        divided, facts = _two_groups(late)
-        found.append(divided)
-        numbers |= {f"h{layer}: {name}": value for name, value in facts.items()}
-    enough = repeats >= ENOUGH
-    return Verdict(
-        id="bifurcation",
-        statement="In the hidden layers after the first some repeats keep growing while others settle.",
-        verdict=decide((divided and enough for divided in found), [enough and bool(found) and not any(found)]),
-        criterion=(
-            f"Late growth: the width after {phase.last} epochs over that after {middle}, the second half of the "
-            "phase with all tasks, as a logarithm. A layer bifurcates if two normal groups of one spread (at least "
-            "2%) fit the repeats better than one by a BIC of 6 or more, each group has at least 2 repeats, and one "
-            "group grew by 5% or more on average and the other by less. Reproduced if every hidden layer after the "
-            "first does; not reproduced if none does; inconclusive if some do, or with fewer than 8 repeats."
-        ),
-        numbers=numbers,
-        basis=basis,
+        if before.active > phase.active and begun is not None:
+            found.append(Removal(begun, phase))
+        begun = None
+    return found
+
+
+def rise(rows: pd.DataFrame, context: Context) -> Values:
+    """log10 of the total width at the end of a phase over that at its start; a cell for each that adds tasks."""
+    total = _totals(rows)
+    return _cells(
+        {
+            phase.words: (total[phase.last] / total[phase.first]).map(math.log10)
+            for phase in additions(phases(context.settings.schedule))
+            if {phase.first, phase.last} <= set(total)
+        }
     )
 
 
-def _two_groups(late: np.ndarray) -> tuple[bool, dict[str, Number]]:
-    """Whether log growths fall into a growing and a settled group, and the numbers behind that."""
-    from sklearn.mixture import GaussianMixture
+def fall(rows: pd.DataFrame, context: Context) -> Values:
+    """What of the total width is lost while tasks are gone, less SHARE of what was gained before; a cell a removal.
 
-    if len(late) < 2 * SMALLEST_GROUP:
-        return False, {"repeats": len(late)}
-    values = late[:, None]
-    one, two = (
-        GaussianMixture(n, covariance_type="tied", reg_covar=RESOLUTION**2, n_init=5, random_state=0).fit(values)
-        for n in (1, 2)
+        100 ((N_go - N_end) - SHARE (N_go - N_come)) / N_go,    N the total width when tasks come, when they go,
+                                                                and at the end of the phase without them
+
+    It is linear where the share itself is not: of a rise near 0 a share has no mean.
+    """
+    total = _totals(rows)
+    return _cells(
+        {
+            each.phase.words: 100 * (lost - SHARE * gained) / total[each.phase.first]
+            for each in _observed(total, context)
+            for lost, gained in [_lost_and_gained(total, each)]
+        }
     )
-    gain = float(one.bic(values) - two.bic(values))
-    fast = two.predict(values) == int(np.argmax(two.means_))
-    sizes = (int(fast.sum()), int((~fast).sum()))
-    growths = tuple(float(np.exp(late[group].mean())) if group.any() else math.nan for group in (fast, ~fast))
-    divided = gain >= EVIDENCE and min(sizes) >= SMALLEST_GROUP and growths[0] >= GROWING > growths[1]
-    return bool(divided), {
-        "BIC of one group − of two": gain,
-        "repeats in the faster and the slower group": f"{sizes[0]} and {sizes[1]}",
-        "mean growth of the faster group, end / middle": growths[0],
-        "mean growth of the slower group, end / middle": growths[1],
-    }
+
+
+def settling(rows: pd.DataFrame, context: Context) -> Values:
+    """log10 of the total width at the end of a removal over that a quarter of the phase before; a cell a removal."""
+    total, found = _totals(rows), {}
+    for each in _observed(total, context):
+        end = each.phase.last
+        quarter = end - max(1, (end - each.phase.first) // 4)
+        if quarter in total:
+            found[each.phase.words] = (total[end] / total[quarter]).map(math.log10)
+    return _cells(found)
+
+
+def advantage(rows: pd.DataFrame, context: Context) -> Values:
+    """Accuracy of an adaptive network less that of its static twin: the mean over all tasks, when all are active.
+
+    Points. Networks that diverged, where rows have some, count at chance.
+    """
+    phase = fullest(phases(context.settings.schedule))
+    found = select(completed(rows), measure="test_accuracy", epoch=phase.last, task=sorted(phase.active))
+    means = found.groupby(networks(list(rows.columns)), dropna=False, observed=True)["value"].mean().reset_index()
+    gained = differences(at_chance(rows, means, context.chance), ADAPTIVE, STATIC, [])
+    return gained.assign(cell="mean over tasks")[["cell", "repeat", "value"]]
+
+
+def division(rows: pd.DataFrame, context: Context) -> Values:
+    """`two_groups` of the late growths of a layer with each repeat left out in turn; no cell for the first layer.
+
+    Late growth: log of the width at the end of the phase with all tasks over that in its middle.
+    """
+    phase = fullest(phases(context.settings.schedule))
+    widths, found = select(rows, measure="width", adaptive=True), {}
+    for layer in sorted(int(layer) for layer in widths["layer"].unique() if layer > 1):
+        width = _totals(select(rows, layer=layer))
+        middle = (phase.first + phase.last) // 2
+        if {middle, phase.last} <= set(width):
+            late = (width[phase.last] / width[middle]).map(math.log).to_numpy(dtype=float)
+            found[f"h{layer}"] = pd.Series(two_groups(without_each(late)), index=width.index)
+    return _cells(found)
+
+
+def without_each(values: np.ndarray) -> np.ndarray:
+    """[..., n, n - 1] values from [..., n]: all but the first, all but the second, and so on."""
+    n = values.shape[-1]
+    kept = np.nonzero(~np.eye(n, dtype=bool))[1].reshape(n, n - 1)
+    return values[..., kept]
+
+
+def two_groups(late: np.ndarray) -> np.ndarray:
+    """BIC of one normal group of n log growths [..., n] less that of two of one spread, divided as is most likely.
+
+        2 (log L_2 - log L_1) - 2 log n,    L_2 = product over repeats of (n_g / n) normal(late; mean_g, s),
+                                            g the group of the repeat: two parameters more than L_1
+
+    That is the classification likelihood: it counts to which group each repeat belongs, so that a skewed or a flat
+    group is not taken for two. 0 unless one group grew (by CHANGED on average) and the other did not.
+    """
+    values, n = np.sort(late, axis=-1), late.shape[-1]
+    if n < 2 * SMALLEST_GROUP:
+        return np.zeros(late.shape[:-1])
+    low = np.arange(SMALLEST_GROUP, n - SMALLEST_GROUP + 1)  # sizes of the lower group
+    high, sums, squares = n - low, np.cumsum(values, axis=-1), (values**2).sum(-1, keepdims=True)
+    lower, upper = sums[..., low - 1] / low, (sums[..., -1:] - sums[..., low - 1]) / high  # means
+    two = _log_normal(squares - low * lower**2 - high * upper**2, n) + low * np.log(low / n) + high * np.log(high / n)
+    one = _log_normal(squares - sums[..., -1:] ** 2 / n, n)[..., 0]
+    best = two.argmax(-1, keepdims=True)
+    settled, grown = (np.take_along_axis(means, best, -1)[..., 0] for means in (lower, upper))
+    apart = (settled < math.log(CHANGED)) & (math.log(CHANGED) <= grown)
+    return np.where(apart, 2 * (two.max(-1) - one) - 2 * math.log(n), 0.0)
+
+
+def _log_normal(squares: np.ndarray, n: int) -> np.ndarray:
+    """Largest log likelihood of n values with these squares about their means, at a spread from RESOLUTION on."""
+    variance = np.maximum(squares / n, RESOLUTION**2)
+    return -n / 2 * np.log(2 * math.pi * variance) - squares / (2 * variance)
+
+
+def unrisen(rows: pd.DataFrame, context: Context) -> str:
+    """Whether widths did not rise while tasks came, so that there was nothing to fall."""
+    total = _totals(rows)
+    for each in _observed(total, context):
+        risen = _mean_ratio(total[each.phase.first] / total[each.begun])
+        if risen < CHANGED:
+            least = _percent(CHANGED)
+            return f"total widths changed by {_percent(risen)} while tasks came; they had to by {least} or more"
+    return ""
+
+
+def unfallen(rows: pd.DataFrame, context: Context) -> str:
+    """Whether widths did not fall while tasks were gone, so that there was nothing to become stable."""
+    total = _totals(rows)
+    for each in _observed(total, context):
+        fallen = _mean_ratio(total[each.phase.last] / total[each.phase.first])
+        if fallen > 1 / CHANGED:
+            least = _percent(1 / CHANGED)
+            return f"total widths changed by {_percent(fallen)} after tasks went; they had to by {least} or more"
+    return ""
+
+
+def unadapted(rows: pd.DataFrame, context: Context) -> str:
+    """Whether adapting changed no widths, so that twins were the same."""
+    total, end = _totals(rows), fullest(phases(context.settings.schedule)).last
+    if not {0, end} <= set(total):
+        return ""
+    moved = math.exp(float((total[end] / total[0]).map(math.log).abs().mean()))
+    if moved < CHANGED:
+        return f"adapting changed total widths by {_percent(moved)}; it had to by {_percent(CHANGED)}"
+    return ""
+
+
+def _totals(rows: pd.DataFrame) -> pd.DataFrame:
+    """Total widths of adaptive networks: a row for each repeat, a column for each epoch."""
+    widths = select(rows, measure="width", adaptive=True)
+    return widths.groupby(["repeat", "epoch"])["value"].sum().unstack("epoch")
+
+
+def _observed(total: pd.DataFrame, context: Context) -> list[Removal]:
+    """The removals of which the rows have all epochs that count."""
+    found = removals(phases(context.settings.schedule))
+    return [each for each in found if {each.begun, each.phase.first, each.phase.last} <= set(total)]
+
+
+def _lost_and_gained(total: pd.DataFrame, removal: Removal) -> tuple[pd.Series[float], pd.Series[float]]:
+    """Neurons of each repeat: lost while tasks were gone, and gained while they came."""
+    most = total[removal.phase.first]
+    return most - total[removal.phase.last], most - total[removal.begun]
+
+
+def _cells(found: Mapping[str, pd.Series[float]]) -> Values:
+    """One value for each cell and repeat."""
+    tables = [
+        pd.DataFrame({"cell": cell, "repeat": values.index, "value": values.to_numpy(dtype=float)})
+        for cell, values in found.items()
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["cell", "repeat", "value"])
+
+
+def _mean_ratio(ratios: pd.Series[float]) -> float:
+    return math.exp(float(ratios.map(math.log).mean()))
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.1f} %"

@@ -1,54 +1,32 @@
-"""The claim judged on `timing`: what part of an epoch an adaptation takes."""
+"""What the claim on `timing` measures: what part of an epoch's training an adaptation takes."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
-from pipeline.results.claims.base import Basis, Interval, Number, Verdict, decide, intervals
-from pipeline.results.divergence import completed
+from pipeline.results.claims.base import Context, Values
 from pipeline.results.schema import configurations
-from pipeline.results.statistics import select, summarise
+from pipeline.results.statistics import select
 
-CHEAP = 5.0  # percent of an epoch's training
+LONG = 5.0  # seconds of training that an epoch has at least where the claim is judged
 
 
-def judge(rows: pd.DataFrame, steps: int, basis: Basis) -> list[Verdict]:
-    """The verdict on cheap-adaptation.
+def cost(rows: pd.DataFrame, context: Context) -> Values:
+    """log10 of the seconds of an adaptation over those of training in the same epoch; a cell for prune and for grow.
 
-    Args:
-        rows: observations of `timing`.
-        steps: of training in an epoch.
-        basis: what the rows were made from.
+    Timed epochs are the repeats. Epochs with and without testing, which is no part of either, are averaged.
     """
-    found = shares(completed(rows))
-    cases = [str(case) for case in found["configuration"].unique()]
-    percent = intervals(summarise(found, ["configuration"]), "configuration", cases)
-    numbers: dict[str, Number] = {f"{case}: adapting / training (%)": share for case, share in percent.items()}
-    numbers["steps of training in an epoch"] = steps
-    numbers |= {
-        f"{case}: an adaptation lasts as long as so many steps (not judged)": _times(share, steps / 100)
-        for case, share in percent.items()
-    }
-    verdict = Verdict(
-        id="cheap-adaptation",
-        statement="One adaptation costs a negligible part of an epoch.",
-        verdict=decide(
-            (share.high < CHEAP for share in percent.values()), (share.low > CHEAP for share in percent.values())
-        ),
-        criterion=(
-            "For each case that adapts: seconds of adapting one layer as a percentage of the seconds of training in "
-            "the same epoch, mean over the timed epochs. Reproduced if every 95% interval lies below 5 %; not "
-            "reproduced if any lies entirely above; else inconclusive. The share depends on the number of steps in "
-            "an epoch, which is given beside it."
-        ),
-        numbers=numbers,
-        basis=basis,
-    )
-    return [verdict]
+    found = shares(rows)
+    logs = found.assign(value=np.log10(found["value"] / 100), cell=found["adaptation"].astype("string"))
+    means = logs.groupby(["cell", "epoch"], sort=False)["value"].mean().reset_index()
+    return means.rename(columns={"epoch": "repeat"})
 
 
-def _times(share: Interval, factor: float) -> Interval:
-    return Interval(factor * share.estimate, factor * share.low, factor * share.high, share.n)
+def short(rows: pd.DataFrame, context: Context) -> str:
+    """Whether epochs are so short that next to them nothing is negligible."""
+    seconds = float(select(rows, measure="training_seconds")["value"].median())
+    return f"training takes {seconds:.2g} s an epoch; in scope from {LONG:g} s" if seconds < LONG else ""
 
 
 def shares(rows: pd.DataFrame) -> pd.DataFrame:

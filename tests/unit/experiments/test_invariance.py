@@ -18,6 +18,7 @@ from pipeline.config import Configuration
 from pipeline.data.dataset import Dataset
 from pipeline.experiments.invariance import Settings, run
 from pipeline.experiments.plan.work import Work
+from pipeline.results.claims import invariance as claims
 from pipeline.results.statistics import select
 from pipeline.training import evaluation
 
@@ -66,6 +67,27 @@ def test_a_change_does_not_depend_on_those_before_it(ran: tuple[pd.DataFrame, li
     one, all_of_them = (select(rows, phase="adapted").set_index(keys)["value"] for rows in (alone, ran[0]))
     assert len(one) == 2 * 3 * 2 * 2 * 7
     pd.testing.assert_series_equal(all_of_them.loc[one.index], one)
+
+
+def test_configurations_of_which_one_leaves_out_a_correction_are_one_network_before_pruning(data: Dataset) -> None:
+    """What the claims compare after pruning; a psi that is trained is the control."""
+
+    def distance(one: str, other: str) -> float:
+        labels = [one.split(", "), other.split(", ")]
+        two = [Configuration.model_validate({"intrinsic_length": o, "compensation": psi}) for o, psi in labels]
+        own = work(data, configurations=two, learning_rate=0.01)
+        run(own)
+        first, second = ({each.where["configuration"]: each for each in own.kept}[label] for label in (one, other))
+        logits = []
+        for network in (first, second):
+            net = network.module().double()
+            assert isinstance(net, IsotropicMLP)
+            logits.append(evaluation.logits(net, data))
+        return float((logits[0] - logits[1]).abs().max())
+
+    assert distance(claims.NO_PSI, claims.CONSTANT_PSI) < 1e-4
+    assert distance(claims.NO_LENGTH, claims.CONSTANT_LENGTH) < 1e-3
+    assert distance(claims.TRAINABLE_PSI, claims.CONSTANT_PSI) > 1e-2
 
 
 @pytest.mark.parametrize("configuration", [PSI, NO_PSI, EXPECTATION], ids=lambda each: each.compensation)

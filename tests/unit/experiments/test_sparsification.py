@@ -1,8 +1,7 @@
-"""The experiment `sparsification` on random images, and its claim on rows made from it."""
+"""The experiment `sparsification` on random images."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pandas as pd
@@ -13,11 +12,8 @@ from small import PSI, noise
 from isotropic.surgery.sparsify import parameter_count
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.sparsification import Settings, interleaved, run
-from pipeline.results.claims.base import Basis, Interval, Verdict
-from pipeline.results.claims.sparsification import judge
 from pipeline.results.statistics import select
 
-BASIS = Basis("random", "6-8-8-8-8-3", networks=6, repeats=3, epochs=1, same_as_paper=False)
 SETTINGS = Settings(
     data=["random"],
     repeats=3,
@@ -94,55 +90,3 @@ def test_networks_take_turns() -> None:
 
     assert len(interleaved([Net("a"), Net("b")], torch.zeros(1), 3)) == 2
     assert calls == ["a", "b"] * 5  # two turns to warm up
-
-
-# The claim.
-
-
-def verdict(rows: pd.DataFrame) -> Verdict:
-    (found,) = judge(rows, BASIS)
-    return found
-
-
-def altered(rows: pd.DataFrame, value: float, **wanted: object) -> pd.DataFrame:
-    mask = pd.Series(True, index=rows.index)
-    for column, wish in wanted.items():
-        mask &= (rows[column] == wish).fillna(False)
-    assert mask.any()
-    return rows.assign(value=rows["value"].mask(mask, value))
-
-
-@pytest.fixture(scope="module")
-def exact(rows: pd.DataFrame) -> pd.DataFrame:
-    """As trained, but with as many parameters removed as predicted, up to a little."""
-    changed = rows.reset_index(drop=True)
-    for network in changed["network"].unique():
-        at = {"network": network, "measure": "percent_exact"}
-        predicted = float(select(changed, **at)["value"].iloc[0])
-        changed = altered(changed, predicted + 0.2, network=network, measure="percent_removed")
-    return altered(changed, 0.0, measure="delta_accuracy")
-
-
-def test_reproduced(exact: pd.DataFrame) -> None:
-    found = verdict(exact)
-    assert found.id == "exact-sparsity" and found.verdict == "reproduced"
-    ahead = found.numbers["6-8-8-8-3: removed, measured − exact (points)"]
-    assert isinstance(ahead, Interval) and ahead.n == 3 and ahead.estimate == pytest.approx(0.2)
-    assert found.numbers["of these above 1e-10 (ε of the sparse form in float64)"] == 0
-
-
-@pytest.mark.parametrize("bad", [1e-9, math.nan])
-@pytest.mark.parametrize("measure", ["epsilon", "epsilon_form"])
-def test_one_change_of_function(exact: pd.DataFrame, measure: str, bad: float) -> None:
-    place = {"measure": measure, "precision": "float64", "repeat": 1, "network": "6-8-8-8-3"}
-    assert verdict(altered(exact, bad, **place)).verdict == "not reproduced"
-
-
-def test_other_accuracy_or_another_number_of_parameters(exact: pd.DataFrame) -> None:
-    assert verdict(altered(exact, -0.2, measure="delta_accuracy")).verdict == "not reproduced"
-    assert verdict(altered(exact, 70.0, measure="percent_removed")).verdict == "not reproduced"
-
-
-def test_one_repeat_and_no_rows_are_inconclusive(exact: pd.DataFrame) -> None:
-    assert verdict(exact[exact["repeat"] == 0]).verdict == "inconclusive"
-    assert verdict(exact.iloc[:0]).verdict == "inconclusive"

@@ -22,10 +22,11 @@ from pipeline.reporting.notices import availability, losses
 from pipeline.reporting.presenters import presenter
 from pipeline.reporting.render import render
 from pipeline.reporting.report import page
-from pipeline.results.claims import CLAIMS
+from pipeline.results.claims.criteria import CRITERIA, of
+from pipeline.results.claims.history import Change
 from pipeline.results.statistics import select
 
-ENTRY = "networks that diverged (left out; repeats are fewer there)"
+JUDGED = sorted({criterion.experiment for criterion in CRITERIA})
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +76,7 @@ def summary(folder: Path, names: tuple[str, ...] = EXPERIMENTS) -> str:
 def test_without_divergence_and_with_all_data_nothing_is_said_of_either(tmp_path: Path) -> None:
     text = rendered("invariance", made_rows.rows("invariance"), tmp_path)
     assert "iverged" not in text and "vailable" not in text and "(n = " not in text and "4 repeats" in text
-    assert not any(ENTRY in claim["numbers"] for claim in claims("invariance", tmp_path))
+    assert not any("diverged" in claim["reason"] for claim in claims("invariance", tmp_path))
     assert "could not be judged" not in summary(tmp_path, ("invariance",))
 
 
@@ -85,9 +86,11 @@ def test_a_network_that_diverged_is_named_and_its_cells_say_n(tmp_path: Path) ->
     assert "1 network diverged: a loss or a parameter was no longer finite" in text
     assert "Data Network Configuration Repeats digits 64-8-8-10 trainable, none 1 (in epoch 2)" in text
     assert "3 to 4 repeats of 2 epochs" in text and "Where fewer than 4 repeats are left, n says how many." in text
-    found = claims("invariance", tmp_path)
-    assert all(claim["numbers"][ENTRY] == 1 for claim in found) and ENTRY in text
-    assert {claim["basis"]["networks"] for claim in found} == {27}
+    found = {claim["id"]: claim for claim in claims("invariance", tmp_path)}
+    assert {claim["basis"]["networks"] for claim in found.values()} == {27}
+    assert found["exact-growth: float64"]["outcome"] == "reproduced"
+    assert [cell["n"] for cell in found["close-pruning: without ψ"]["cells"]] == [3]
+    assert "close-pruning: without ψ: not judged (3 repeats; 4 are needed to tell)" in text
     with (tmp_path / "invariance/digits-table-4.csv").open(encoding="utf-8") as file:
         counts = {line["configuration"]: line["n"] for line in csv.DictReader(file)}
     assert counts.pop("trainable, none") == "3" and set(counts.values()) == {"4"}
@@ -100,19 +103,41 @@ def test_a_network_that_diverged_is_named_and_its_cells_say_n(tmp_path: Path) ->
     assert last_shown == pytest.approx(last), "from its first epoch on"
 
 
-@pytest.mark.parametrize("name", sorted({*CLAIMS} - {"abundance", "sparsification"}))
+def test_a_network_that_diverged_is_in_no_number_of_a_claim_but_at_chance(tmp_path: Path) -> None:
+    whole = made_rows.rows("task_schedule")
+    label, last = whole["configuration"].iloc[0], int(whole["epoch"].max())
+    own = (whole["repeat"] == 1) & (whole["configuration"] == label)
+    found = {}
+    for name, rows in {
+        "whole": whole,
+        "diverged": made_rows.diverged(whole, last, repeat=1, configuration=label),  # its earlier rows are there
+        "without": whole[~own],
+    }.items():
+        rendered("task_schedule", rows, tmp_path / name)
+        found[name] = {claim["id"]: claim for claim in claims("task_schedule", tmp_path / name)}
+    rise, beaten = "grows-with-tasks: rise", "adaptive-beats-static: twins of the same first widths"
+    assert found["diverged"][rise]["cells"] == found["without"][rise]["cells"] != found["whole"][rise]["cells"]
+    assert {cell["n"] for cell in found["diverged"][rise]["cells"]} == {3}
+    assert found["diverged"][rise]["reason"] == "1 of 8 networks diverged"
+    (kept,), (chance,) = (found[name][beaten]["cells"] for name in ("whole", "diverged"))
+    assert chance["n"] == kept["n"] == 4 and chance["estimate"] < kept["estimate"] - 5
+
+
+@pytest.mark.parametrize("name", sorted(set(JUDGED) - {"abundance", "sparsification"}))
 def test_a_configuration_with_no_repeat_left_is_a_dash(name: str, tmp_path: Path, saved: list[Plot]) -> None:
     rows = made_rows.rows(name)
     label = rows["configuration"].iloc[0]
     whole = rendered(name, rows, tmp_path / "whole")
     saved.clear()
     text = rendered(name, made_rows.diverged(rows, int(rows["epoch"].max()), configuration=label), tmp_path)
-    gone = "configurations with no repeat left (at best inconclusive)"
-    assert gone in text and label in text[text.index("Diverged networks") : text.index("Tables")]
+    assert label in text[text.index("Diverged networks") : text.index("Tables")]
     assert text.count("–") > whole.count("–")
     for plot in saved:
         plot.figure.draw_without_rendering()  # nor is a line of what is not there an error
-    assert not any(claim["verdict"] == "reproduced" for claim in claims(name, tmp_path))
+    found = claims(name, tmp_path)
+    assert {claim["outcome"] for claim in found} == {"not judged"}
+    assert all("networks diverged" in claim["reason"] or "out of scope" in claim["reason"] for claim in found)
+    assert all(claim["reason"] in text for claim in found)
 
 
 @pytest.mark.parametrize("name", ["abundance", "width_transitions"])
@@ -136,7 +161,7 @@ def test_networks_that_all_diverged_after_the_training_before_any_change(tmp_pat
     rows = made_rows.diverged(made_rows.rows("width_transitions"), 2)
     text = rendered("width_transitions", rows, tmp_path)
     assert "24 networks diverged" in text
-    assert {claim["verdict"] for claim in claims("width_transitions", tmp_path)} == {"inconclusive"}
+    assert {claim["outcome"] for claim in claims("width_transitions", tmp_path)} == {"not judged"}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -147,7 +172,7 @@ def test_an_experiment_of_which_every_network_diverged(name: str, tmp_path: Path
     assert claims(name, tmp_path) == []
     said = summary(tmp_path, (name,))
     unjudged = f"could not be judged because every network diverged: {presenter(name).TITLE} ("
-    assert (unjudged in said) == (name in CLAIMS)
+    assert (unjudged in said) == (name in JUDGED)
 
 
 def test_a_data_set_on_which_every_network_diverged_is_told_apart(tmp_path: Path) -> None:
@@ -155,7 +180,7 @@ def test_a_data_set_on_which_every_network_diverged_is_told_apart(tmp_path: Path
     rows = made_rows.diverged(made_rows.rows("invariance", settings), 1, data="other")
     text = rendered("invariance", rows, tmp_path, settings=settings)
     assert "28 networks diverged" in text and "other 64-8-8-10" in text
-    assert not any(ENTRY in claim["numbers"] for claim in claims("invariance", tmp_path))
+    assert not any("diverged" in claim["reason"] for claim in claims("invariance", tmp_path))
 
 
 # Data that is not there
@@ -174,10 +199,9 @@ def test_an_experiment_without_data_has_a_section_that_says_so(tmp_path: Path) -
         curves = {"curve-accuracy.csv", "curve-log10-epsilon.csv"} if name == "invariance" else set()
         assert {path.name for path in (tmp_path / name).iterdir()} == others | curves
     said = summary(tmp_path)
-    number = sum(map(len, CLAIMS.values()))
-    assert f"{number} claims could not be judged for lack of data: " in said
-    assert "; Invariance under adaptation (exact-growth," in said
-    assert "Verdicts on" not in said and "digits not available: no network." in said
+    assert f"{len(CRITERIA)} claims could not be judged for lack of data: " in said
+    assert "; Invariance under adaptation (exact-growth: float64, " in said
+    assert "Claims and parts of claims" not in said and "digits not available: no network." in said
 
 
 def test_curves_for_dvc_have_the_columns_it_knows_with_and_without_rows() -> None:
@@ -204,7 +228,7 @@ def test_some_absent_data_is_left_out_with_a_note(name: str, tmp_path: Path) -> 
     rows = made_rows.rows(name)
     text = rendered(name, rows, tmp_path, {"gone": "cannot be downloaded"}, settings)
     assert f"{experiment(name).QUESTION} Not available here, and left out: gone (cannot be downloaded)." in text
-    assert {claim["id"] for claim in claims(name, tmp_path)} == set(CLAIMS.get(name, ()))
+    assert [claim["id"] for claim in claims(name, tmp_path)] == [criterion.id for criterion in of(name)]
     said = summary(tmp_path, (name,))
     title = presenter(name).TITLE
     assert f"Judged without some of the data, which was not available: {title} (without gone)." in said
@@ -217,8 +241,12 @@ def test_the_comparison_tells_data_of_no_interest_from_data_that_is_absent(tmp_p
     rows = rows[rows["data"] != "fashion-mnist"]
     text = rendered("tanh_comparison", rows, tmp_path, {"fashion-mnist": "no network"}, settings)
     assert "Not in this profile: EMNIST A-J, CIFAR-10, CIFAR-100, Caltech-256. Not available: Fashion-MNIST." in text
-    (claim,) = [each for each in claims("tanh_comparison", tmp_path) if each["id"] == "harder-favours-isotropic"]
-    assert "Fashion-MNIST" in claim["numbers"]["not here and so not judged"] and claim["verdict"] != "reproduced"
+    found = {claim["id"]: claim for claim in claims("tanh_comparison", tmp_path)}
+    for source in ("Fashion-MNIST", "CIFAR-10"):
+        claim = found[f"harder-favours-isotropic: {source}"]
+        assert claim["outcome"] == "not judged" and claim["cells"] == []
+        assert claim["reason"] == f"out of scope: the claim is of {source}; here: digits, mnist"
+    assert [cell["name"] for cell in found["harder-favours-isotropic: MNIST"]["cells"]] == ["mnist"]
 
 
 def test_an_unknown_kind_of_absence_is_an_error(tmp_path: Path) -> None:
@@ -231,5 +259,20 @@ def test_nothing_missing_is_nothing_said() -> None:
     assert availability({}, some=True) == "" and losses(made_rows.rows("timing")) is None
 
 
+def test_a_criterion_that_was_changed_after_the_rows_were_made_is_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (criterion.id for criterion in of("equivariance"))
+    known = {first: Change("0123abc", False), second: Change("4567def", True)}
+    monkeypatch.setattr("pipeline.reporting.render.changes", lambda rows: known)
+    text = rendered("equivariance", made_rows.rows("equivariance"), tmp_path)
+    assert "Last changed 0123abc Of" in text and "Last changed 4567def, after the rows were made" in text
+    changed = [claim["changed"] for claim in claims("equivariance", tmp_path)]
+    assert changed == [{"commit": "0123abc", "later": False}, {"commit": "4567def", "later": True}]
+    monkeypatch.setattr("pipeline.reporting.render.changes", lambda rows: {})
+    assert "Last changed" not in rendered("equivariance", made_rows.rows("equivariance"), tmp_path)
+
+
 def test_every_claim_of_an_experiment_is_known() -> None:
-    assert set(CLAIMS) <= set(EXPERIMENTS)
+    assert set(JUDGED) < set(EXPERIMENTS)
+    assert len({criterion.id for criterion in CRITERIA}) == len(CRITERIA)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -19,6 +20,7 @@ from pipeline.errors import InputError
 from pipeline.experiments.invariance import Settings
 from pipeline.reporting.render import render
 from pipeline.reporting.report import page
+from pipeline.results.claims.criteria import of
 from pipeline.results.provenance import DataSet
 
 CHANGES = [8, 1, -1, -8]
@@ -112,11 +114,15 @@ def test_files_of_the_experiment(folder: Path) -> None:
 
 def test_claims_are_data(folder: Path) -> None:
     claims = json.loads((folder / "invariance" / "claims.json").read_text(encoding="utf-8"))
-    assert {claim["id"]: claim["verdict"] for claim in claims} == {
-        "exact-growth": "reproduced",
-        "close-pruning": "reproduced",
-        "constant-as-trainable": "reproduced",
-        "accuracy-kept": "reproduced",
+    assert {claim["id"]: claim["outcome"] for claim in claims} == {
+        "exact-growth: float64": "reproduced",
+        "exact-growth: float32": "reproduced",
+        "close-pruning: without length": "not judged",
+        "close-pruning: without ψ": "not judged",
+        "constant-as-trainable: length": "not judged",
+        "constant-as-trainable: ψ": "not judged",
+        "accuracy-kept: growing": "reproduced",
+        "accuracy-kept: pruning": "not judged",
     }
     assert {claim["scale"] for claim in claims} == {"64-16-16-10, 21 networks, 3 repeats, 2 epochs"}
     assert not any(claim["basis"]["same_as_paper"] for claim in claims)
@@ -179,7 +185,7 @@ def test_each_table_and_figure_links_to_what_made_it(reader: Reader) -> None:
 def test_page_says_what_was_found_and_on_what(reader: Reader) -> None:
     text = " ".join(" ".join(reader.words).split())
     for words in (
-        "Verdicts on 4 claims: 4 reproduced. None of them under the paper’s protocol",
+        "Claims and parts of claims: 8, of which 3 reproduced, 5 not judged. None of them under the paper’s protocol",
         "How far do the logits move?",
         "scikit-learn’s digits <8 x 8> (1,437 + 360 images, 10 classes)",
         "sha256:abcdef",
@@ -189,6 +195,62 @@ def test_page_says_what_was_found_and_on_what(reader: Reader) -> None:
         "Counterpart of the paper’s Table 4",
     ):
         assert words in text, words
+
+
+# Claim: effect, n (needed), region, outcome and reason.
+FIRST = {
+    "exact-growth: float64": (
+        "4.11 × 10−15 [4.04 × 10−15 to 4.20 × 10−15]; 1.00 × 10−15 [1.00 × 10−15 to 1.00 × 10−15]",
+        "3 (1)",
+        "every value from 0 to 1.00 × 10−10",
+        "reproduced",
+    ),
+    "close-pruning: without length": (
+        "29.7 [27.4 to 32.1]",
+        "3 (7)",
+        "above 1.10",
+        "not judged: 3 repeats; 7 are needed to tell",
+    ),
+    "accuracy-kept: pruning": (
+        "−0.150 [−0.150 to −0.150]",
+        "3 (5)",
+        "above −1.00 points",
+        "not judged: out of scope: the claim is of CIFAR-10, pruning of about half the width without retraining; "
+        "here: digits",
+    ),
+}
+
+
+def test_the_first_table_has_a_line_for_each_criterion_that_links_to_its_section(folder: Path) -> None:
+    page = folder.with_suffix(".html").read_text(encoding="utf-8")
+    table = ElementTree.fromstring(page[page.index("<table") : page.index("</table>") + len("</table>")])
+    lines = {words(line[0]): line for line in table.iter("tr")}
+    assert [words(cell) for cell in lines.pop("Claim")] == [
+        "Claim",
+        "Effect [95% interval, or least and largest]",
+        "n (needed)",
+        "Reproduced if",
+        "Data",
+        "Outcome",
+    ]
+    assert list(lines) == [criterion.id for criterion in of("invariance")]
+    for name, (effect, n, region, outcome) in FIRST.items():
+        assert [words(cell) for cell in lines[name]] == [name, effect, n, region, "digits", outcome]
+    for name, line in lines.items():
+        (link,) = line.iter("a")
+        section = page[page.index(f'<section class="verdict" id="{link.attrib["href"].removeprefix("#")}">') :]
+        assert section[section.index("<h5>") :].startswith(f"<h5>{name}: <span")
+
+
+def words(node: ElementTree.Element) -> str:
+    return "".join(node.itertext())
+
+
+def test_the_section_of_a_claim_says_all_of_its_criterion(reader: Reader) -> None:
+    text = " ".join(" ".join(reader.words).split())
+    for criterion in of("invariance"):
+        for said in (criterion.sentence, criterion.scope, criterion.estimand, criterion.why, criterion.control):
+            assert " ".join(said.split()) in text, (criterion.id, said)
 
 
 def test_page_of_an_experiment_that_was_not_analysed(tmp_path: Path) -> None:

@@ -73,8 +73,8 @@ def test_the_tasks_are_one_set_of_data_whose_files_need_no_name_of_it(presentati
     assert [table.name for table in part.tables] == ["table-5", "widths"]
     assert [plot.name for plot in part.plots] == ["figure-3", "behind-the-widths"]
     both = "one: images one (100 + 40 images, 10 classes); two: images two (100 + 40 images, 10 classes)"
-    basis = part.verdicts[0].basis
-    assert basis.data == both and basis.network == "32-h1-h2-h3-20 with hidden widths from 10 to 20"
+    assert part.basis.data == both
+    assert part.basis.network == "32-h1-h2-h3-20 with hidden widths from 10 to 20"
 
 
 def test_table_5_is_the_schedule(presentation: Presentation) -> None:
@@ -135,10 +135,9 @@ def test_the_protocol_says_what_differs(presentation: Presentation) -> None:
     same = {setting.name: setting.same for setting in presentation.parts[0].protocol}
     assert same["threshold θ"] and same["scaffold neurons Ξ"] and same["hidden layers"]
     assert not same["tasks"] and not same["schedule"] and not same["repeats"] and not same["test samples of a task"]
-    verdicts = presentation.parts[0].verdicts
-    assert [verdict.id for verdict in verdicts] == ["grows-with-tasks", "adaptive-beats-static", "bifurcation"]
-    assert not verdicts[0].basis.same_as_paper
-    assert verdicts[0].basis.networks == 6
+    basis = presentation.parts[0].basis
+    assert not basis.same_as_paper
+    assert basis.networks == 6
 
 
 def test_headlines() -> None:

@@ -1,10 +1,8 @@
-"""Which networks diverged, rows without them, and verdicts and headline numbers that rest on the others."""
+"""Which networks diverged, rows without them, and claims and headline numbers that rest on the others."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 
 import made_rows
@@ -14,35 +12,13 @@ import pytest
 from pipeline.experiments import EXPERIMENTS
 from pipeline.experiments.invariance import ROWS
 from pipeline.reporting.presenters import headlines
-from pipeline.results.claims import (
-    CLAIMS,
-    abundance,
-    equivariance,
-    invariance,
-    sparsification,
-    spectra,
-    tanh_comparison,
-    task_schedule,
-    timing,
-    width_transitions,
-)
-from pipeline.results.claims.base import Basis, Interval, Verdict, accounted
+from pipeline.results.claims.base import Basis, Cell, Context, Verdict, judge
+from pipeline.results.claims.criteria import of
 from pipeline.results.divergence import completed, diverged, lost
 from pipeline.results.rows import frame
 
 BASIS = Basis("digits", "some network", networks=8, repeats=4, epochs=2, same_as_paper=False)
-SCHEDULE = task_schedule.phases(made_rows.SETTINGS["task_schedule"].schedule)
-JUDGES: dict[str, Callable[[pd.DataFrame], list[Verdict]]] = {
-    "invariance": lambda rows: invariance.judge(rows, 8, BASIS),
-    "spectra": lambda rows: spectra.judge(rows, 0.95, "trainable, trainable+decay", BASIS),
-    "tanh_comparison": lambda rows: tanh_comparison.judge(rows, "none, none", BASIS),
-    "abundance": lambda rows: abundance.judge(rows, BASIS),
-    "width_transitions": lambda rows: width_transitions.judge(rows, BASIS),
-    "task_schedule": lambda rows: task_schedule.judge(rows, SCHEDULE, BASIS),
-    "sparsification": lambda rows: sparsification.judge(rows, BASIS),
-    "timing": lambda rows: timing.judge(rows, 30, BASIS),
-    "equivariance": lambda rows: equivariance.judge(rows, ["gradient descent", "momentum"], ["Adam", "AdamW"], BASIS),
-}
+CLAIMS = [name for name in EXPERIMENTS if of(name)]
 LAST = {"repeat": 3}  # the repeat that diverges; of `timing`, which has no repeats, the case
 CASE = {"configuration": "train+test, prune"}
 
@@ -62,8 +38,15 @@ def stopped(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return made_rows.diverged(table, int(table["epoch"].max()), **which), table[~gone]
 
 
-def numbers(verdicts: list[Verdict]) -> dict[str, object]:
-    return {f"{v.id}: {label}": number for v in verdicts for label, number in v.numbers.items()}
+def judged(name: str, table: pd.DataFrame, *, at_chance: bool = False) -> list[Verdict]:
+    """The verdicts of the criteria under which networks that diverged do not count, or of those where they do."""
+    settings = made_rows.SETTINGS[name]
+    context = Context(settings, {data: data for data in settings.data}, chance=10.0)
+    return [judge(each, table, context, BASIS) for each in of(name) if each.at_chance == at_chance]
+
+
+def cells(verdicts: list[Verdict]) -> dict[str, list[Cell]]:
+    return {verdict.criterion.id: list(verdict.cells) for verdict in verdicts}
 
 
 def test_a_network_is_one_repeat_of_one_configuration_to_one_end() -> None:
@@ -99,22 +82,52 @@ def test_no_rows() -> None:
     assert headlines("invariance", none) == {}
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_verdicts_are_those_on_the_other_networks(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in CLAIMS if judged(name, rows(name))])
+def test_claims_are_judged_on_the_other_networks(name: str) -> None:
     with_it, without_it = stopped(name)
-    found, expected, all_ = (JUDGES[name](table) for table in (with_it, without_it, rows(name)))
-    assert [(v.id, v.verdict) for v in found] == [(v.id, v.verdict) for v in expected]
-    assert repr(numbers(found)) == repr(numbers(expected)), "nothing of what diverged is in them"
-    assert repr(numbers(found)) != repr(numbers(all_)), "negative control: it would have made a difference"
-    assert tuple(v.id for v in found) == CLAIMS[name]
+    found, expected, all_ = (cells(judged(name, table)) for table in (with_it, without_it, rows(name)))
+    assert found.keys() == all_.keys() and any(all_.values())
+    assert repr(found) == repr(expected), "nothing of what diverged is in them"
+    assert repr(found) != repr(all_), "negative control: it would have made a difference"
+
+
+AT_CHANCE = [name for name in CLAIMS if any(cells(judged(name, rows(name), at_chance=True)).values())]
+
+
+@pytest.mark.parametrize("name", AT_CHANCE)
+def test_where_networks_that_diverged_count_at_chance_all_repeats_are_there(name: str) -> None:
+    with_it, without_it = stopped(name)
+    found, without = (cells(judged(name, table, at_chance=True)) for table in (with_it, without_it))
+    counts = [{cell.n for own in table.values() for cell in own} for table in (found, without)]
+    assert counts == [{4}, {3}] and repr(found) != repr(cells(judged(name, rows(name), at_chance=True)))
 
 
 @pytest.mark.parametrize("name", sorted({*CLAIMS} - {"timing"}))
-def test_intervals_rest_on_one_repeat_less(name: str) -> None:
+def test_means_rest_on_one_repeat_less(name: str) -> None:
     def counts(table: pd.DataFrame) -> set[int]:
-        return {n.n for n in numbers(JUDGES[name](table)).values() if isinstance(n, Interval) and n.n}
+        return {cell.n for own in cells(judged(name, table)).values() for cell in own}
 
-    assert (counts(rows(name)), counts(stopped(name)[0])) == ({4}, {3})
+    if judged(name, rows(name)):
+        assert (counts(rows(name)), counts(stopped(name)[0])) == ({4}, {3})
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_how_many_diverged_is_said_where_they_are_why_nothing_is_judged(name: str) -> None:
+    table, _ = stopped(name)
+    count = len(diverged(table))
+    verdicts = [*judged(name, table), *judged(name, table, at_chance=True)]
+    assert len(verdicts) == len(of(name)) and {verdict.outcome for verdict in verdicts} == {"not judged"}
+    reasons = [verdict.reason for verdict in verdicts if not verdict.criterion.sources]
+    assert all(reason.startswith(f"{count} of ") and reason.endswith("networks diverged") for reason in reasons)
+    others = [verdict.reason for verdict in verdicts if verdict.criterion.sources]
+    assert all(reason.startswith(("out of scope", f"{count} of ")) for reason in others)
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_nothing_is_judged_on_no_network(name: str) -> None:
+    table = made_rows.diverged(rows(name), 1)
+    verdicts = [*judged(name, table), *judged(name, table, at_chance=True)]
+    assert {verdict.outcome for verdict in verdicts} == {"not judged"}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -137,28 +150,3 @@ def test_headlines_without_a_whole_configuration_are_json(name: str) -> None:
         found = headlines(name, made_rows.diverged(rows(name), 1, configuration=label))
         json.dumps(found, allow_nan=False)
     assert all("diverged" not in numbers for numbers in headlines(name, rows(name)).values())
-
-
-def test_a_verdict_says_how_many_networks_it_did_without() -> None:
-    verdict = Verdict("x", "statement", "reproduced", "criterion", {"count": 3}, BASIS)
-    table = rows("invariance")
-    assert accounted(verdict, table) is verdict
-    one = accounted(verdict, made_rows.diverged(table, 1, repeat=0, configuration="trainable, none"))
-    assert one == replace(
-        verdict, numbers={"count": 3, "networks that diverged (left out; repeats are fewer there)": 1}
-    )
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("reproduced", "inconclusive"),
-        ("not reproduced", "not reproduced"),
-        ("inconclusive", "inconclusive"),
-    ],
-)
-def test_what_was_tested_on_no_network_is_not_reproduced(before: str, after: str) -> None:
-    verdict = Verdict("x", "statement", before, "criterion", {}, BASIS)  # type: ignore[arg-type]
-    found = accounted(verdict, made_rows.diverged(rows("invariance"), 1, configuration="trainable, none"))
-    assert found.verdict == after
-    assert found.numbers["configurations with no repeat left (at best inconclusive)"] == 1

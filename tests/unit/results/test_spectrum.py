@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.random import Generator, default_rng
 
 from pipeline.experiments.spectra import ROWS
 from pipeline.results.rows import frame
-from pipeline.results.spectrum import NUMBERS, course, likeness, numbers
+from pipeline.results.spectrum import NUMBERS, TWO_GROUPS, course, likeness, numbers, valley
 from pipeline.results.statistics import select
 
 
@@ -71,3 +73,111 @@ def test_what_is_not_finite_has_no_numbers_and_does_no_harm(bad: float) -> None:
 
 def test_no_rows() -> None:
     assert numbers(rows([]), 1.0).empty
+
+
+# --- valley: one bulk is not called two groups, and two groups are found
+
+WORLDS = 1000
+SIZES = (32, 100)
+Made = Callable[[Generator, tuple[int, int]], np.ndarray]  # log10 sigma [worlds, n]
+
+
+def _normal(random: Generator, shape: tuple[int, int]) -> np.ndarray:
+    return random.normal(size=shape)
+
+
+def _skew_normal(random: Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Of shape 4: skewness 0.78."""
+    return (4 * np.abs(random.normal(size=shape)) + random.normal(size=shape)) / math.sqrt(17)
+
+
+def _gamma(random: Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Of shape 3: skewness 1.15."""
+    return random.gamma(3, size=shape) / math.sqrt(3)
+
+
+def _uniform(random: Generator, shape: tuple[int, int]) -> np.ndarray:
+    return random.uniform(size=shape)
+
+
+def _random_matrix(random: Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Of square matrices of independent normal entries, some near singular; a tenth of the worlds."""
+    worlds, n = shape
+    return np.log10(np.linalg.svd(random.normal(size=(worlds // 10, n, n)), compute_uv=False))
+
+
+def _left(made: Made) -> Made:
+    return lambda random, shape: -made(random, shape)
+
+
+BULKS: dict[str, Made] = {
+    "normal": _normal,
+    "skew-normal": _skew_normal,
+    "skew-normal to the left": _left(_skew_normal),
+    "gamma": _gamma,
+    "gamma to the left": _left(_gamma),
+    "uniform": _uniform,
+    "random matrix": _random_matrix,
+}
+
+
+def two_groups(logs: np.ndarray) -> float:
+    """The share of worlds that are said to have two groups."""
+    return float((valley(logs) >= TWO_GROUPS).mean())
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("bulk", BULKS)
+def test_one_bulk_is_seldom_two_groups(bulk: str, n: int) -> None:
+    assert two_groups(BULKS[bulk](default_rng(0), (WORLDS, n))) <= 0.05
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("sd", [0.1, 0.2])
+@pytest.mark.parametrize("bulk", ["normal", "skew-normal", "skew-normal to the left", "gamma", "gamma to the left"])
+def test_a_tenth_of_the_values_a_factor_of_three_above_the_rest_is_found(bulk: str, sd: float, n: int) -> None:
+    random, few = default_rng(0), round(n / 10)
+    rest = sd * BULKS[bulk](random, (WORLDS, n - few))
+    above = rest.max(-1, keepdims=True) + math.log10(3) + 0.1 * np.abs(random.normal(size=(WORLDS, few)))
+    assert two_groups(np.concatenate([rest, above], -1)) >= 0.8
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize(("factor", "least", "most"), [(3.0, 0.8, 1.0), (1.3, 0.0, 0.05)])
+def test_a_tenth_of_the_values_whose_middle_is_above_that_of_the_rest(
+    factor: float, least: float, most: float, n: int
+) -> None:
+    """By a factor of three they are found; the control: by a factor of 1.3 they lie within the others."""
+    random, few = default_rng(0), round(n / 10)
+    rest, above = 0.1 * random.normal(size=(WORLDS, n - few)), 0.05 * random.normal(size=(WORLDS, few))
+    assert least <= two_groups(np.concatenate([rest, above + math.log10(factor)], -1)) <= most
+
+
+def test_unequal_groups_of_every_share() -> None:
+    random = default_rng(0)
+    for few in (8, 15, 25, 40):
+        rest = 0.1 * random.normal(size=(WORLDS, 100 - few))
+        above = 0.1 * random.normal(size=(WORLDS, few))
+        assert two_groups(np.concatenate([rest, above + math.log10(5)], -1)) >= 0.8, few
+
+
+def test_valley_by_hand() -> None:
+    h = 0.9 * 0.5 * 4**-0.2
+    between, mode = math.exp(-0.125 / h**2), (1 + math.exp(-0.5 / h**2)) / 2
+    logs = np.array([1.0, 0.0, 1.0, 0.0])
+    assert valley(logs) == pytest.approx(1 - between / mode)
+    assert valley(3 * logs - 5) == pytest.approx(valley(logs))  # of no unit
+
+
+def test_few_values_below_the_rest_or_one_above_it_are_no_group_of_large_values() -> None:
+    bulk = np.linspace(0, 1, 40)
+    assert valley(np.concatenate([bulk, [3, 3.1, 3.2, 3.3]])) > 0.9
+    assert valley(np.concatenate([bulk, [-3, -3.1, -3.2, -3.3]])) < 0.1
+    assert valley(np.concatenate([bulk, [3]])) < 0.1
+
+
+def test_valleys_of_what_has_none() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert valley(np.zeros((2, 32))).tolist() == [0, 0] and valley(np.ones((2, 1))).tolist() == [0, 0]
+        assert np.isnan(valley(np.array([[1.0, np.nan, 2.0], [1.0, 0.0, 2.0]]))).tolist() == [True, False]

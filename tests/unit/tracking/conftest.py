@@ -35,8 +35,12 @@ def profile() -> str:
 
 @pytest.fixture
 def report(tmp_path: Path) -> Path:
-    claim = {"id": "exact-growth", "verdict": "reproduced", "statement": "It is exact.", "scale": "tiny"}
-    (tmp_path / "claims.json").write_text(json.dumps([claim | {"basis": {"data": "digits: small images"}}]))
+    on: dict[str, Any] = {"scale": "tiny", "basis": {"data": "digits: small images"}}
+    claims = [
+        {"id": "exact-growth", "outcome": "reproduced", "reason": "", "criterion": {"sentence": "It is exact."}} | on,
+        {"id": "a: part", "outcome": "not judged", "reason": "2 repeats", "criterion": {"sentence": "It is."}} | on,
+    ]
+    (tmp_path / "claims.json").write_text(json.dumps(claims))
     (tmp_path / "epsilon.svg").write_text("<svg/>")
     (tmp_path / "section.html").write_text("a part of the page, not an artifact")
     return tmp_path

@@ -66,7 +66,8 @@ def networks() -> list[Network]:
 
 
 def where(repeat: int) -> dict[str, str | int]:
-    return {"data": "digits", "configuration": LABEL, "repeat": repeat}
+    factors: dict[str, str | int] = {"intrinsic_length": "trainable", "compensation": "none"}
+    return {"data": "digits", "network": "64-16-16-10", "configuration": LABEL, **factors, "repeat": repeat}
 
 
 def published(rows: pd.DataFrame, settings: dict[str, Any], profile: str, networks: list[Network]) -> Counts:

@@ -144,7 +144,8 @@ def test_files_are_artifacts_that_survive_a_move(
         "claims.json",
         "epsilon.svg",
     }
-    assert "exact-growth: reproduced" in summary.data.tags[NOTE]
+    assert "**exact-growth: reproduced.** It is exact." in summary.data.tags[NOTE]
+    assert "**a: part: not judged.** 2 repeats" in summary.data.tags[NOTE], "and why not"
     (report / "epsilon.svg").write_text("<svg></svg>")
     assert synchronise(rows, settings, profile, report) == Counts(replaced=1, kept=6)
 

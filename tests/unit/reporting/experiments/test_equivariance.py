@@ -29,7 +29,7 @@ def test_the_protocol_says_that_the_paper_has_no_such_experiment(part: Part) -> 
     assert lines["epochs before the change of basis"].here == "1" and lines["epochs after it"].here == "3"
     assert lines["optimiser"].here == "sgd, sgd, adam, adamw"
     assert lines["learning rate"].here == "0.05, 0.02, 0.001, 0.001"
-    assert lines["batch size"].same and not part.verdicts[0].basis.same_as_paper
+    assert lines["batch size"].same and not part.basis.same_as_paper
 
 
 def test_the_table_has_every_descent_right_after_the_change_and_at_the_end(part: Part) -> None:
@@ -60,6 +60,5 @@ def test_the_figure_has_a_line_for_every_descent_from_the_change_on(part: Part, 
     assert (tmp_path / "digits-turned.png").stat().st_size > 5000
 
 
-def test_the_verdict_is_on_all_networks(part: Part) -> None:
-    (verdict,) = part.verdicts
-    assert verdict.verdict == "reproduced" and verdict.basis.networks == 16 and verdict.basis.epochs == 4
+def test_claims_are_judged_on_all_networks(part: Part) -> None:
+    assert part.basis.networks == 16 and part.basis.repeats == 4 and part.basis.epochs == 4

@@ -1,0 +1,95 @@
+"""When a criterion was last changed, and whether that was after the rows were made: what git says of its lines."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_FILE = Path(__file__).with_name("criteria.py")
+
+
+@dataclass(frozen=True)
+class Change:
+    """The last change of a criterion.
+
+    Attributes:
+        commit: of it, short; "not committed" if its lines differ from every commit.
+        later: whether some line of it is not in the history of the commit that made the rows; None if that cannot be
+            told.
+    """
+
+    commit: str
+    later: bool | None
+
+
+def changes(rows: str) -> Mapping[str, Change]:
+    """Criterion, or claim if a loop makes its parts -> last change, given the commit of the rows; none without git.
+
+    Args:
+        rows: as the record of a run says, e.g. "0123abc" or "0123abc + changes".
+    """
+    try:
+        lines = _blamed()
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    before = _history(rows)
+    return {
+        name: _change([line for first, last in places for line in lines[first - 1 : last]], before)
+        for name, places in _places().items()
+    }
+
+
+def _places() -> dict[str, list[tuple[int, int]]]:
+    """A criterion, or a claim whose parts a loop makes -> its lines, with all that is looped over."""
+    nodes = list(ast.walk(ast.parse(_FILE.read_text(encoding="utf-8"))))
+    loops = {node.elt: node for node in nodes if isinstance(node, ast.GeneratorExp | ast.ListComp)}
+    found: dict[str, list[tuple[int, int]]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Criterion":
+            said = {each.arg: str(each.value.value) for each in node.keywords if isinstance(each.value, ast.Constant)}
+            name = ": ".join(filter(None, (said["claim"], said.get("part", ""))))
+            whole = loops.get(node, node)
+            found.setdefault(name, []).append((whole.lineno, whole.end_lineno or whole.lineno))
+    return found
+
+
+def _blamed() -> list[tuple[int, str]]:
+    """Of each line when it was committed, and the commit."""
+    found: list[tuple[int, str]] = []
+    commit, time = "", {}
+    for line in _git("blame", "--line-porcelain", "--", _FILE.name).splitlines():
+        if header := re.match(r"([0-9a-f]{40}) \d+ \d+", line):
+            commit = header[1]
+        elif line.startswith("committer-time "):
+            time[commit] = int(line.split()[1])
+        elif line.startswith("\t"):
+            found.append((time[commit], commit))
+    return found
+
+
+def _change(lines: list[tuple[int, str]], before: frozenset[str] | None) -> Change:
+    commits = {commit for _, commit in lines}
+    if any(not commit.strip("0") for commit in commits):
+        return Change("not committed", None)
+    return Change(max(lines)[1][:12], None if before is None else not commits <= before)
+
+
+def _history(rows: str) -> frozenset[str] | None:
+    """The commit that made the rows and all before it; None if it is unknown here."""
+    if not (made := re.match(r"[0-9a-f]{7,40}\b", rows)):
+        return None
+    try:
+        return frozenset(_git("rev-list", made[0]).split())
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=_FILE.parent, capture_output=True, encoding="utf-8", check=True, timeout=30
+    )
+    return done.stdout

@@ -1,0 +1,123 @@
+"""What templates write of claims, as claims.json holds them: regions, effects, intervals and counts."""
+
+from __future__ import annotations
+
+import json
+import math
+from math import inf, log10, nan
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pipeline.reporting.templates import bounds, effect, estimate, quantity, region, repeats
+from pipeline.results.claims.base import Basis, Cell, Criterion, Verdict, plain
+
+BASIS = Basis("digits", "64-8-10", networks=4, repeats=4, epochs=2, same_as_paper=False)
+
+
+def claim(*cells: Cell, needed: int = 6, **changes: Any) -> dict[str, Any]:
+    """A claim with these cells, to and from JSON."""
+    known = {"claim": "made", "experiment": "timing", "unit": "points", "region": (0.5, inf)}
+    texts = dict.fromkeys(("sentence", "source", "scope", "estimand", "why", "control"), "words")
+    criterion = Criterion(**known | texts | {"values": lambda rows, context: pd.DataFrame()} | changes)
+    verdict = Verdict(criterion, "inconclusive", "", cells, needed, BASIS)
+    return dict(json.loads(json.dumps(plain(verdict), allow_nan=False)))
+
+
+def cell(estimate: float, reach: float = 0.5, n: int = 4, name: str = "a") -> Cell:
+    return Cell(name, estimate, estimate - reach, estimate + reach, n)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"region": (0.5, inf)}, "above 0.500 points"),
+        ({"region": (0.0, inf)}, "above 0 points"),
+        ({"region": (-inf, -0.2)}, "below −0.200 points"),
+        ({"region": (-1.0, 1.0)}, "from −1.00 to 1.00 points"),
+        ({"region": (0.5, inf), "unit": ""}, "above 0.500"),
+        ({"region": (0.5, inf), "unit": "<n>"}, "above 0.500 &lt;n&gt;"),
+        ({"region": (log10(1.1), inf), "unit": "ratio of widths", "ratio": True}, "above 1.10"),
+        ({"region": (-inf, log10(0.05)), "unit": "", "ratio": True}, "below 0.0500"),
+        ({"region": (-log10(2), log10(2)), "unit": "", "ratio": True}, "from 0.500 to 2.00"),
+        (
+            {"region": (0.0, 1e-10), "unit": "", "every": True},
+            "every value from 0 to 1.00 × 10<sup>−10</sup>",
+        ),
+        ({"region": (6.0, inf), "every": True}, "every value above 6.00 points"),
+    ],
+)
+def test_a_region_has_the_bounds_that_there_are(changes: dict[str, Any], words: str) -> None:
+    assert region(claim(**changes)) == words
+
+
+@pytest.mark.parametrize(
+    ("of", "ratio", "mean", "interval"),
+    [
+        (cell(1.0), False, "1.00", "0.50 to 1.50"),
+        (cell(-1.0), False, "−1.00", "−1.50 to −0.50"),
+        (cell(0.99990, 0.00005), False, "0.99990", "0.99985 to 0.99995"),
+        (cell(0.0, log10(2)), True, "1.00", "0.50 to 2.00"),
+        (cell(-1.0, 0.0), True, "0.100", "0.100 to 0.100"),
+        (cell(1.0, nan, n=1), False, "1.00", "–"),
+        (Cell("a", inf, 1e-15, inf, 4), False, "–", "–"),  # of every value, when one is not finite
+    ],
+)
+def test_a_mean_and_its_interval(of: Cell, ratio: bool, mean: str, interval: str) -> None:
+    made = claim(of, ratio=ratio)
+    (known,) = made["cells"]
+    assert (estimate(known, made["criterion"]), bounds(known, made["criterion"])) == (mean, interval)
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ([], "–"),
+        ([cell(1.0)], "1.00 [0.50 to 1.50]"),
+        ([cell(3.0), cell(1.0)], "3.00 [2.50 to 3.50]; 1.00 [0.50 to 1.50]"),
+        ([cell(3.0), cell(2.0), cell(4.0), cell(1.0)], "1.00 [0.50 to 1.50] … 4.00 [3.50 to 4.50]"),
+        ([cell(3.0), Cell("b", inf, 1.0, inf, 4), cell(1.0)], "1.00 [0.50 to 1.50] … – [–]"),
+        ([cell(1.0, nan, n=1)], "1.00 [–]"),
+    ],
+)
+def test_an_effect_is_of_each_cell_or_of_the_least_and_the_most(cells: list[Cell], words: str) -> None:
+    assert effect(claim(*cells)) == words
+
+
+def test_an_effect_in_ratios_is_a_ratio() -> None:
+    assert effect(claim(cell(0.0, log10(2)), ratio=True)) == "1.00 [0.50 to 2.00]"
+    assert effect(claim(cell(0.0, log10(2)))) == "0 [−0.301 to 0.301]"
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (claim(cell(1.0)), "4 (6)"),
+        (claim(cell(1.0), cell(1.0, n=3)), "3 (6)"),
+        (claim(), "0 (6)"),
+        (claim(cell(1.0), needed=21, needs=21, every=True), "4 (21)"),
+        (claim(cell(1.0), needed=1, every=True), "4 (1)"),
+    ],
+)
+def test_repeats_are_those_of_the_smallest_cell_beside_those_needed(made: dict[str, Any], words: str) -> None:
+    assert repeats(made) == words
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "mean (points)"),
+        ({"unit": ""}, "mean"),
+        ({"every": True}, "mean (points)"),
+        ({"ratio": True, "unit": "ratio of widths"}, "geometric mean (ratio of widths)"),
+        ({"ratio": True, "unit": ""}, "geometric mean"),
+    ],
+)
+def test_a_mean_is_named(changes: dict[str, Any], words: str) -> None:
+    assert quantity(claim(**changes)) == words
+
+
+def test_what_is_not_finite_is_no_number_in_json() -> None:
+    made = claim(cell(nan), region=(-math.inf, 1.0))
+    assert made["criterion"]["region"] == [None, 1.0] and made["cells"][0]["estimate"] is None
