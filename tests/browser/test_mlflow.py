@@ -21,6 +21,7 @@ from isotropic.networks.network import IsotropicMLP
 from pipeline.experiments import experiment
 from pipeline.reporting.render import render
 from pipeline.results.networks import Network
+from pipeline.results.schema import networks
 from pipeline.tracking import synchronise
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 def _network(rows: pd.DataFrame) -> Network:
     """A network for the first repeat of the rows."""
     row = rows.iloc[0]
-    where = {name: row[name] for name in ("data", "network", "configuration")} | {"repeat": int(row["repeat"])}
+    where = {name: row[name] for name in networks(list(rows.columns))} | {"repeat": int(row["repeat"])}
     net = IsotropicMLP([int(width) for width in row["network"].split("-")], seed=0)
     return Network.of(net, "trained", where, 0.1)
 
