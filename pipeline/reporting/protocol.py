@@ -1,4 +1,4 @@
-"""What the protocols of the experiments have in common, and what their captions and verdicts say of the networks."""
+"""What the protocols of the experiments have in common, and what their captions and claims say of the networks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def common(
 
 
 def basis(rows: pd.DataFrame, protocol: Iterable[Setting], data: str, network: str) -> Basis:
-    """What verdicts on these rows rest on, which may be nothing; `data` and `network` in words."""
+    """What claims on these rows rest on, which may be nothing; `data` and `network` in words."""
     return Basis(
         data=data,
         network=network,

@@ -1,4 +1,4 @@
-"""One experiment's folder in the report: files of tables and figures, verdicts, and its section of the page."""
+"""One experiment's folder in the report: files of tables and figures, claims, and its section of the page."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def render(
 ) -> None:
     """Write all that is reported of an experiment to a folder.
 
-        NAME.md, .tex, .csv   each table          claims.json       the verdicts
+        NAME.md, .tex, .csv   each table          claims.json       their outcomes
         NAME.svg, .png        each figure         provenance.json   where rows and report came from
         curve-NAME.csv        for `dvc plots`     section.html      the experiment's part of the page
 
-    Where there are no rows, for want of data, there are no tables, figures and verdicts, and the section says why.
+    Where there are no rows, for want of data, there are no tables, figures and claims, and the section says why.
 
     Args:
         experiment: its name; how it is presented, its `presenter` says.

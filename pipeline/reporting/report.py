@@ -62,7 +62,7 @@ def _text(path: Path) -> str:
 
 
 def _claims(path: Path) -> list[dict[str, Any]]:
-    """The verdicts in a file of them."""
+    """The judged claims in a file of them."""
     claims = read_json(path, list, _MAKER)
     for claim in claims:
         need(path, claim, id=str, criterion=dict, outcome=str, cells=list, anchor=str, on=list, scale=str, basis=dict)
@@ -81,7 +81,7 @@ def _record(path: Path) -> dict[str, Any]:
 
 
 def _summary(claims: Sequence[Mapping[str, Any]]) -> list[str]:
-    """How many claims got which verdict, and whether the paper's protocol was used, in a paragraph; none if none."""
+    """How many claims had which outcome, and whether the paper's protocol was used, in a paragraph; none if none."""
     if not claims:
         return []
     outcomes = [claim["outcome"] for claim in claims]
@@ -96,7 +96,7 @@ def _summary(claims: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _unjudged(records: Mapping[str, Mapping[str, Any]], experiments: Sequence[str]) -> Iterator[str]:
-    """How many claims could not be judged and for what reason; `experiments` are those that have no verdict."""
+    """How many claims could not be judged and for what reason; `experiments` are those that have no outcome."""
     for reason, there in (("for lack of data", False), ("because every network diverged", True)):
         claiming = [e for e in experiments if records[e]["claims"]]
         without = [e for e in claiming if bool(records[e]["run"]["datasets"]) == there]

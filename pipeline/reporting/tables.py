@@ -50,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Lines of one measure, under a heading; `decimals` as in `style.Measure`."""
+    """Lines of one measure, under a heading; `decimals` as in `schema.Measure`."""
 
     key: str
     heading: str

@@ -1,4 +1,4 @@
-"""Counts in words, for captions, verdicts and messages."""
+"""Counts in words, for captions, claims and messages."""
 
 from __future__ import annotations
 

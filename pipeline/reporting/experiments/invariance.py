@@ -79,7 +79,7 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-    """Tables 1 and 4, the figures and the verdicts, for each data set; curves for `dvc plots`."""
+    """Tables 1 and 4 and the figures, for each data set; curves for `dvc plots`."""
     return Presentation(_Page.present(rows, settings, data).parts, _curves(rows, settings))
 
 

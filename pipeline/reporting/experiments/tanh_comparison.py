@@ -52,7 +52,7 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-    """Table 7 over all data sets, two figures for each, and the verdicts."""
+    """Table 7 over all data sets, and two figures for each."""
     sets = [data[name] for name in sorted(data, key=_place)]
     return Presentation([_Page(rows, settings, *sets).part()] if len(rows) else [])
 

@@ -61,7 +61,7 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-    """Figure 3, Table 5, the widths and the verdicts, on all tasks at once."""
+    """Figure 3, Table 5 and the widths, on all tasks at once."""
     return Presentation([_Page(rows, settings, [data[name] for name in settings.data]).part()] if len(rows) else [])
 
 
