@@ -10,6 +10,9 @@ a number for each repeat (and each cell, if there must be several), and a region
                    or more than a tenth of the networks diverged
 
 The intervals of several cells hold together with 95%: each has the level that Bonferroni's inequality asks for.
+
+A question that the paper does not ask is judged alike, as a criterion whose source is BEYOND and whose sentence is
+the question; its answer is "yes" where a claim were reproduced, and "no" where it were contradicted.
 """
 
 from __future__ import annotations
@@ -28,6 +31,14 @@ from pipeline.results.statistics import LEVEL, summarise
 from pipeline.results.text import counted
 
 Outcome = Literal["reproduced", "contradicted", "inconclusive", "not judged"]
+Answer = Literal["yes", "no", "inconclusive", "not judged"]
+ANSWERS: dict[Outcome, Answer] = {
+    "reproduced": "yes",
+    "contradicted": "no",
+    "inconclusive": "inconclusive",
+    "not judged": "not judged",
+}
+BEYOND = "beyond the paper"  # the source of a criterion that answers a question of this project
 DIVERGED = 0.1  # of the networks: if more diverged, nothing is judged on the others
 POWER = 0.8  # with which the repeats that are asked for reproduce an effect of the expected size
 MOST_REPEATS = 1000
@@ -60,7 +71,7 @@ class Criterion:
         claim: of the paper, by its name, e.g. "grows-with-tasks".
         part: what of it, e.g. "rise"; "" if it is all of it.
         experiment: on whose rows.
-        sentence: what the paper says, and `source`, where: version and section.
+        sentence: what the paper says, and `source`, where: version and section; or a question, BEYOND the paper.
         scope: for which data and settings it says so, in words.
         estimand: what is measured of each repeat, in words, with how repeats are paired; `values`, as a function.
         unit: of it.
@@ -105,6 +116,11 @@ class Criterion:
     def id(self) -> str:
         """The claim and its part."""
         return f"{self.claim}: {self.part}" if self.part else self.claim
+
+    @property
+    def beyond(self) -> bool:
+        """Whether it answers a question that the paper does not ask."""
+        return self.source == BEYOND
 
     def repeats(self, cells: int = 1) -> int:
         """How many repeats reproduce a claim that holds with POWER, if all of so many cells are as expected."""
@@ -161,14 +177,14 @@ class Verdict:
 
     Attributes:
         criterion: by which.
-        outcome: what it gave; `reason`, why it was not judged.
+        outcome: what it gave, of a question its answer; `reason`, why it was not judged.
         cells: the means that it rests on.
         needed: repeats for 80% power at the expected effect.
         basis: what it was judged on.
     """
 
     criterion: Criterion
-    outcome: Outcome
+    outcome: Outcome | Answer
     reason: str
     cells: Sequence[Cell]
     needed: int
@@ -183,7 +199,7 @@ def judge(criterion: Criterion, rows: pd.DataFrame, context: Context, basis: Bas
     reason = _reason(criterion, rows, context, cells, needed)
     every = criterion.every and not criterion.needs
     outcome: Outcome = "not judged" if reason else decide(cells, criterion.region, every=every)
-    return Verdict(criterion, outcome, reason, cells, needed, basis)
+    return Verdict(criterion, ANSWERS[outcome] if criterion.beyond else outcome, reason, cells, needed, basis)
 
 
 def decide(cells: Sequence[Cell], region: tuple[float, float], *, every: bool = False) -> Outcome:
@@ -274,7 +290,12 @@ def plain(verdict: Verdict) -> dict[str, Any]:
     """A verdict as JSON holds it: no NaN; a criterion without its functions."""
     criterion = {name: value for name, value in asdict(verdict.criterion).items() if not callable(value)}
     criterion["sources"] = sorted(criterion["sources"])
-    own = {"criterion": criterion, "id": verdict.criterion.id, "scale": verdict.basis.scale}
+    own = {
+        "criterion": criterion,
+        "id": verdict.criterion.id,
+        "beyond": verdict.criterion.beyond,
+        "scale": verdict.basis.scale,
+    }
     whole = asdict(verdict) | own
     found: dict[str, Any] = _plain(whole)
     return found

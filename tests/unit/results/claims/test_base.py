@@ -16,6 +16,7 @@ from numpy.random import default_rng
 from scipy.stats import ttest_1samp
 
 from pipeline.results.claims.base import (
+    BEYOND,
     Basis,
     Cell,
     Context,
@@ -88,6 +89,14 @@ def test_outcomes(cells: list[Sequence[float]], region: tuple[float, float], out
     found = verdict(*cells, region=region)
     assert (found.outcome, found.reason) == (outcome, "")
     assert [cell.n for cell in found.cells] == [3] * len(cells) and found.basis is BASIS
+
+
+def test_a_question_beyond_the_paper_is_answered() -> None:
+    yes, no, unclear = (2.0, 2.1, 1.9), (0.0, 0.1, -0.1), (2.0, 1.0, 3.0)
+    assert [verdict(cell, source=BEYOND).outcome for cell in (yes, no, unclear)] == ["yes", "no", "inconclusive"]
+    few = verdict(yes, source=BEYOND, expected=1.1, spread=1.0)
+    assert few.outcome == "not judged" and plain(few)["beyond"]
+    assert not plain(verdict(yes))["beyond"], "the control: a claim of the paper"
 
 
 def test_an_interval_is_of_student_and_those_of_cells_hold_together() -> None:
