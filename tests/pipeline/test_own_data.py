@@ -11,7 +11,7 @@ from clones import run, tried
 from own_images import draw
 
 # One of each kind: widths changed after training, and while training; images of what a layer sees; channels of
-# convolutions over coloured images. All fifteen take five minutes.
+# convolutions over coloured images. All sixteen take five minutes.
 EXPERIMENTS = ["invariance", "width_transitions", "components", "convolutions"]
 
 

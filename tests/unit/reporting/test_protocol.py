@@ -25,6 +25,7 @@ OWN = {
     "spectra": {"learning rate": "0.05"},
     "timing": {"learning rate": "0.08"},
     "width_transitions": {"learning rate": "0.08", "batch size": "24", "optimiser": "adam", "weight decay": "0"},
+    "learning_rates": {"learning rate": "0.08", "batch size": "24", "optimiser": "adam", "weight decay": "0"},
     "task_schedule": {"batch size, of each task": "48"},
 }
 COMMON = {"batch size": "48", "optimiser": "adamw", "learning rate": "0.001", "weight decay": "0.001"}
