@@ -51,7 +51,7 @@ NOTE = Note(
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """Hidden neurons of adaptive networks at start and end, and the mean accuracy over tasks at the end."""
     first, last = rows["epoch"].min(), rows["epoch"].max()
-    widths = select(rows, measure="width", adaptive=True)
+    widths = select(rows, measure="width", widths=ADAPTIVE)
     total = widths.groupby(["epoch", "repeat"])["value"].sum().reset_index()
     return {
         "width_start": mean(total, 1, epoch=first),
@@ -127,7 +127,7 @@ class _Page(Page):
             " over repeats.",
             By("epoch", LINES, {"0": "start", **self.ends}),
             By("layer", "layer", {str(layer): f"h{layer}" for layer in self.layers}),
-            [Block(MEASURES["width"], select(self.rows, measure="width", adaptive=True), key="width")],
+            [Block(MEASURES["width"], select(self.rows, measure="width", widths=ADAPTIVE), key="width")],
         )
         # There is one page, so its files need no name of a data set.
         return [replace(table_5, name="table-5"), replace(widths, name="widths")]
@@ -142,7 +142,7 @@ class _Page(Page):
             "test accuracy on each task, mean with its 95% interval as a band, of adaptive networks and of their "
             f"static twins, active or not. First {first}; then {marks}. {self.conditions}",
             {
-                MEASURES["width"]: self._by_layer("width", singly=True, adaptive=True),
+                MEASURES["width"]: self._by_layer("width", singly=True, widths=ADAPTIVE),
                 MEASURES["test_accuracy"]: self._by_task("test_accuracy"),
             },
             "thin lines: repeats; bands: 95% interval",

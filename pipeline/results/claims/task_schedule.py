@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.experiments import task_schedule
 from pipeline.experiments.task_schedule import ADAPTIVE, STATIC
 from pipeline.results.claims.base import Context, Values, at_chance
 from pipeline.results.divergence import completed
@@ -57,7 +58,7 @@ def phases(schedule: Sequence[Any]) -> list[Phase]:
 
 def fullest(schedule: Sequence[Phase]) -> Phase:
     """The phase with the most tasks; of several, the last."""
-    return max(schedule, key=lambda phase: (len(phase.active), phase.first))
+    return schedule[task_schedule.fullest([phase.active for phase in schedule])]
 
 
 def additions(schedule: Sequence[Phase]) -> list[Phase]:
@@ -137,7 +138,7 @@ def division(rows: pd.DataFrame, context: Context) -> Values:
     Late growth: log of the width at the end of the phase with all tasks over that in its middle.
     """
     phase = fullest(phases(context.settings.schedule))
-    widths, found = select(rows, measure="width", adaptive=True), {}
+    widths, found = select(rows, measure="width", widths=ADAPTIVE), {}
     for layer in sorted(int(layer) for layer in widths["layer"].unique() if layer > 1):
         width = _totals(select(rows, layer=layer))
         middle = (phase.first + phase.last) // 2
@@ -218,7 +219,7 @@ def unadapted(rows: pd.DataFrame, context: Context) -> str:
 
 def _totals(rows: pd.DataFrame) -> pd.DataFrame:
     """Total widths of adaptive networks: a row for each repeat, a column for each epoch."""
-    widths = select(rows, measure="width", adaptive=True)
+    widths = select(rows, measure="width", widths=ADAPTIVE)
     return widths.groupby(["repeat", "epoch"])["value"].sum().unstack("epoch")
 
 

@@ -14,7 +14,7 @@ from pipeline.data.sources import fetch
 from pipeline.errors import InputError
 from pipeline.experiments import task_schedule
 from pipeline.experiments.plan.work import Work
-from pipeline.experiments.task_schedule import Settings
+from pipeline.experiments.task_schedule import ADAPTIVE, EQUAL_COST, EQUAL_SIZE, STATIC, Settings, fullest, scaled
 from pipeline.results.statistics import select
 from pipeline.seeds import generator
 
@@ -74,9 +74,9 @@ def test_the_schedule_epoch_by_epoch() -> None:
 
 def test_widths_are_drawn_uniformly_and_shared_by_twins() -> None:
     some = settings(repeats=300)
-    drawn = {(m.repeat, m.adaptive): some.widths(m, 192, 30) for m in some.members()}
-    assert all(drawn[repeat, True] == drawn[repeat, False] for repeat in range(300))
-    hidden = np.array([drawn[repeat, True][1:-1] for repeat in range(300)])
+    drawn = {(m.repeat, m.widths): some.widths(m, 192, 30) for m in some.members()}
+    assert all(drawn[repeat, ADAPTIVE] == drawn[repeat, STATIC] for repeat in range(300))
+    hidden = np.array([drawn[repeat, ADAPTIVE][1:-1] for repeat in range(300)])
     assert hidden.shape == (300, 2)
     counts = np.bincount(hidden.ravel(), minlength=13)
     assert counts[:6].sum() == 0
@@ -98,19 +98,25 @@ def data() -> list[Dataset]:
     return [fetch(name, Data(source=name)) for name in TASKS]  # type: ignore[arg-type]
 
 
-def rows_of(some: Settings, data: list[Dataset], adaptive: bool, repeats: set[int]) -> pd.DataFrame:
-    members = [m for m in some.members() if m.adaptive == adaptive and m.repeat in repeats]
+def rows_of(some: Settings, data: list[Dataset], widths: str, repeats: set[int]) -> pd.DataFrame:
+    members = [m for m in some.members() if m.widths == widths and m.repeat in repeats]
     return task_schedule.run(Work(some, members, data, torch.device("cpu")))
 
 
 @pytest.fixture(scope="module")
-def adaptive(data: list[Dataset]) -> pd.DataFrame:
-    return rows_of(settings(), data, True, {0, 1})
+def together(data: list[Dataset]) -> pd.DataFrame:
+    """Adaptive networks and their controls."""
+    return rows_of(settings(), data, ADAPTIVE, {0, 1})
+
+
+@pytest.fixture(scope="module")
+def adaptive(together: pd.DataFrame) -> pd.DataFrame:
+    return together[together["widths"] == ADAPTIVE]
 
 
 @pytest.fixture(scope="module")
 def static(data: list[Dataset]) -> pd.DataFrame:
-    return rows_of(settings(), data, False, {0, 1})
+    return rows_of(settings(), data, STATIC, {0, 1})
 
 
 def values(rows: pd.DataFrame, measure: str, **where: object) -> list[float]:
@@ -126,7 +132,7 @@ def test_twins_start_alike_and_only_one_changes_its_widths(adaptive: pd.DataFram
         assert values(adaptive, measure, epoch=0, **where) == values(static, measure, epoch=0, **where)
     assert values(static, "width", layer=1) == values(static, "width", layer=1, epoch=0) * 4
     assert values(adaptive, "width", layer=1) != values(static, "width", layer=1)
-    assert adaptive["adaptive"].all() and not static["adaptive"].any()
+    assert set(static["widths"]) == set(static["configuration"]) == {STATIC}
     # All differs after the first adaptation, the training before it was the same.
     assert values(adaptive, "train_loss", epoch=1) == pytest.approx(values(static, "train_loss", epoch=1), rel=1e-5)
 
@@ -144,6 +150,7 @@ def test_rows_are_complete(adaptive: pd.DataFrame) -> None:
         "sigma_median": 2 * points,
         "sigma_above": 2 * points,
         "psi_norm": points,
+        "multiply_adds": members,
     }
     assert set(adaptive["network"]) == {"192-6..12-6..12-30"}
     assert set(adaptive["data"]) == {"digits + digits-permuted + digits-turned"}
@@ -163,7 +170,7 @@ def test_a_member_is_what_it_is_alone(data: list[Dataset]) -> None:
     """In float64: Adam depends on the basis, and float32's rounding turns that of nearly equal singular values."""
     torch.set_default_dtype(torch.float64)
     try:
-        together, alone = (rows_of(settings(), data, True, repeats) for repeats in ({0, 1}, {1}))
+        together, alone = (rows_of(settings(), data, ADAPTIVE, repeats) for repeats in ({0, 1}, {1}))
     finally:
         torch.set_default_dtype(torch.float32)
     beside = together[together["repeat"] == 1].reset_index(drop=True)
@@ -182,7 +189,7 @@ def test_an_inactive_task_is_not_learnt(static: pd.DataFrame) -> None:
 
 
 def test_diverged_networks_end_with_a_record(data: list[Dataset]) -> None:
-    rows = rows_of(settings(learning_rate=1e30, optimiser="sgd"), data, True, {0, 1})
+    rows = rows_of(settings(learning_rate=1e30, optimiser="sgd"), data, ADAPTIVE, {0, 1})
     last = select(rows, phase="diverged")
     assert last["repeat"].tolist() == [0, 1]
     assert last["epoch"].tolist() == [1, 1]

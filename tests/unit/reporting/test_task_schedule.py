@@ -49,7 +49,7 @@ def made() -> pd.DataFrame:
         for kind in (ADAPTIVE, STATIC):
             for epoch in range(9):
                 who: dict[str, object] = {"experiment": "task_schedule", "data": "one + two", "phase": "training"}
-                who |= {"configuration": kind, "adaptive": kind == ADAPTIVE, "repeat": repeat, "seed": repeat}
+                who |= {"configuration": kind, "widths": kind, "repeat": repeat, "seed": repeat}
                 who |= {"epoch": epoch, "precision": "float32"}
                 for task in TASKS:
                     found = {"test_accuracy": 80 + epoch + random.normal(), "test_loss": 2.0 / (epoch + 1)}

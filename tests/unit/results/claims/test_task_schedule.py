@@ -48,7 +48,7 @@ def made(
                 "network": "192-1..9-30",
                 "configuration": kind,
             }
-            who |= {"adaptive": kind == ADAPTIVE, "repeat": repeat, "seed": repeat, "phase": "training"}
+            who |= {"widths": kind, "repeat": repeat, "seed": repeat, "phase": "training"}
             for epoch in TOTALS:
                 for layer in (1, 2, 3):
                     value = width(epoch, repeat, layer) if kind == ADAPTIVE else TOTALS[0]
@@ -120,7 +120,7 @@ def test_advantage_is_paired_by_repeat_and_averaged_over_tasks() -> None:
 
 @pytest.mark.parametrize("epoch", [24, 30])  # before its accuracy counts, or later
 def test_advantage_counts_networks_that_diverged_at_chance_where_rows_have_them(epoch: int) -> None:
-    rows = diverged(made(), epoch, repeat=1, adaptive=True)
+    rows = diverged(made(), epoch, repeat=1, widths=ADAPTIVE)
     assert values(claims.advantage(rows, CONTEXT))["mean over tasks", 1] == pytest.approx(10 - 90)
 
 
@@ -295,12 +295,12 @@ def test_bifurcation_with_fewer_repeats_is_not_judged() -> None:
 def test_not_judged_if_more_than_a_tenth_diverged_or_all_did(criterion: Criterion) -> None:
     rows = made(25)
     for repeat in range(6):
-        rows = diverged(rows, 3, repeat=repeat, adaptive=True)
+        rows = diverged(rows, 3, repeat=repeat, widths=ADAPTIVE)
     found = verdict(criterion, rows)
     assert (found.outcome, found.reason) == ("not judged", "6 of 50 networks diverged")
-    for adaptive in (True, False):
+    for kind in (ADAPTIVE, STATIC):
         for repeat in range(25):
-            rows = diverged(rows, 3, repeat=repeat, adaptive=adaptive)
+            rows = diverged(rows, 3, repeat=repeat, widths=kind)
     assert verdict(criterion, rows).outcome == "not judged"
 
 
