@@ -223,7 +223,7 @@ def _train(
     epochs: int,
     adaptive: bool,
 ) -> None:
-    """Take networks through the first epochs of the schedule; adaptive ones change after each. `name` is the phase's."""
+    """Take networks through the first epochs of the schedule, in a phase `name`; adaptive ones change after each."""
     from pipeline.training.divergence import stop_diverged
     from pipeline.training.tasks import one_epoch
 
