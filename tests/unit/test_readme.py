@@ -43,7 +43,7 @@ def test_targets_and_profiles_exist():
 
 
 def test_its_outcomes_add_up() -> None:
-    """Which they are, `test_readme_numbers.py` compares; here, that the sentence is of all criteria."""
+    """Which they are, `test_readme_numbers.py` compares; here, that the sentence is of all criteria of the paper."""
     said = re.search(
         r"of (\d+) claims and parts of claims (\d+) (?:is|are) reproduced, (\d+) (?:is |are )?contradicted, "
         r"(\d+) (?:is |are )?inconclusive and (\d+) (?:is |are )?not judged",
@@ -52,4 +52,4 @@ def test_its_outcomes_add_up() -> None:
     )
     assert said is not None
     all_of_them, *outcomes = map(int, said.groups())
-    assert all_of_them == len(CRITERIA) == sum(outcomes)
+    assert all_of_them == sum(not each.beyond for each in CRITERIA) == sum(outcomes)

@@ -87,7 +87,7 @@ class Criterion:
         at_chance: whether networks that diverged count, at chance: the estimand then gets all rows (`at_chance`), and
             otherwise those of networks that did not.
         sources: of the data for which it is said; none for any data.
-        about: column -> levels of the rows that it is judged on, of which no more than a tenth of the networks may have
+        about: column -> levels of the rows that it is judged on, of whose networks no more than a tenth may have
             diverged; none for all rows.
         unfit: of rows and context, why they are out of its scope or what was varied made no difference; "" if not.
         control: what shows that the test can fail, in words.
@@ -196,7 +196,8 @@ class Verdict:
 
 def judge(criterion: Criterion, rows: pd.DataFrame, context: Context, basis: Basis) -> Verdict:
     """The outcome of a criterion on all rows of an experiment on a data set, also those of diverged networks."""
-    rows = select(rows, **{column: list(levels) for column, levels in criterion.about.items()})
+    if criterion.about:
+        rows = select(rows, **{column: list(levels) for column, levels in criterion.about.items()})
     values = criterion.values(rows if criterion.at_chance else completed(rows), context)
     cells = _every(values) if criterion.every else intervals(values)
     needed = criterion.repeats(max(len(cells), 1))

@@ -14,7 +14,7 @@ from pipeline.data.sources import fetch
 from pipeline.errors import InputError
 from pipeline.experiments import task_schedule
 from pipeline.experiments.plan.work import Work
-from pipeline.experiments.task_schedule import ADAPTIVE, EQUAL_COST, EQUAL_SIZE, STATIC, Settings, fullest, scaled
+from pipeline.experiments.task_schedule import ADAPTIVE, EQUAL_COST, EQUAL_SIZE, STATIC, Member, Settings, scaled
 from pipeline.results.statistics import select
 from pipeline.seeds import generator
 
@@ -186,6 +186,87 @@ def test_an_inactive_task_is_not_learnt(static: pd.DataFrame) -> None:
     before, after, both = (np.mean(values(static, "test_loss", task="digits-turned", epoch=n)) for n in (0, 1, 2))
     assert abs(after - before) < 0.15
     assert both < before - 0.15
+
+
+def test_controls_are_static_networks_of_the_size_and_cost_that_adaptive_ones_have_with_all_tasks(
+    together: pd.DataFrame, data: list[Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is what a static twin of the repeat would be with these widths: the same seed, samples and schedule."""
+    assert settings().compared == 2
+    size, cost = (together[together["widths"] == kind] for kind in (EQUAL_SIZE, EQUAL_COST))
+    assert set(size["configuration"]) == {EQUAL_SIZE} and set(size["epoch"]) == set(cost["epoch"]) == {0, 1, 2}
+    for layer in (1, 2):
+        own = values(together[together["widths"] == ADAPTIVE], "width", layer=layer, epoch=2)
+        assert values(size, "width", layer=layer) == own * 3
+    for control in (size, cost):
+        first = [values(control, "width", layer=layer, epoch=0) for layer in (1, 2)]
+
+        def widths(
+            _: Settings, member: Member, features: int, classes: int, first: list[list[float]] = first
+        ) -> list[int]:
+            return [features, *(int(layer[member.repeat]) for layer in first), classes]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Settings, "widths", widths)
+            alone = rows_of(settings(), data, STATIC, {0, 1})
+        same = [column for column in alone if column not in ("configuration", "widths")]
+        until = alone[alone["epoch"] <= 2].reset_index(drop=True)
+        pd.testing.assert_frame_equal(until[same], control[same].reset_index(drop=True), check_exact=True)
+
+
+def test_multiply_adds_are_those_of_all_products_until_accuracies_are_compared(together: pd.DataFrame) -> None:
+    for kind in (ADAPTIVE, EQUAL_SIZE, EQUAL_COST):
+        own = together[together["widths"] == kind]
+        for repeat in (0, 1):
+            expected = 0.0
+            for epoch, tasks in ((1, 1), (2, 3)):
+                h1, h2 = (values(own, "width", layer=layer, epoch=epoch - 1)[repeat] for layer in (1, 2))
+                # 8 steps of 24 samples of each active task: outputs; gradients of weights; of inputs but the first.
+                expected += 8 * 24 * tasks * (2 * 64 * h1 + 3 * (h1 * h2 + h2 * 30))
+            assert values(own, "multiply_adds", epoch=2)[repeat] == expected
+    spent = {kind: values(together[together["widths"] == kind], "multiply_adds") for kind in (ADAPTIVE, EQUAL_COST)}
+    assert spent[EQUAL_COST] == pytest.approx(spent[ADAPTIVE], rel=0.03)
+
+
+def test_the_twins_are_no_controls(together: pd.DataFrame, static: pd.DataFrame) -> None:
+    """Negative control: drawn widths cost otherwise, by more than whole neurons explain."""
+    ratio = np.divide(
+        values(static, "multiply_adds"), values(together[together["widths"] == ADAPTIVE], "multiply_adds")
+    )
+    assert (np.abs(np.log(ratio)) > 0.05).any()
+
+
+@pytest.mark.parametrize("factor", [0.4, 0.99, 1.0, 1.01, 3.7])
+@pytest.mark.parametrize("widths", [[20, 20, 20], [7, 31, 12], [500]])
+def test_scaled_widths_keep_their_proportions_and_come_near_the_price(widths: list[int], factor: float) -> None:
+    def price(hidden: torch.Tensor) -> torch.Tensor:
+        every = torch.cat([torch.tensor([[64]]), hidden, torch.tensor([[10]])], dim=1).double()
+        return (every[:, 1:] * every[:, :-1]).sum(-1)
+
+    target = factor * float(price(torch.tensor([widths])))
+    found = scaled(widths, price, target)
+    costs = float(price(torch.tensor([found])))
+    others = [
+        [width + by * (n == layer) for n, width in enumerate(found)] for layer in range(len(found)) for by in (-1, 1)
+    ]
+    assert abs(costs - target) <= max(abs(float(price(torch.tensor([each]))) - costs) for each in others) / 2
+    assert np.ptp(np.divide(found, widths)) <= 1.01 / min(widths), "in proportion, to a neuron"
+    if factor == 1:
+        assert found == widths
+
+
+def test_a_network_that_diverged_has_no_controls(data: list[Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def stopped(*_: object) -> torch.Tensor:
+        calls.append(1)
+        return torch.tensor([False, len(calls) == 3])  # after accuracies are compared
+
+    monkeypatch.setattr("pipeline.training.divergence.stop_diverged", stopped)
+    rows = rows_of(settings(), data, ADAPTIVE, {0, 1})
+    assert select(rows, phase="diverged")[["widths", "repeat", "epoch"]].values.tolist() == [[ADAPTIVE, 1, 3]]
+    repeats = rows.groupby("widths", observed=True)["repeat"].unique().map(sorted).to_dict()
+    assert repeats == {ADAPTIVE: [0, 1], EQUAL_SIZE: [0], EQUAL_COST: [0]}
 
 
 def test_diverged_networks_end_with_a_record(data: list[Dataset]) -> None:
