@@ -54,14 +54,14 @@ NOTE = Note(
 
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
-    """Hidden neurons of adaptive networks at start and end, and the mean accuracy over tasks at the end."""
+    """Hidden neurons of adaptive networks at start and end; of twins too, mean accuracy over tasks at the end."""
     first, last = rows["epoch"].min(), rows["epoch"].max()
     widths = select(rows, measure="width", widths=ADAPTIVE)
     total = widths.groupby(["epoch", "repeat"])["value"].sum().reset_index()
     return {
         "width_start": mean(total, 1, epoch=first),
         "width_end": mean(total, 1, epoch=last),
-        "accuracy_end": nested(select(rows, measure="test_accuracy", epoch=last), ["configuration"], 2),
+        "accuracy_end": nested(select(rows, measure="test_accuracy", epoch=last, widths=list(SERIES)), ["widths"], 2),
     }
 
 

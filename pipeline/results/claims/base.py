@@ -125,6 +125,11 @@ class Criterion:
         """Whether it answers a question that the paper does not ask."""
         return self.source == BEYOND
 
+    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows that it is about."""
+        wanted = {column: list(levels) for column, levels in self.about.items()}
+        return select(rows, **wanted) if wanted else rows
+
     def repeats(self, cells: int = 1) -> int:
         """How many repeats reproduce a claim that holds with POWER, if all of so many cells are as expected."""
         if self.needs:
@@ -196,8 +201,7 @@ class Verdict:
 
 def judge(criterion: Criterion, rows: pd.DataFrame, context: Context, basis: Basis) -> Verdict:
     """The outcome of a criterion on all rows of an experiment on a data set, also those of diverged networks."""
-    if criterion.about:
-        rows = select(rows, **{column: list(levels) for column, levels in criterion.about.items()})
+    rows = criterion.of(rows)
     values = criterion.values(rows if criterion.at_chance else completed(rows), context)
     cells = _every(values) if criterion.every else intervals(values)
     needed = criterion.repeats(max(len(cells), 1))
