@@ -48,7 +48,7 @@ ROWS = Schema(
     },
     networks={
         "widths": Factor(
-            "whether hidden widths are adapted, or static: as first, as in the end, or as costs as much",
+            "adapted; or static: the first ones, those adapted ones have with all tasks, or as cost as much until then",
             levels=(ADAPTIVE, STATIC, EQUAL_SIZE, EQUAL_COST),
         )
     },
