@@ -48,7 +48,7 @@ ROWS = Schema(
     },
     networks={
         "widths": Factor(
-            "adapted; or static: the first ones, those adapted ones have with all tasks, or as cost as much until then",
+            "whether adapted; a static control is of the size with all tasks, or of the training cost until then",
             levels=(ADAPTIVE, STATIC, EQUAL_SIZE, EQUAL_COST),
         )
     },
