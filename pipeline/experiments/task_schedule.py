@@ -1,10 +1,15 @@
-"""Do the widths follow a changing set of tasks? (The paper's Figure 3 and Table 5.)"""
+"""Do the widths follow a changing set of tasks? (The paper's Figure 3 and Table 5.)
+
+Adaptive networks end with other sizes than their static twins. Two more static networks a repeat tell what adapting
+does from what size does: one has the hidden widths that the adaptive network has when accuracies are compared, at the
+end of the phase with all tasks; the other, widths in proportion to these at which it costs as much until then.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 
 QUESTION = "Do the widths of a network follow the tasks that it is trained on, and does that serve its accuracy?"
 ADAPTIVE, STATIC = "adaptive", "static"
+EQUAL_SIZE, EQUAL_COST = "static, equal size", "static, equal cost"
 ROWS = Schema(
     phases={"training": "after an epoch"},
     measures=TRAINING
@@ -38,8 +44,14 @@ ROWS = Schema(
         "sigma_largest": Measure("largest singular value", "", 3),
         "sigma_median": Measure("median singular value", "", 3),
         "sigma_above": Measure("singular values above the threshold", "", 1),
+        "multiply_adds": Measure("multiply-adds of training until accuracies are compared"),
     },
-    networks={"adaptive": Factor("whether widths are adapted, or the network is a static twin", bool)},
+    networks={
+        "widths": Factor(
+            "whether adapted; a static control is of the size with all tasks, or of the training cost until then",
+            levels=(ADAPTIVE, STATIC, EQUAL_SIZE, EQUAL_COST),
+        )
+    },
     observations={"task": Factor("data set that is one of the tasks")},
 )
 
@@ -54,12 +66,12 @@ class Phase(config.Settings):
 class Member(plan.Member):
     """A network whose widths are adapted after every epoch, or its static twin."""
 
-    adaptive: bool
+    widths: Literal["adaptive", "static"]
 
     @property
     def label(self) -> str:
         """What the twins are told apart by."""
-        return ADAPTIVE if self.adaptive else STATIC
+        return self.widths
 
 
 class Settings(Plan):
@@ -102,8 +114,8 @@ class Settings(Plan):
     def members(self) -> list[Member]:
         """Both twins of every repeat; an ensemble holds one kind, since static ones may be much wider."""
         return [
-            Member(repeat=repeat, configuration=self.configuration, adaptive=adaptive)
-            for adaptive in (True, False)
+            Member(repeat=repeat, configuration=self.configuration, widths=widths)
+            for widths in ("adaptive", "static")
             for repeat in range(self.repeats)
         ]
 
@@ -122,54 +134,104 @@ class Settings(Plan):
         return [features, *hidden.tolist(), classes]
 
     def workloads(self, member: Member, data: Sequence[Size]) -> list[Workload]:
-        """One a phase, and one for all tests and spectra.
+        """One a phase, and one for all tests and spectra; then the same of both controls of an adaptive network.
 
-        At the first widths: those that adapting gives are not known before.
+        At the first widths: those that adapting gives are not known before, nor those of the controls.
         """
+        whole = self._course(member, data, self.epochs, member.widths == ADAPTIVE)
+        controls = self._course(member, data, self.compared, False) * 2 if member.widths == ADAPTIVE else []
+        return [*whole, *controls]
+
+    def _course(self, member: Member, data: Sequence[Size], epochs: int, adapted: bool) -> list[Workload]:
+        """The first epochs of the schedule."""
         features = {name: each.features for name, each in zip(self.data, data, strict=True)}
         widths = tuple(self.widths(member, sum(features.values()), sum(each.classes for each in data)))
         train, test = (
             min([getattr(each, part) for each in data] + ([most] if most is not None else []))
             for part, most in (("train", self.train_samples), ("test", self.test_samples))
         )
-        workloads = []
+        workloads, left = [], epochs
         for phase in self.schedule:
-            active = set(phase.active)
+            if not left:
+                break
+            count = min(phase.epochs, left)
+            active, left = set(phase.active), left - count
             rows, inputs = self.batch_size * len(active), sum(features[task] for task in active) // len(active)
-            workload = Workload(widths, phase.epochs, train // self.batch_size, rows, inputs, passes=0)
-            changes = (phase.epochs * member.adaptive,) * self.layers
-            workloads.append(replace(workload, changes=changes, apart=True))
-        inputs, passes = sum(features.values()) // len(data), (self.epochs + 1) * len(data) * test
-        return [*workloads, Workload(widths, 0, 0, self.batch_size, inputs, passes, (self.epochs + 1,) * self.layers)]
+            workload = Workload(widths, count, train // self.batch_size, rows, inputs, passes=0)
+            workloads.append(replace(workload, changes=(count * adapted,) * self.layers, apart=True))
+        inputs, passes = sum(features.values()) // len(data), (epochs + 1) * len(data) * test
+        return [*workloads, Workload(widths, 0, 0, self.batch_size, inputs, passes, (epochs + 1,) * self.layers)]
 
     def stack_key(self, member: Member) -> Hashable:
         """Only twins of one kind."""
-        return member.adaptive
+        return member.widths
+
+    @property
+    def compared(self) -> int:
+        """Epochs trained when accuracies are compared: at the end of the phase with all tasks."""
+        last = fullest([phase.active for phase in self.schedule])
+        return sum(phase.epochs for phase in self.schedule[: last + 1])
 
     def active(self, epoch: int) -> list[str]:
         """The tasks that count in an epoch, from 1."""
         return [phase.active for phase in self.schedule for _ in range(phase.epochs)][epoch - 1]
 
 
+def fullest(schedule: Sequence[Collection[str]]) -> int:
+    """Of phases with these active tasks the place of that with the most; of several, the last."""
+    return max(range(len(schedule)), key=lambda place: (len(schedule[place]), place))
+
+
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
-    """Train the members through the schedule, adapting those that are adaptive after every epoch."""
+    """Train the members through the schedule, adapting those that are adaptive after every epoch; then the controls.
+
+    Controls are drawn from the seeds of their adaptive networks, and trained on the same samples in the same order
+    until accuracies are compared. A network that diverged has none.
+    """
     import torch
 
     from pipeline.data.tasks import Tasks, cut
-    from pipeline.training.divergence import stop_diverged
-    from pipeline.training.tasks import one_epoch
 
-    settings, members, streams, size = work.settings, work.members, work.streams, work.settings.batch_size
+    settings, members = work.settings, work.members
     cropped = cut(work.data, settings.train_samples, settings.test_samples, ("task_schedule",))
-    tasks = Tasks(cropped, work.device, torch.get_default_dtype(), len(members) * size)
-    ensemble, descent = work.begun()
+    tasks = Tasks(cropped, work.device, torch.get_default_dtype(), len(members) * settings.batch_size)
     # Widths differ between repeats: the network is named by where they are drawn from.
     drawn = f"{settings.narrowest}..{settings.widest}"
     networks = [[tasks.features, *[drawn] * settings.layers, tasks.labels[-1].stop]] * len(members)
     observed = work.observations(networks)
-    phase = work.checkpoints.phase("training", observed)
+    adaptive = members[0].widths == ADAPTIVE  # so are then all (`stack_key`)
+    _train(work, tasks, observed, "training", work.begun(), settings.epochs, adaptive)
+    if adaptive and any(observed.alive):
+        hidden, price = _hidden(observed, settings.layers), _price(settings, tasks)
+        ends = [[int(width) for width in own] for own in hidden[:, settings.compared]]
+        spent = price(hidden[:, : settings.compared]).tolist()
+        for kind, widths in {
+            EQUAL_SIZE: ends,
+            EQUAL_COST: [scaled(own, price, target) for own, target in zip(ends, spent, strict=True)],
+        }.items():
+            control = observed.branch(configuration=kind, widths=kind)
+            _train(work, tasks, control, kind, _drawn(work, tasks, widths), settings.compared, False)
+    return observed.frame()
+
+
+def _train(
+    work: Work[Settings, Member],
+    tasks: Tasks,
+    observed: Observations,
+    name: str,
+    trained: tuple[Ensemble, Optimizer],
+    epochs: int,
+    adaptive: bool,
+) -> None:
+    """Take networks through the first epochs of the schedule, in a phase `name`; adaptive ones change after each."""
+    from pipeline.training.divergence import stop_diverged
+    from pipeline.training.tasks import one_epoch
+
+    settings, streams, size = work.settings, work.streams, work.settings.batch_size
+    ensemble, descent = trained
+    phase = work.checkpoints.phase(name, observed, needed=False)
     phase.training(ensemble, descent)
-    for epoch in phase.each(range(settings.epochs + 1)):
+    for epoch in phase.each(range(epochs + 1)):
         if epoch == 0:
             _observe(observed, 0, ensemble, tasks, settings.threshold)
             continue
@@ -177,13 +239,81 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
         loss = one_epoch(ensemble, descent, tasks, active, epoch, size, streams, settings.matmul, phase)
         place: dict[str, object] = {"epoch": epoch, "precision": "float32"}
         observed.stop(stop_diverged(ensemble, descent, [loss]), place)
-        adapting = [member.adaptive and alive for member, alive in zip(members, observed.alive, strict=True)]
+        adapting = [adaptive and alive for alive in observed.alive]
         if any(adapting):
             ensemble, descent = _adapted(settings, adapting, ensemble, descent, streams, epoch)
             phase.training(ensemble, descent)
         observed.add({"phase": "training", **place}, {"train_loss": loss})
         _observe(observed, epoch, ensemble, tasks, settings.threshold)
-    return observed.frame()
+        if epoch == settings.compared and any(observed.alive):
+            spent = _price(settings, tasks)(_hidden(observed, settings.layers)[:, :epoch])
+            observed.add({"phase": "training", **place}, {"multiply_adds": spent})
+
+
+def _hidden(observed: Observations, layers: int) -> Tensor:
+    """The hidden widths after each epoch, [K, epochs + 1, layers]; those of networks that diverged end with ones."""
+    widths = observed.history("width").nan_to_num(1.0)  # layer by layer in each epoch
+    return widths.reshape(len(widths), -1, layers)
+
+
+def _price(settings: Settings, tasks: Tasks) -> Callable[[Tensor], Tensor]:
+    """Hidden widths [..., T, l] in the T epochs until accuracies are compared -> multiply-adds of training [...].
+
+        sum over epochs of steps B (2 sum over active tasks t of D_t n_1 + 3 T_a sum over l > 1 of n_{l-1} n_l)
+
+    with T_a active tasks of D_t inputs. Of a map there is a product forward, one for the gradient of its weights
+    and, if it is not the first, one for that of its inputs. Nothing else is counted, adapting neither. Widths that
+    stay may be [..., 1, l].
+    """
+    import torch
+
+    active = [settings.active(epoch) for epoch in range(1, settings.compared + 1)]
+    features = {each.name: each.features for each in tasks.data}
+    inputs = torch.tensor([sum(features[task] for task in own) for own in active], dtype=torch.float64)
+    counts = torch.tensor([len(own) for own in active], dtype=torch.float64)
+    samples = len(tasks.data[0].train) // settings.batch_size * settings.batch_size  # of each task, in an epoch
+    classes = tasks.labels[-1].stop
+
+    def price(hidden: Tensor) -> Tensor:
+        later = (hidden[..., :-1] * hidden[..., 1:]).sum(-1) + hidden[..., -1] * classes
+        return samples * (2 * inputs * hidden[..., 0] + 3 * counts * later).sum(-1)
+
+    return price
+
+
+def scaled(widths: Sequence[int], price: Callable[[Tensor], Tensor], target: float) -> list[int]:
+    """Whole widths in proportion to these whose price, which rises with them, is as near the target as such come."""
+    import torch
+
+    def at(scale: float) -> list[int]:
+        return [max(1, round(scale * width)) for width in widths]
+
+    def of(own: Sequence[int]) -> float:
+        return float(price(torch.tensor([own])))
+
+    low, high = 0.0, 1.0
+    while of(at(high)) < target:
+        high *= 2
+    for _ in range(60):  # digits of a float
+        middle = (low + high) / 2
+        low, high = (middle, high) if of(at(middle)) < target else (low, middle)
+    below, above = at(low), at(high)
+    # Layers of equal widths change at one scale; one after the other they come nearer.
+    return min(([*above[:n], *below[n:]] for n in range(len(widths) + 1)), key=lambda own: abs(of(own) - target))
+
+
+def _drawn(work: Work[Settings, Member], tasks: Tasks, hidden: Sequence[Sequence[int]]) -> tuple[Ensemble, Optimizer]:
+    """Networks with these hidden widths, each drawn from the seed of its member, and an optimiser on them."""
+    from isotropic.networks.ensemble import Ensemble
+    from pipeline.experiments.plan.work import network
+    from pipeline.training import optimiser
+
+    networks = [
+        network(work.settings, member, [tasks.features, *own, tasks.labels[-1].stop], seed(*name))
+        for member, own, name in zip(work.members, hidden, work.streams, strict=True)
+    ]
+    ensemble = Ensemble(networks).to(work.device)
+    return ensemble, optimiser.make(ensemble, work.settings)
 
 
 def _adapted(

@@ -18,6 +18,7 @@ from pipeline.config import validate
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan.work import Work
+from pipeline.experiments.task_schedule import ADAPTIVE, EQUAL_COST, EQUAL_SIZE, STATIC
 from pipeline.results.provenance import DataSet
 from pipeline.results.rows import frame
 from pipeline.results.schema import networks
@@ -153,15 +154,20 @@ def _width_transitions(own: Any, member: Any, random: np.random.Generator) -> It
 
 
 def _task_schedule(own: Any, member: Any, random: np.random.Generator) -> Iterator[Row]:
-    for epoch in range(own.epochs + 1):
-        place = {"phase": "training", "epoch": epoch}
-        for task in own.data:
-            values = {"test_accuracy": 60 + epoch + random.normal(), "test_loss": 2.0 * 0.9**epoch}
-            yield from _values(place | {"task": task}, values)
-        for layer in range(1, own.layers + 1):
-            values = {"width": 10.0 + (epoch + random.random()) * member.adaptive, "sigma_median": 1.0}
-            yield from _values(place | {"layer": layer}, values | {"sigma_above": 7.0, "sigma_largest": 2.0})
-        yield from _values(place, {"psi_norm": 0.1 * epoch})
+    kinds = (ADAPTIVE, EQUAL_SIZE, EQUAL_COST) if member.widths == ADAPTIVE else (STATIC,)
+    for kind in kinds:
+        who = {"configuration": kind, "widths": kind, "phase": "training"}
+        for epoch in range((own.compared if kind in (EQUAL_SIZE, EQUAL_COST) else own.epochs) + 1):
+            place = who | {"epoch": epoch}
+            for task in own.data:
+                values = {"test_accuracy": 60 + epoch + random.normal(), "test_loss": 2.0 * 0.9**epoch}
+                yield from _values(place | {"task": task}, values)
+            for layer in range(1, own.layers + 1):
+                values = {"width": 10.0 + (epoch + random.random()) * (kind == ADAPTIVE), "sigma_median": 1.0}
+                yield from _values(place | {"layer": layer}, values | {"sigma_above": 7.0, "sigma_largest": 2.0})
+            yield from _values(place, {"psi_norm": 0.1 * epoch})
+            if epoch == own.compared:
+                yield from _values(place, {"multiply_adds": 1e6 * (2 if kind == STATIC else 1)})
 
 
 def _sparsification(own: Any, member: Any, random: np.random.Generator) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.experiments.plan import joint_name
-from pipeline.experiments.task_schedule import ADAPTIVE, ROWS, STATIC
+from pipeline.experiments.task_schedule import ADAPTIVE, EQUAL_COST, EQUAL_SIZE, ROWS, STATIC
 from pipeline.reporting.headlines import mean, nested
 from pipeline.reporting.page import (
     Basis,
@@ -27,36 +27,41 @@ from pipeline.reporting.page import (
 from pipeline.reporting.protocol import TREATMENT, common
 from pipeline.reporting.schedule import Panel, over_epochs
 from pipeline.reporting.style import COOL, WARM
-from pipeline.results.claims.task_schedule import phases
+from pipeline.results.claims.task_schedule import costs, fullest, over_tasks, phases
 from pipeline.results.schema import Measure
-from pipeline.results.statistics import select, summarise
+from pipeline.results.statistics import differences, select, summarise
 
 PAPER_SOURCES = ["mnist", "fashion-mnist", "emnist-aj"]
 PAPER_SCHEDULE = [(150, [0]), (150, [0, 1]), (150, [0, 1, 2]), (150, [1])]  # epochs, places of the active tasks
 MEASURES = ROWS.measures
 LINES = "epochs: active tasks"
 SERIES = {ADAPTIVE: WARM[0], STATIC: COOL[1]}
+KINDS = {ADAPTIVE: ADAPTIVE, STATIC: "static, same first widths", EQUAL_SIZE: EQUAL_SIZE, EQUAL_COST: EQUAL_COST}
+MEAN = "mean over tasks"
+AHEAD = Measure("adaptive − static", "percentage points", 2)
+SPENT = Measure("multiply-adds of training", "", 3)
 TITLE = "Widths following a schedule of tasks"
 NOTE = Note(
     reading=(
         "`width` of each layer should rise when the schedule adds a task and fall when tasks are removed;"
         " accuracies of all tasks are recorded throughout, those of inactive ones too. *adaptive* networks keep"
         " a scaffold of neurons under the threshold after every epoch; *static* ones are their twins of the same"
-        " initialisation and order of samples."
+        " initialisation and order of samples; *equal size* and *equal cost* are static networks with the widths"
+        " that the adaptive ones have once all tasks are there, or at which they cost as much until then."
     ),
     columns=("width*", "test/accuracy*", "psi_norm*", "repeats"),
 )
 
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
-    """Hidden neurons of adaptive networks at start and end, and the mean accuracy over tasks at the end."""
+    """Hidden neurons of adaptive networks at start and end; of twins too, mean accuracy over tasks at the end."""
     first, last = rows["epoch"].min(), rows["epoch"].max()
-    widths = select(rows, measure="width", adaptive=True)
+    widths = select(rows, measure="width", widths=ADAPTIVE)
     total = widths.groupby(["epoch", "repeat"])["value"].sum().reset_index()
     return {
         "width_start": mean(total, 1, epoch=first),
         "width_end": mean(total, 1, epoch=last),
-        "accuracy_end": nested(select(rows, measure="test_accuracy", epoch=last), ["configuration"], 2),
+        "accuracy_end": nested(select(rows, measure="test_accuracy", epoch=last, widths=list(SERIES)), ["widths"], 2),
     }
 
 
@@ -68,6 +73,7 @@ def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> P
 class _Page(Page):
     def __init__(self, rows: pd.DataFrame, settings: Any, tasks: Sequence[DataSet]) -> None:
         super().__init__(rows, settings, _together(tasks))
+        self.twins = select(rows, widths=list(SERIES))
         self.tasks = tasks
         self.schedule = phases(settings.schedule)
         self.layers = range(1, settings.layers + 1)
@@ -108,7 +114,7 @@ class _Page(Page):
         )
 
     def tables(self) -> Iterable[Table]:
-        found = select(self.rows, measure="test_accuracy")
+        found = select(self.twins, measure="test_accuracy")
         accuracy = found.assign(column=found["task"] + ", " + found["configuration"])
         pairs = [(task.name, kind) for task in self.tasks for kind in SERIES]
         table_5 = self.table(
@@ -127,10 +133,47 @@ class _Page(Page):
             " over repeats.",
             By("epoch", LINES, {"0": "start", **self.ends}),
             By("layer", "layer", {str(layer): f"h{layer}" for layer in self.layers}),
-            [Block(MEASURES["width"], select(self.rows, measure="width", adaptive=True), key="width")],
+            [Block(MEASURES["width"], select(self.rows, measure="width", widths=ADAPTIVE), key="width")],
         )
         # There is one page, so its files need no name of a data set.
-        return [replace(table_5, name="table-5"), replace(widths, name="widths")]
+        tables = {"table-5": table_5, "widths": widths, "controls": self._controls()}
+        return [replace(table, name=name) for name, table in tables.items()]
+
+    def _controls(self) -> Table:
+        """Adaptive networks beside static ones of equal first widths, of equal size and of equal cost."""
+        end = fullest(self.schedule)
+        accuracy = select(self.rows, measure="test_accuracy", epoch=end.last)
+        means = over_tasks(self.rows, self.schedule)
+        widths = select(self.rows, measure="width", epoch=end.last)
+        total = widths.groupby(["widths", "repeat"], observed=True)["value"].sum().reset_index()
+        static = [kind for kind in KINDS if kind != ADAPTIVE]
+        ahead = pd.concat([differences(means, ADAPTIVE, kind, []).assign(widths=kind) for kind in static])
+        spent = pd.concat([costs(self.rows, kind).assign(widths=kind) for kind in static])
+        tasks = [task.name for task in self.tasks if task.name in end.active]
+
+        def block(measure: Measure, rows: pd.DataFrame, line: str, **more: Any) -> Block:
+            return Block(measure, rows.assign(line=line), names={line: line}, **more)
+
+        return self.table(
+            "controls",
+            "Adapting, size and cost",
+            f"At the end of {end.words}, when all tasks are active, mean ± standard deviation over repeats; "
+            "differences, paired by repeat, with their 95% interval. Of equal size: the hidden widths that the "
+            "adaptive network of the repeat then has. Of equal cost: widths in proportion to these, as near as whole "
+            "neurons come to its multiply-adds of training until then, backward passes included, adapting not.",
+            By("line", "of", {}),
+            By("widths", "hidden widths", KINDS),
+            [
+                Block(
+                    MEASURES["test_accuracy"],
+                    pd.concat([accuracy.assign(line=accuracy["task"]), means.assign(line=MEAN)]),
+                    names={line: line for line in [*tasks, MEAN]},
+                ),
+                block(AHEAD, ahead, MEAN, differences=True),
+                block(MEASURES["width"], total, "sum over hidden layers"),
+                block(SPENT, spent, "over those of the adaptive network"),
+            ],
+        )
 
     def plots(self) -> Iterator[Plot]:
         first, *others = self.ends.values()
@@ -142,7 +185,7 @@ class _Page(Page):
             "test accuracy on each task, mean with its 95% interval as a band, of adaptive networks and of their "
             f"static twins, active or not. First {first}; then {marks}. {self.conditions}",
             {
-                MEASURES["width"]: self._by_layer("width", singly=True, adaptive=True),
+                MEASURES["width"]: self._by_layer("width", singly=True, widths=ADAPTIVE),
                 MEASURES["test_accuracy"]: self._by_task("test_accuracy"),
             },
             "thin lines: repeats; bands: 95% interval",
@@ -156,17 +199,17 @@ class _Page(Page):
                 replace(MEASURES["sigma_above"], name="singular values above θ"): self._by_layer("sigma_above"),
                 MEASURES["sigma_median"]: self._by_layer("sigma_median"),
                 MEASURES["test_loss"]: self._by_task("test_loss"),
-                MEASURES["psi_norm"]: [Panel("all maps", select(self.rows, measure="psi_norm"))],
+                MEASURES["psi_norm"]: [Panel("all maps", select(self.twins, measure="psi_norm"))],
             },
             "bands: 95% interval",
         )
 
     def _by_layer(self, measure: str, singly: bool = False, **where: object) -> list[Panel]:
-        rows = select(self.rows, measure=measure, **where)
+        rows = select(self.twins, measure=measure, **where)
         return [Panel(f"hidden layer {n}", select(rows, layer=n), singly) for n in self.layers]
 
     def _by_task(self, measure: str) -> list[Panel]:
-        rows = select(self.rows, measure=measure)
+        rows = select(self.twins, measure=measure)
         return [Panel(task.name, select(rows, task=task.name)) for task in self.tasks]
 
     def _plot(

@@ -6,14 +6,12 @@ import pandas as pd
 
 from pipeline.results.claims.base import Context, Values
 from pipeline.results.claims.repeats import per_repeat
-from pipeline.results.claims.widths import against_static, arrived
+from pipeline.results.claims.widths import GROWN, PRUNED, arrived, moved
 from pipeline.results.statistics import differences, select
 
 SAME = 1.0  # percentage points of accuracy within which two networks count as equally accurate
 MATTERS = 2.0  # percentage points from which on a width counts as one that matters
 WIDTHS = (7, 100)  # the paper's narrowest and widest: between them the width has room to matter
-
-GROWN, PRUNED = "grown from narrower", "pruned from wider"
 
 
 def path(rows: pd.DataFrame, context: Context) -> Values:
@@ -21,15 +19,19 @@ def path(rows: pd.DataFrame, context: Context) -> Values:
 
     Cells: from narrower and from wider starts. A dependence on the start has opposite signs in them.
     """
-    moved = against_static(arrived(rows, context))
-    tables = [table.assign(cell=GROWN if start < end else PRUNED) for (start, end), table in moved.items()]
-    return per_repeat(pd.concat(tables)) if tables else _nothing()
+    return moved(arrived(rows, context))
 
 
 def pruned(rows: pd.DataFrame, context: Context) -> Values:
     """As `path`, from wider starts alone."""
     values = path(rows, context)
     return values[values["cell"] == PRUNED]
+
+
+def grown(rows: pd.DataFrame, context: Context) -> Values:
+    """As `path`, from narrower starts alone."""
+    values = path(rows, context)
+    return values[values["cell"] == GROWN]
 
 
 def final_width(rows: pd.DataFrame, context: Context) -> Values:

@@ -27,7 +27,7 @@ import pandas as pd
 
 from pipeline.results.divergence import completed, diverged
 from pipeline.results.schema import networks
-from pipeline.results.statistics import LEVEL, summarise
+from pipeline.results.statistics import LEVEL, select, summarise
 from pipeline.results.text import counted
 
 Outcome = Literal["reproduced", "contradicted", "inconclusive", "not judged"]
@@ -87,6 +87,8 @@ class Criterion:
         at_chance: whether networks that diverged count, at chance: the estimand then gets all rows (`at_chance`), and
             otherwise those of networks that did not.
         sources: of the data for which it is said; none for any data.
+        about: column -> levels of the rows that it is judged on, of whose networks no more than a tenth may have
+            diverged; none for all rows.
         unfit: of rows and context, why they are out of its scope or what was varied made no difference; "" if not.
         control: what shows that the test can fail, in words.
     """
@@ -110,6 +112,7 @@ class Criterion:
     every: bool = False
     at_chance: bool = False
     sources: frozenset[str] = frozenset()
+    about: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
     unfit: Callable[[pd.DataFrame, Context], str] = field(default=lambda rows, context: "")
 
     @property
@@ -121,6 +124,11 @@ class Criterion:
     def beyond(self) -> bool:
         """Whether it answers a question that the paper does not ask."""
         return self.source == BEYOND
+
+    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows that it is about."""
+        wanted = {column: list(levels) for column, levels in self.about.items()}
+        return select(rows, **wanted) if wanted else rows
 
     def repeats(self, cells: int = 1) -> int:
         """How many repeats reproduce a claim that holds with POWER, if all of so many cells are as expected."""
@@ -193,6 +201,7 @@ class Verdict:
 
 def judge(criterion: Criterion, rows: pd.DataFrame, context: Context, basis: Basis) -> Verdict:
     """The outcome of a criterion on all rows of an experiment on a data set, also those of diverged networks."""
+    rows = criterion.of(rows)
     values = criterion.values(rows if criterion.at_chance else completed(rows), context)
     cells = _every(values) if criterion.every else intervals(values)
     needed = criterion.repeats(max(len(cells), 1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from math import inf, log10
 
+from pipeline.experiments.task_schedule import ADAPTIVE, EQUAL_COST, EQUAL_SIZE, STATIC
 from pipeline.results.claims import (
     abundance,
     equivariance,
@@ -23,6 +24,7 @@ from pipeline.results.claims import (
 )
 from pipeline.results.claims.base import BEYOND, Criterion
 from pipeline.results.claims.equivariance import COMMUTES, DEPENDS
+from pipeline.results.claims.widths import GROWN, PRUNED
 from pipeline.results.spectrum import TWO_GROUPS
 
 # --- invariance
@@ -543,6 +545,37 @@ ABUNDANCE = [
         unfit=abundance.starts_alike,
         control="the same networks before widths move: not judged unless start widths then differ by 2 points",
     ),
+    *(
+        Criterion(
+            claim="moving-at-equal-size",
+            part=part,
+            experiment="abundance",
+            at_chance=True,
+            sentence=question,
+            source=BEYOND,
+            scope="networks whose width moves over most of their training",
+            estimand=(
+                f"test accuracy after the last epoch of networks {part} to a width minus that of the one that always "
+                f"had it, paired by repeat, mean over pairs of a width and a {start} start"
+            ),
+            values=values,
+            unit="points",
+            region=(0.1, inf),
+            why=(
+                "A tenth of a point, as on `task_schedule`: who picks a method would not notice less. Assumed: a "
+                "point, within which accuracies count as equal above, and 0.25 as the spread of a mean over pairs. "
+                f"Networks that are {part} cost {cost} to train than those that always had the width: of equal cost "
+                "there are none in these rows."
+            ),
+            expected=1.0,
+            spread=0.25,
+            control="Moved and static networks exchanged, made rows: no.",
+        )
+        for part, question, start, cost, values in (
+            ("grown", "Does growing to a width beat having it from the start?", "narrower", "less", abundance.grown),
+            ("pruned", "Does pruning to a width beat having it from the start?", "wider", "more", abundance.pruned),
+        )
+    ),
 ]
 
 # --- width_transitions
@@ -576,6 +609,49 @@ WIDTH_TRANSITIONS = [
         unfit=width_transitions.trained_otherwise,
         control="isotropic tanh and the control exchanged; controls that learnt nothing are not judged",
     ),
+    *(
+        Criterion(
+            claim="transitions-at-equal-size",
+            part=part,
+            experiment="width_transitions",
+            at_chance=True,
+            sentence=question,
+            source=BEYOND,
+            scope="isotropic networks of one hidden layer that are trained before their width moves",
+            estimand=(
+                f"test accuracy after the last epoch of isotropic networks {part} to a width minus that of the one "
+                f"that always had it, paired by repeat, mean over pairs of a width and a {start} start"
+            ),
+            values=width_transitions.over_static(cell),
+            unit="points",
+            region=(0.1, inf),
+            why=(
+                "A tenth of a point, as on `task_schedule`: who picks a method would not notice less. Assumed: a "
+                "point, and 0.7 as the spread of a mean over pairs: at so high a learning rate the accuracy of the "
+                f"last epoch varies by one. Networks that are {part} cost {cost} to train than those that always had "
+                "the width: of equal cost there are none in these rows."
+            ),
+            expected=1.0,
+            spread=0.7,
+            control="Moved and static networks exchanged, made rows: no.",
+        )
+        for part, question, start, cost, cell in (
+            (
+                "grown",
+                "Does growing a trained network beat having its width from the start?",
+                "narrower",
+                "less",
+                GROWN,
+            ),
+            (
+                "pruned",
+                "Does pruning a trained network beat having its width from the start?",
+                "wider",
+                "more",
+                PRUNED,
+            ),
+        )
+    ),
 ]
 
 # --- learning_rates
@@ -608,11 +684,13 @@ LEARNING_RATES = [
 
 # --- task_schedule
 THREE_TASKS = frozenset({"mnist", "fashion-mnist", "emnist-aj"})
+_TWINS = {"widths": (ADAPTIVE, STATIC)}  # what the paper compares; controls have no part in it
 TASK_SCHEDULE: list[Criterion] = [
     Criterion(
         claim="grows-with-tasks",
         part="rise",
         experiment="task_schedule",
+        about=_TWINS,
         sentence="on average, neurogenesis proceeds, and frequently stabilises, with each appended task",
         source="version 2, section 3",
         scope="networks whose widths are adapted after every epoch of a schedule of tasks",
@@ -637,6 +715,7 @@ TASK_SCHEDULE: list[Criterion] = [
         claim="grows-with-tasks",
         part="fall",
         experiment="task_schedule",
+        about=_TWINS,
         sentence="followed by a neurodegeneration trend to a stable value after tasks are removed",
         source="version 2, section 3",
         scope="networks whose widths are adapted after every epoch of a schedule of tasks, and rose while tasks came",
@@ -662,6 +741,7 @@ TASK_SCHEDULE: list[Criterion] = [
         claim="grows-with-tasks",
         part="stable",
         experiment="task_schedule",
+        about=_TWINS,
         sentence="followed by a neurodegeneration trend to a stable value after tasks are removed",
         source="version 2, section 3",
         scope="networks whose widths are adapted after every epoch of a schedule of tasks, and fell when tasks went",
@@ -686,6 +766,7 @@ TASK_SCHEDULE: list[Criterion] = [
         claim="adaptive-beats-static",
         part="twins of the same first widths",
         experiment="task_schedule",
+        about=_TWINS,
         at_chance=True,
         sentence="Adaptive networks have improved accuracy compared to static baselines",
         source="version 2, section 3",
@@ -712,6 +793,7 @@ TASK_SCHEDULE: list[Criterion] = [
     Criterion(
         claim="bifurcation",
         experiment="task_schedule",
+        about=_TWINS,
         sentence=(
             "Curiously, a bifurcation appears for H2 and H3 beginning during the T2 schedule: either continued "
             "neurogenesis proceeds, or rapid convergence to a stable value is observed."
@@ -735,6 +817,50 @@ TASK_SCHEDULE: list[Criterion] = [
         every=True,
         sources=THREE_TASKS,
         control="Of worlds of one group, normal, evenly spread or skewed, 21 repeats reproduce at most 5%.",
+    ),
+    *(
+        Criterion(
+            claim="adapting-beats-staying",
+            part=part,
+            experiment="task_schedule",
+            about={"widths": (ADAPTIVE, control)},
+            at_chance=True,
+            sentence=f"Does adapting beat staying {part}?",
+            source=BEYOND,
+            scope="networks whose widths are adapted after every epoch of a schedule of tasks",
+            estimand=(
+                f"test accuracy of an adaptive network less that of the static one with {widths} (of the same seed "
+                "and order of samples), mean over all tasks at the end of the phase with all; paired by repeat, of "
+                "those whose adaptive network did not diverge"
+            ),
+            values=task_schedule.ahead(control),
+            unit="points",
+            region=(0.1, inf),
+            why=(
+                "As of twins of the same first widths: who picks a method would not notice less than a tenth of a "
+                f"point. Assumed: half a point, with a spread of 0.33. {remark}"
+            ),
+            expected=0.5,
+            spread=0.33,
+            unfit=unfit,
+            control="Networks with their accuracies exchanged: no. With equal ones: not yes.",
+        )
+        for part, control, widths, remark, unfit in (
+            (
+                "at equal size",
+                EQUAL_SIZE,
+                "the hidden widths that the adaptive one then has",
+                "It says nothing about cost: a network that is adapted may have been smaller or larger before.",
+                task_schedule.unadapted,
+            ),
+            (
+                "at equal training cost",
+                EQUAL_COST,
+                "hidden widths in proportion to its own, at as many multiply-adds of training until then",
+                "Not counted is what adapting itself costs.",
+                task_schedule.dearer,
+            ),
+        )
     ),
 ]
 

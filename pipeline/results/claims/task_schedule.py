@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.experiments.task_schedule import ADAPTIVE, STATIC
-from pipeline.results.claims.base import Context, Values, at_chance
+from pipeline.experiments import task_schedule
+from pipeline.experiments.task_schedule import ADAPTIVE, EQUAL_COST, STATIC
+from pipeline.results.claims.base import Context, Estimand, Values, at_chance
 from pipeline.results.divergence import completed
 from pipeline.results.schema import networks
 from pipeline.results.statistics import differences, select
 
 CHANGED = 1.05  # ratio of widths from which they changed
+COSTS_ALIKE = 1.05  # ratio of multiply-adds up to which two trainings cost alike
 SHARE = 0.25  # of the rise, that is to be lost at least
 STRONG = 6.0  # difference of BIC between one group and two that counts as strong
 RESOLUTION = 0.02  # spread of log growth within a group, at the least: widths are whole numbers
@@ -57,7 +59,7 @@ def phases(schedule: Sequence[Any]) -> list[Phase]:
 
 def fullest(schedule: Sequence[Phase]) -> Phase:
     """The phase with the most tasks; of several, the last."""
-    return max(schedule, key=lambda phase: (len(phase.active), phase.first))
+    return schedule[task_schedule.fullest([phase.active for phase in schedule])]
 
 
 def additions(schedule: Sequence[Phase]) -> list[Phase]:
@@ -124,10 +126,24 @@ def advantage(rows: pd.DataFrame, context: Context) -> Values:
 
     Points. Networks that diverged, where rows have some, count at chance.
     """
-    phase = fullest(phases(context.settings.schedule))
-    found = select(completed(rows), measure="test_accuracy", epoch=phase.last, task=sorted(phase.active))
-    means = found.groupby(networks(list(rows.columns)), dropna=False, observed=True)["value"].mean().reset_index()
-    gained = differences(at_chance(rows, means, context.chance), ADAPTIVE, STATIC, [])
+    return _ahead(rows, context, STATIC)
+
+
+def ahead(control: str) -> Estimand:
+    """As `advantage`, over a static control; an adaptive network that diverged has none, and is left out."""
+    return lambda rows, context: _ahead(rows, context, control)
+
+
+def over_tasks(rows: pd.DataFrame, schedule: Sequence[Phase]) -> pd.DataFrame:
+    """Mean test accuracy of each network over all tasks, when all are active, as "value"."""
+    phase = fullest(schedule)
+    found = select(rows, measure="test_accuracy", epoch=phase.last, task=sorted(phase.active))
+    return found.groupby(networks(list(rows.columns)), dropna=False, observed=True)["value"].mean().reset_index()
+
+
+def _ahead(rows: pd.DataFrame, context: Context, control: str) -> Values:
+    means = over_tasks(completed(rows), phases(context.settings.schedule))
+    gained = differences(at_chance(rows, means, context.chance), ADAPTIVE, control, [])
     return gained.assign(cell="mean over tasks")[["cell", "repeat", "value"]]
 
 
@@ -137,7 +153,7 @@ def division(rows: pd.DataFrame, context: Context) -> Values:
     Late growth: log of the width at the end of the phase with all tasks over that in its middle.
     """
     phase = fullest(phases(context.settings.schedule))
-    widths, found = select(rows, measure="width", adaptive=True), {}
+    widths, found = select(rows, measure="width", widths=ADAPTIVE), {}
     for layer in sorted(int(layer) for layer in widths["layer"].unique() if layer > 1):
         width = _totals(select(rows, layer=layer))
         middle = (phase.first + phase.last) // 2
@@ -216,9 +232,27 @@ def unadapted(rows: pd.DataFrame, context: Context) -> str:
     return ""
 
 
+def dearer(rows: pd.DataFrame, context: Context) -> str:
+    """As `unadapted`, and whether the control of equal cost cost another, as whole widths of small networks may."""
+    if why := unadapted(rows, context):
+        return why
+    ratios = costs(rows, EQUAL_COST)["value"]
+    worst = max(ratios, key=lambda ratio: abs(math.log(ratio)), default=1.0)
+    if abs(math.log(worst)) > math.log(COSTS_ALIKE):
+        return f"the training of a control cost {_percent(worst)}; up to {_percent(COSTS_ALIKE)} costs count as equal"
+    return ""
+
+
+def costs(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Multiply-adds of a kind of network over those of the adaptive one of its repeat: "repeat" and "value"."""
+    spent = select(rows, measure="multiply_adds")
+    logs = differences(spent.assign(value=spent["value"].map(math.log)), kind, ADAPTIVE, [])
+    return logs.assign(value=logs["value"].map(math.exp))
+
+
 def _totals(rows: pd.DataFrame) -> pd.DataFrame:
     """Total widths of adaptive networks: a row for each repeat, a column for each epoch."""
-    widths = select(rows, measure="width", adaptive=True)
+    widths = select(rows, measure="width", widths=ADAPTIVE)
     return widths.groupby(["repeat", "epoch"])["value"].sum().unstack("epoch")
 
 

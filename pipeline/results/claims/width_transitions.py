@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.experiments import width_transitions
-from pipeline.results.claims.base import Context, Values
+from pipeline.results.claims.base import Context, Estimand, Values
 from pipeline.results.claims.repeats import per_repeat
-from pipeline.results.claims.widths import arrived
+from pipeline.results.claims.widths import arrived, moved
 from pipeline.results.statistics import select
 
 CONTROL = width_transitions.CONTROL.label
@@ -26,6 +26,20 @@ def above_control(rows: pd.DataFrame, context: Context) -> Values:
     both = last[~control].merge(controls, on=["end", "repeat"], validate="many_to_one").sort_values("end")
     above = both["value"] - both["control"]
     return per_repeat(both.assign(cell="to " + both["end"].astype("string"), value=above))
+
+
+def over_static(cell: str) -> Estimand:
+    """Accuracy of isotropic networks taken to a width minus that of those that always had it, mean over pairs.
+
+    Of one cell of `widths.moved`: grown from narrower, or pruned from wider.
+    """
+
+    def values(rows: pd.DataFrame, context: Context) -> Values:
+        last = arrived(rows, context)
+        found = moved(last[last["configuration"] != CONTROL])
+        return found[found["cell"] == cell]
+
+    return values
 
 
 def trained_otherwise(rows: pd.DataFrame, context: Context) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.results.claims.base import Context, at_chance
+from pipeline.results.claims.base import Context, Values, at_chance
+from pipeline.results.claims.repeats import per_repeat
 from pipeline.results.divergence import completed
 from pipeline.results.schema import networks
 from pipeline.results.statistics import differences, select
 
 Way = tuple[int, int]  # hidden width at the start, at the end
+GROWN, PRUNED = "grown from narrower", "pruned from wider"
 
 
 def arrivals(rows: pd.DataFrame) -> pd.DataFrame:
@@ -33,6 +35,20 @@ def against_static(final: pd.DataFrame) -> dict[Way, pd.DataFrame]:
     return {
         (start, end): differences(named[named["end"] == end], str(start), str(end), ["end"]) for start, end in ways
     }
+
+
+def moved(final: pd.DataFrame) -> Values:
+    """Accuracy of networks taken to a width minus that of the one that always had it, mean over pairs of widths.
+
+    Cells: from narrower and from wider starts.
+
+    Args:
+        final: as of `against_static`.
+    """
+    tables = [
+        table.assign(cell=GROWN if start < end else PRUNED) for (start, end), table in against_static(final).items()
+    ]
+    return per_repeat(pd.concat(tables)) if tables else pd.DataFrame({"cell": [], "repeat": [], "value": []})
 
 
 def arrived(rows: pd.DataFrame, context: Context) -> pd.DataFrame:

@@ -148,8 +148,8 @@ def test_an_ensemble_is_as_wide_as_its_widest_member(folder: Path) -> None:
     hidden = [settings.widths(member, 192, 30)[1:-1] for member in job.members]
     assert len(hidden) == 2 and hidden[0] != hidden[1]
     assert job.workloads[0].widths == (192, *map(max, *hidden), 30)
-    # 240 samples of each of three tasks in batches of 48, four epochs, two members.
-    assert job.steps == 2 * 4 * 5
+    # 240 samples of each of three tasks in batches of 48, four epochs, and three of two controls; two members.
+    assert job.steps == 2 * (4 + 2 * 3) * 5
 
 
 def test_memory_is_at_least_that_of_networks_with_their_moments(folder: Path) -> None:

@@ -14,7 +14,7 @@ from pipeline.data.sources import fetch
 from pipeline.errors import InputError
 from pipeline.experiments import task_schedule
 from pipeline.experiments.plan.work import Work
-from pipeline.experiments.task_schedule import Settings
+from pipeline.experiments.task_schedule import ADAPTIVE, EQUAL_COST, EQUAL_SIZE, STATIC, Member, Settings, scaled
 from pipeline.results.statistics import select
 from pipeline.seeds import generator
 
@@ -74,9 +74,9 @@ def test_the_schedule_epoch_by_epoch() -> None:
 
 def test_widths_are_drawn_uniformly_and_shared_by_twins() -> None:
     some = settings(repeats=300)
-    drawn = {(m.repeat, m.adaptive): some.widths(m, 192, 30) for m in some.members()}
-    assert all(drawn[repeat, True] == drawn[repeat, False] for repeat in range(300))
-    hidden = np.array([drawn[repeat, True][1:-1] for repeat in range(300)])
+    drawn = {(m.repeat, m.widths): some.widths(m, 192, 30) for m in some.members()}
+    assert all(drawn[repeat, ADAPTIVE] == drawn[repeat, STATIC] for repeat in range(300))
+    hidden = np.array([drawn[repeat, ADAPTIVE][1:-1] for repeat in range(300)])
     assert hidden.shape == (300, 2)
     counts = np.bincount(hidden.ravel(), minlength=13)
     assert counts[:6].sum() == 0
@@ -98,19 +98,25 @@ def data() -> list[Dataset]:
     return [fetch(name, Data(source=name)) for name in TASKS]  # type: ignore[arg-type]
 
 
-def rows_of(some: Settings, data: list[Dataset], adaptive: bool, repeats: set[int]) -> pd.DataFrame:
-    members = [m for m in some.members() if m.adaptive == adaptive and m.repeat in repeats]
+def rows_of(some: Settings, data: list[Dataset], widths: str, repeats: set[int]) -> pd.DataFrame:
+    members = [m for m in some.members() if m.widths == widths and m.repeat in repeats]
     return task_schedule.run(Work(some, members, data, torch.device("cpu")))
 
 
 @pytest.fixture(scope="module")
-def adaptive(data: list[Dataset]) -> pd.DataFrame:
-    return rows_of(settings(), data, True, {0, 1})
+def together(data: list[Dataset]) -> pd.DataFrame:
+    """Adaptive networks and their controls."""
+    return rows_of(settings(), data, ADAPTIVE, {0, 1})
+
+
+@pytest.fixture(scope="module")
+def adaptive(together: pd.DataFrame) -> pd.DataFrame:
+    return together[together["widths"] == ADAPTIVE]
 
 
 @pytest.fixture(scope="module")
 def static(data: list[Dataset]) -> pd.DataFrame:
-    return rows_of(settings(), data, False, {0, 1})
+    return rows_of(settings(), data, STATIC, {0, 1})
 
 
 def values(rows: pd.DataFrame, measure: str, **where: object) -> list[float]:
@@ -126,7 +132,7 @@ def test_twins_start_alike_and_only_one_changes_its_widths(adaptive: pd.DataFram
         assert values(adaptive, measure, epoch=0, **where) == values(static, measure, epoch=0, **where)
     assert values(static, "width", layer=1) == values(static, "width", layer=1, epoch=0) * 4
     assert values(adaptive, "width", layer=1) != values(static, "width", layer=1)
-    assert adaptive["adaptive"].all() and not static["adaptive"].any()
+    assert set(static["widths"]) == set(static["configuration"]) == {STATIC}
     # All differs after the first adaptation, the training before it was the same.
     assert values(adaptive, "train_loss", epoch=1) == pytest.approx(values(static, "train_loss", epoch=1), rel=1e-5)
 
@@ -144,6 +150,7 @@ def test_rows_are_complete(adaptive: pd.DataFrame) -> None:
         "sigma_median": 2 * points,
         "sigma_above": 2 * points,
         "psi_norm": points,
+        "multiply_adds": members,
     }
     assert set(adaptive["network"]) == {"192-6..12-6..12-30"}
     assert set(adaptive["data"]) == {"digits + digits-permuted + digits-turned"}
@@ -163,7 +170,7 @@ def test_a_member_is_what_it_is_alone(data: list[Dataset]) -> None:
     """In float64: Adam depends on the basis, and float32's rounding turns that of nearly equal singular values."""
     torch.set_default_dtype(torch.float64)
     try:
-        together, alone = (rows_of(settings(), data, True, repeats) for repeats in ({0, 1}, {1}))
+        together, alone = (rows_of(settings(), data, ADAPTIVE, repeats) for repeats in ({0, 1}, {1}))
     finally:
         torch.set_default_dtype(torch.float32)
     beside = together[together["repeat"] == 1].reset_index(drop=True)
@@ -181,8 +188,89 @@ def test_an_inactive_task_is_not_learnt(static: pd.DataFrame) -> None:
     assert both < before - 0.15
 
 
+def test_controls_are_static_networks_of_the_size_and_cost_that_adaptive_ones_have_with_all_tasks(
+    together: pd.DataFrame, data: list[Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is what a static twin of the repeat would be with these widths: the same seed, samples and schedule."""
+    assert settings().compared == 2
+    size, cost = (together[together["widths"] == kind] for kind in (EQUAL_SIZE, EQUAL_COST))
+    assert set(size["configuration"]) == {EQUAL_SIZE} and set(size["epoch"]) == set(cost["epoch"]) == {0, 1, 2}
+    for layer in (1, 2):
+        own = values(together[together["widths"] == ADAPTIVE], "width", layer=layer, epoch=2)
+        assert values(size, "width", layer=layer) == own * 3
+    for control in (size, cost):
+        first = [values(control, "width", layer=layer, epoch=0) for layer in (1, 2)]
+
+        def widths(
+            _: Settings, member: Member, features: int, classes: int, first: list[list[float]] = first
+        ) -> list[int]:
+            return [features, *(int(layer[member.repeat]) for layer in first), classes]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Settings, "widths", widths)
+            alone = rows_of(settings(), data, STATIC, {0, 1})
+        same = [column for column in alone if column not in ("configuration", "widths")]
+        until = alone[alone["epoch"] <= 2].reset_index(drop=True)
+        pd.testing.assert_frame_equal(until[same], control[same].reset_index(drop=True), check_exact=True)
+
+
+def test_multiply_adds_are_those_of_all_products_until_accuracies_are_compared(together: pd.DataFrame) -> None:
+    for kind in (ADAPTIVE, EQUAL_SIZE, EQUAL_COST):
+        own = together[together["widths"] == kind]
+        for repeat in (0, 1):
+            expected = 0.0
+            for epoch, tasks in ((1, 1), (2, 3)):
+                h1, h2 = (values(own, "width", layer=layer, epoch=epoch - 1)[repeat] for layer in (1, 2))
+                # 8 steps of 24 samples of each active task: outputs; gradients of weights; of inputs but the first.
+                expected += 8 * 24 * tasks * (2 * 64 * h1 + 3 * (h1 * h2 + h2 * 30))
+            assert values(own, "multiply_adds", epoch=2)[repeat] == expected
+    spent = {kind: values(together[together["widths"] == kind], "multiply_adds") for kind in (ADAPTIVE, EQUAL_COST)}
+    assert spent[EQUAL_COST] == pytest.approx(spent[ADAPTIVE], rel=0.03)
+
+
+def test_the_twins_are_no_controls(together: pd.DataFrame, static: pd.DataFrame) -> None:
+    """Negative control: drawn widths cost otherwise, by more than whole neurons explain."""
+    ratio = np.divide(
+        values(static, "multiply_adds"), values(together[together["widths"] == ADAPTIVE], "multiply_adds")
+    )
+    assert (np.abs(np.log(ratio)) > 0.05).any()
+
+
+@pytest.mark.parametrize("factor", [0.4, 0.99, 1.0, 1.01, 3.7])
+@pytest.mark.parametrize("widths", [[20, 20, 20], [7, 31, 12], [500]])
+def test_scaled_widths_keep_their_proportions_and_come_near_the_price(widths: list[int], factor: float) -> None:
+    def price(hidden: torch.Tensor) -> torch.Tensor:
+        every = torch.cat([torch.tensor([[64]]), hidden, torch.tensor([[10]])], dim=1).double()
+        return (every[:, 1:] * every[:, :-1]).sum(-1)
+
+    target = factor * float(price(torch.tensor([widths])))
+    found = scaled(widths, price, target)
+    costs = float(price(torch.tensor([found])))
+    others = [
+        [width + by * (n == layer) for n, width in enumerate(found)] for layer in range(len(found)) for by in (-1, 1)
+    ]
+    assert abs(costs - target) <= max(abs(float(price(torch.tensor([each]))) - costs) for each in others) / 2
+    assert np.ptp(np.divide(found, widths)) <= 1.01 / min(widths), "in proportion, to a neuron"
+    if factor == 1:
+        assert found == widths
+
+
+def test_a_network_that_diverged_has_no_controls(data: list[Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def stopped(*_: object) -> torch.Tensor:
+        calls.append(1)
+        return torch.tensor([False, len(calls) == 3])  # after accuracies are compared
+
+    monkeypatch.setattr("pipeline.training.divergence.stop_diverged", stopped)
+    rows = rows_of(settings(), data, ADAPTIVE, {0, 1})
+    assert select(rows, phase="diverged")[["widths", "repeat", "epoch"]].values.tolist() == [[ADAPTIVE, 1, 3]]
+    repeats = rows.groupby("widths", observed=True)["repeat"].unique().map(sorted).to_dict()
+    assert repeats == {ADAPTIVE: [0, 1], EQUAL_SIZE: [0], EQUAL_COST: [0]}
+
+
 def test_diverged_networks_end_with_a_record(data: list[Dataset]) -> None:
-    rows = rows_of(settings(learning_rate=1e30, optimiser="sgd"), data, True, {0, 1})
+    rows = rows_of(settings(learning_rate=1e30, optimiser="sgd"), data, ADAPTIVE, {0, 1})
     last = select(rows, phase="diverged")
     assert last["repeat"].tolist() == [0, 1]
     assert last["epoch"].tolist() == [1, 1]

@@ -138,7 +138,8 @@ def test_width_transitions_begin_once_and_branch_to_each_end(paper: Profile) -> 
 
 def test_task_schedule_counts_active_tasks_and_the_shortest_of_them(paper: Profile) -> None:
     settings = paper.settings("task_schedule")
-    workloads = settings.workloads(settings.members()[0], TASKS)
+    both = settings.workloads(settings.members()[0], TASKS)
+    workloads, controls = both[:5], both[5:]
     assert [workload.rows for workload in workloads[:-1]] == [48, 96, 144, 48]
     assert {workload.inputs for workload in workloads} == {784}, "a sample stands in the block of its task"
     assert {workload.widths[0] for workload in workloads} == {2352} and {
@@ -150,11 +151,14 @@ def test_task_schedule_counts_active_tasks_and_the_shortest_of_them(paper: Profi
     layers = settings.layers
     assert all(workload.apart and workload.changes == (workload.epochs,) * layers for workload in workloads[:-1])
     assert not workloads[-1].apart and workloads[-1].changes == (601,) * layers
-    assert changes(settings.workloads(settings.members()[-1], TASKS)) == 601 * layers, (
-        "a static twin keeps its widths"
-    )
+    twin = settings.workloads(settings.members()[-1], TASKS)
+    assert len(twin) == 5 and changes(twin) == 601 * layers, "a static twin keeps its widths"
+    # Two controls of an adaptive network, until the third phase ends.
+    assert [(each.rows, each.epochs) for each in controls] == 2 * [(48, 150), (96, 150), (144, 150), (48, 0)]
+    assert steps(controls) == 2 * 450 * 1000 and passes(controls) == 2 * 451 * 3 * 8_000
+    assert changes(controls) == 2 * 451 * layers and {each.widths for each in both} == {workloads[0].widths}
     shorter = settings.model_copy(update={"train_samples": 1000, "test_samples": 500})
-    workloads = shorter.workloads(shorter.members()[0], TASKS)
+    workloads = shorter.workloads(shorter.members()[-1], TASKS)
     assert steps(workloads) == 600 * 20, "1000 samples: the last 40 make no batch"
     assert passes(workloads) == 601 * 3 * 500
 
@@ -189,20 +193,22 @@ def test_steps_passes_and_changes_are_those_taken(name: str, monkeypatch: pytest
     names = settings.datasets()[0]
     data = [fetch(each, profile.data[each]) for each in names]
     sizes = [Size(each.features, each.classes, len(each.train), len(each.test)) for each in data]
-    # Of every width and configuration one; not those whose widths follow from training.
-    members = [m for m in settings.members() if m.repeat == 0 and not getattr(m, "adaptive", False)]
-    for member in members:
+    # Of every width and configuration one.
+    for member in [member for member in settings.members() if member.repeat == 0]:
+        adaptive = getattr(member, "widths", "") == "adaptive"
         taken, passed, changed = _taken(name, settings, member, data, monkeypatch)
         listed: Counter[tuple[tuple[int, ...], int]] = Counter()
         for workload in settings.workloads(member, sizes):
             listed[workload.widths, workload.rows] += workload.epochs * workload.steps
-        if name in ("timing", "convolutions"):  # the first of widths that move; dense networks that cost as much
+        # The first of widths that move, or that follow from training; dense networks that cost as much.
+        if name in ("timing", "convolutions") or adaptive:
             assert taken.total() == listed.total()
         else:
             assert taken == +listed
         if name not in ("sparsification", "joint_sparsity"):  # a sparse form is no MLP; a descent of bases no pass
             assert passed == passes(settings.workloads(member, sizes))
-        assert changed == changes(settings.workloads(member, sizes))
+        if not adaptive:  # an adaptation of all layers is one edit
+            assert changed == changes(settings.workloads(member, sizes))
 
 
 def _taken(

@@ -49,7 +49,8 @@ def test_claims_are_judged_on_the_networks_of_the_rows(shown: tuple[str, Present
     name, presentation = shown
     (part,) = presentation.parts
     members = made_rows.SETTINGS[name].cases() if name == "timing" else made_rows.SETTINGS[name].members()
-    many = {"width_transitions": 4 * (4 + 2)}.get(name, len(members))  # 4 repeats of 4 pairs and 2 controls
+    # 4 repeats of 4 pairs and 2 controls; of adaptive networks, twins and 2 controls.
+    many = {"width_transitions": 4 * (4 + 2), "task_schedule": 4 * (2 + 2)}.get(name, len(members))
     assert part.basis.networks == many or not of(name)  # with nothing to judge it stands nowhere
     assert not all(setting.same for setting in part.protocol) and not part.basis.same_as_paper
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.experiments.task_schedule import ADAPTIVE, ROWS, STATIC, Settings
+from pipeline.experiments.task_schedule import ADAPTIVE, EQUAL_COST, EQUAL_SIZE, ROWS, STATIC, Settings
 from pipeline.reporting.experiments.task_schedule import present
 from pipeline.reporting.presentation import Presentation
 from pipeline.reporting.presenters import headlines
@@ -46,10 +46,10 @@ def made() -> pd.DataFrame:
     random = np.random.default_rng(0)
     rows: list[dict[str, object]] = []
     for repeat in range(3):
-        for kind in (ADAPTIVE, STATIC):
+        for kind in (ADAPTIVE, STATIC, EQUAL_SIZE, EQUAL_COST):
             for epoch in range(9):
                 who: dict[str, object] = {"experiment": "task_schedule", "data": "one + two", "phase": "training"}
-                who |= {"configuration": kind, "adaptive": kind == ADAPTIVE, "repeat": repeat, "seed": repeat}
+                who |= {"configuration": kind, "widths": kind, "repeat": repeat, "seed": repeat}
                 who |= {"epoch": epoch, "precision": "float32"}
                 for task in TASKS:
                     found = {"test_accuracy": 80 + epoch + random.normal(), "test_loss": 2.0 / (epoch + 1)}
@@ -59,6 +59,8 @@ def made() -> pd.DataFrame:
                     found |= {"sigma_median": 1.0, "sigma_largest": 2.0}
                     rows += [who | {"layer": layer, "measure": m, "value": v} for m, v in found.items()]
                 rows.append(who | {"measure": "psi_norm", "value": 0.1 * epoch})
+            spent = 1e6 * (1 + repeat) * {STATIC: 3.0, EQUAL_SIZE: 1.5}.get(kind, 1.0)
+            rows.append(who | {"measure": "multiply_adds", "value": spent})
     return frame(rows, ROWS)
 
 
@@ -70,7 +72,7 @@ def presentation() -> Presentation:
 def test_the_tasks_are_one_set_of_data_whose_files_need_no_name_of_it(presentation: Presentation) -> None:
     (part,) = presentation.parts
     assert (part.name, part.heading, part.data) == ("one-two", "one + two", ["one + two"])
-    assert [table.name for table in part.tables] == ["table-5", "widths"]
+    assert [table.name for table in part.tables] == ["table-5", "widths", "controls"]
     assert [plot.name for plot in part.plots] == ["figure-3", "behind-the-widths"]
     both = "one: images one (100 + 40 images, 10 classes); two: images two (100 + 40 images, 10 classes)"
     assert part.basis.data == both
@@ -78,7 +80,7 @@ def test_the_tasks_are_one_set_of_data_whose_files_need_no_name_of_it(presentati
 
 
 def test_table_5_is_the_schedule(presentation: Presentation) -> None:
-    table, widths = presentation.parts[0].tables
+    table, widths, _ = presentation.parts[0].tables
     labels = [row.label for row in table.groups[0].rows]
     assert labels == ["0–3: one", "4–7: one + two"]
     assert list(table.columns) == ["one, adaptive", "one, static", "two, adaptive", "two, static"]
@@ -88,6 +90,37 @@ def test_table_5_is_the_schedule(presentation: Presentation) -> None:
         [17.0] * 3,
         [21.0] * 3,
     ]
+
+
+def test_controls_are_beside_adaptive_networks_and_twins(presentation: Presentation) -> None:
+    table = presentation.parts[0].tables[2]
+    assert list(table.columns) == [ADAPTIVE, STATIC, EQUAL_SIZE, EQUAL_COST]
+    lines = {
+        (group.key, row.key): [cell and cell.mean for cell in row.cells]
+        for group in table.groups
+        for row in group.rows
+    }
+    accuracy = select(made(), measure="test_accuracy", epoch=8)
+    means = accuracy.groupby(["widths", "task"], observed=True)["value"].mean().unstack("task")
+    for task in TASKS:
+        assert lines["test accuracy (%)", task] == pytest.approx([means[task][kind] for kind in table.columns])
+    over = [float(means.loc[kind].mean()) for kind in table.columns]
+    assert lines["test accuracy (%)", "mean over tasks"] == pytest.approx(over)
+    none, *ahead = lines["adaptive − static (percentage points)", "mean over tasks"]
+    assert none is None and ahead == pytest.approx([over[0] - each for each in over[1:]])
+    assert lines["width (neurons)", "sum over hidden layers"] == [63.0, 39.0, 39.0, 39.0]
+    none, *spent = lines["multiply-adds of training", "over those of the adaptive network"]
+    assert none is None and spent == pytest.approx([3.0, 1.5, 1.0])
+    assert "[" in table.markdown().split("adaptive − static")[1].splitlines()[1], "differences with their intervals"
+
+
+def test_figure_3_and_table_5_are_of_adaptive_networks_and_twins_alone(presentation: Presentation) -> None:
+    twins = present(select(made(), widths=[ADAPTIVE, STATIC]), SETTINGS, DATA).parts[0]
+    for before, now in zip(twins.tables[:2], presentation.parts[0].tables[:2], strict=True):
+        assert before.csv() == now.csv()
+    for before, now in zip(twins.plots, presentation.parts[0].plots, strict=True):
+        assert before.alt == now.alt
+        assert [len(ax.lines) for ax in before.figure.axes] == [len(ax.lines) for ax in now.figure.axes]
 
 
 def test_figures_have_a_panel_for_every_layer_and_task(presentation: Presentation, tmp_path: Path) -> None:
@@ -137,7 +170,7 @@ def test_the_protocol_says_what_differs(presentation: Presentation) -> None:
     assert not same["tasks"] and not same["schedule"] and not same["repeats"] and not same["test samples of a task"]
     basis = presentation.parts[0].basis
     assert not basis.same_as_paper
-    assert basis.networks == 6
+    assert basis.networks == 12
 
 
 def test_headlines() -> None:

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from pipeline.experiments.abundance import ROWS
-from pipeline.results.claims.abundance import GROWN, PRUNED, final_width, outside, path, pruned, starts_alike
+from pipeline.results.claims.abundance import final_width, grown, outside, path, pruned, starts_alike
 from pipeline.results.claims.base import Basis, Context, Verdict, judge
 from pipeline.results.claims.criteria import of
+from pipeline.results.claims.widths import GROWN, PRUNED
 from pipeline.results.rows import frame
 
 BASIS = Basis("CIFAR-10", "3072-n-n-10", networks=1, repeats=4, epochs=2, same_as_paper=False)
@@ -20,7 +21,7 @@ WIDTHS = (7, 25, 50, 100)
 STATIC = {7: 40.0, 25: 46.0, 50: 48.0, 100: 50.0}
 BEGUN = SimpleNamespace(epochs_at_start=1)
 CONTEXT = Context(BEGUN, {"cifar10": "cifar10"}, chance=10.0)
-PATH, WIDTH, OVER = of("abundance")
+PATH, WIDTH, OVER, *BEAT = of("abundance")
 Path = Callable[[int, int], float]
 
 
@@ -90,6 +91,7 @@ def test_a_shift_of_a_repeat_or_a_width_cancels_and_one_of_a_network_does_not() 
 def test_pruned_is_the_path_from_wider_starts() -> None:
     rows = made(lambda start, end: -1.0 if start < end else 2.0, repeats=2)
     assert numbers(pruned(rows, CONTEXT)) == {(PRUNED, 0): 2.0, (PRUNED, 1): 2.0}
+    assert numbers(grown(rows, CONTEXT)) == {(GROWN, 0): -1.0, (GROWN, 1): -1.0}
 
 
 def test_final_width_is_widest_minus_narrowest_of_one_start() -> None:
@@ -109,7 +111,7 @@ def test_a_network_that_diverged_is_at_chance() -> None:
     assert numbers(found) == pytest.approx(numbers(path(rows, CONTEXT)) | {(GROWN, 1): -lost / 6})
 
 
-@pytest.mark.parametrize("estimand", [path, pruned, final_width])
+@pytest.mark.parametrize("estimand", [path, pruned, grown, final_width])
 def test_one_width_alone_gives_nothing(estimand: Callable[[pd.DataFrame, Context], pd.DataFrame]) -> None:
     assert estimand(made(static={25: 46.0}), CONTEXT).empty
     assert estimand(made().iloc[:0], CONTEXT).empty
@@ -167,3 +169,22 @@ def test_more_than_a_tenth_diverged_or_too_few_repeats() -> None:
     assert {(each.outcome, each.reason) for each in found} == {("not judged", "16 of 64 networks diverged")}
     few = outcome(made(noise=0.3, repeats=2))["the path does not matter"]
     assert (few.outcome, few.reason) == ("not judged", "2 repeats; 5 are needed to tell")
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (lambda start, end: 2.0, ("yes", "yes")),
+        (lambda start, end: -2.0, ("no", "no")),  # moved and static networks exchanged
+        (lambda start, end: 2.0 if start < end else -2.0, ("yes", "no")),
+        (lambda start, end: 0.1, ("inconclusive", "inconclusive")),  # on the bound
+    ],
+)
+def test_whether_moving_beats_staying_is_asked_of_growing_and_pruning_on_any_data(
+    path: Path, expected: tuple[str, str], seed: int
+) -> None:
+    other = Context(BEGUN, {"digits": "digits"}, chance=10.0)
+    rows = made(path, {3: 40.0, 8: 45.0, 16: 50.0}, repeats=5, noise=0.3, seed=seed)
+    assert tuple(judge(criterion, rows, other, BASIS).outcome for criterion in BEAT) == expected
+    assert [criterion.part for criterion in BEAT] == ["grown", "pruned"]

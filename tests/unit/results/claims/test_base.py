@@ -186,6 +186,23 @@ def test_more_than_a_tenth_diverged() -> None:
     assert verdict(GOOD, rows=stopped(3), at_chance=True).reason == "3 of 20 networks diverged"
 
 
+def test_a_criterion_about_some_networks_counts_no_others() -> None:
+    rows, got = stopped(3), []
+    starts = sorted(rows["start"].unique())
+    which = select(rows, phase="diverged")["start"].unique()
+    assert set(which) < set(starts), "some starts have none that diverged"
+
+    def estimand(given: pd.DataFrame, context: Context) -> pd.DataFrame:
+        got.append(given)
+        return values(GOOD)
+
+    others = tuple(start for start in starts if start not in which)
+    found = verdict(rows=rows, values=estimand, about={"start": others}, at_chance=True)
+    assert found.outcome == "reproduced" and set(got[0]["start"]) == set(others)
+    alone = verdict(GOOD, rows=rows, about={"start": tuple(which)}, at_chance=True)
+    assert alone.reason == f"3 of {20 - 20 // len(starts) * len(others)} networks diverged"
+
+
 def test_an_estimand_gets_diverged_networks_if_they_count_at_chance() -> None:
     rows, got = stopped(2), []
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from numpy.random import Generator, default_rng
 
-from pipeline.experiments.task_schedule import ADAPTIVE, ROWS, STATIC
+from pipeline.experiments.task_schedule import ADAPTIVE, EQUAL_COST, EQUAL_SIZE, ROWS, STATIC
 from pipeline.results.claims import task_schedule as claims
 from pipeline.results.claims.base import Basis, Context, Criterion, Verdict, judge
 from pipeline.results.claims.criteria import of
@@ -25,7 +25,7 @@ ENTRIES = [SimpleNamespace(epochs=8, active=list(active)) for active in ("a", "a
 SOURCES = {"a": "mnist", "b": "fashion-mnist", "c": "emnist-aj"}
 CONTEXT = Context(SimpleNamespace(schedule=ENTRIES), SOURCES, chance=10.0)
 CRITERIA = {criterion.id: criterion for criterion in of("task_schedule")}
-RISE, FALL, STABLE, TWINS, BIFURCATION = CRITERIA.values()
+RISE, FALL, STABLE, TWINS, BIFURCATION, SIZE, COST = CRITERIA.values()
 
 # Widths of a layer at some epochs. Tasks come at 8 and 16, and go at 24; 20 and 30 are within the last phases.
 TOTALS = {0: 80.0, 8: 40.0, 16: 50.0, 20: 55.0, 24: 60.0, 30: 45.0, 32: 44.0}
@@ -38,9 +38,9 @@ def made(
     width: Widths = lambda epoch, repeat, layer: TOTALS[epoch],
     accuracy: Accuracy = lambda kind, repeat, task: 90.0,
 ) -> pd.DataFrame:
-    """Rows of adaptive networks of these widths, and of both twins' accuracies when all tasks are active."""
+    """Rows of adaptive networks of these widths, and of all accuracies when all tasks are active."""
     rows: list[dict[str, object]] = []
-    for kind in (ADAPTIVE, STATIC):
+    for kind in (ADAPTIVE, STATIC, EQUAL_SIZE, EQUAL_COST):
         for repeat in range(repeats):
             who: dict[str, object] = {
                 "experiment": "task_schedule",
@@ -48,7 +48,7 @@ def made(
                 "network": "192-1..9-30",
                 "configuration": kind,
             }
-            who |= {"adaptive": kind == ADAPTIVE, "repeat": repeat, "seed": repeat, "phase": "training"}
+            who |= {"widths": kind, "repeat": repeat, "seed": repeat, "phase": "training"}
             for epoch in TOTALS:
                 for layer in (1, 2, 3):
                     value = width(epoch, repeat, layer) if kind == ADAPTIVE else TOTALS[0]
@@ -56,6 +56,8 @@ def made(
             for task in "abc":
                 value = accuracy(kind, repeat, task)
                 rows.append(who | {"epoch": 24, "task": task, "measure": "test_accuracy", "value": value})
+            spent = 3e6 if kind in (STATIC, EQUAL_SIZE) else 1e6
+            rows.append(who | {"epoch": 24, "measure": "multiply_adds", "value": spent})
     return frame(rows, ROWS)
 
 
@@ -120,8 +122,47 @@ def test_advantage_is_paired_by_repeat_and_averaged_over_tasks() -> None:
 
 @pytest.mark.parametrize("epoch", [24, 30])  # before its accuracy counts, or later
 def test_advantage_counts_networks_that_diverged_at_chance_where_rows_have_them(epoch: int) -> None:
-    rows = diverged(made(), epoch, repeat=1, adaptive=True)
+    rows = diverged(made(), epoch, repeat=1, widths=ADAPTIVE)
     assert values(claims.advantage(rows, CONTEXT))["mean over tasks", 1] == pytest.approx(10 - 90)
+
+
+@pytest.mark.parametrize(("criterion", "control"), [(SIZE, EQUAL_SIZE), (COST, EQUAL_COST)], ids=["size", "cost"])
+def test_each_question_is_of_its_own_control(criterion: Criterion, control: str) -> None:
+    random = default_rng(0)
+    luck = random.normal(90, 1, 10)
+
+    def outcome(better: str) -> str:
+        """The answer where networks of a kind are a point better than all others."""
+        rows = made(10, accuracy=lambda kind, repeat, task: float(luck[repeat]) + (kind == better))
+        return str(verdict(criterion, rows).outcome)
+
+    found = {kind: outcome(kind) for kind in (ADAPTIVE, STATIC, EQUAL_SIZE, EQUAL_COST)}
+    assert found == {kind: "no" for kind in found} | {ADAPTIVE: "yes"}, "equal ones are not ahead"
+    behind = values(criterion.values(made(3, accuracy=lambda kind, *_: 90.0 + (kind == control)), CONTEXT))
+    assert behind == {("mean over tasks", repeat): -1.0 for repeat in range(3)}
+    another = made(3, accuracy=lambda kind, *_: 90.0 + (kind not in (ADAPTIVE, control)))
+    assert set(values(criterion.values(another, CONTEXT)).values()) == {0.0}
+
+
+def test_what_has_no_control_is_left_out_and_a_control_that_diverged_is_at_chance() -> None:
+    rows = made()
+    without = rows[~((rows["repeat"] == 1) & (rows["widths"] == EQUAL_SIZE))]
+    stopped = diverged(without, 24, repeat=1, widths=ADAPTIVE)
+    assert set(values(SIZE.values(stopped, CONTEXT))) == {("mean over tasks", repeat) for repeat in (0, 2)}
+    found = values(SIZE.values(diverged(rows, 24, repeat=1, widths=EQUAL_SIZE), CONTEXT))
+    assert found == {("mean over tasks", 0): 0.0, ("mean over tasks", 1): 80.0, ("mean over tasks", 2): 0.0}
+
+
+def test_a_control_that_costs_otherwise_is_unfit() -> None:
+    rows = made()
+    own = (rows["measure"] == "multiply_adds") & (rows["widths"] == EQUAL_COST) & (rows["repeat"] == 1)
+    for factor, reason in (
+        (1.06, "the training of a control cost +6.0 %"),
+        (0.9, "the training of a control cost -10.0 %"),
+    ):
+        other = rows.assign(value=rows["value"].mask(own, 1e6 * factor))
+        assert COST.unfit(other, CONTEXT).startswith(reason) and SIZE.unfit(other, CONTEXT) == ""
+    assert COST.unfit(rows.assign(value=rows["value"].mask(own, 1.04e6)), CONTEXT) == ""
 
 
 def late(growth: Callable[[int, int], float]) -> Widths:
@@ -229,7 +270,7 @@ def world(criterion: Criterion, mean: float, random: Generator, more: int = 0) -
     logs = drawn if criterion is RISE else np.full((n, 2), math.log10(1.25))
     lost = drawn[:, 0] if criterion is FALL else np.full(n, 9.0)
     slow = drawn[:, 0] if criterion is STABLE else np.zeros(n)
-    gain = drawn[:, 0] if criterion is TWINS else np.zeros(n)
+    gain = drawn[:, 0] if criterion in (TWINS, SIZE, COST) else np.zeros(n)
     luck = random.normal(90, 1, n)
 
     def width(epoch: int, repeat: int, layer: int) -> float:
@@ -246,11 +287,13 @@ def verdict(criterion: Criterion, rows: pd.DataFrame, context: Context = CONTEXT
     return judge(criterion, rows, context, BASIS)
 
 
-OPPOSITE = {RISE.id: -0.1, FALL.id: -15.0, STABLE.id: -0.1, TWINS.id: -0.7}
-NOTHING = {RISE.id: 0.0, FALL.id: 0.0, STABLE.id: math.log10(1 / 1.05), TWINS.id: 0.1}
+STATISTICAL = [RISE, FALL, STABLE, TWINS, SIZE, COST]
+OPPOSITE = {RISE.id: -0.1, FALL.id: -15.0, STABLE.id: -0.1} | dict.fromkeys((TWINS.id, SIZE.id, COST.id), -0.7)
+NOTHING = {RISE.id: 0.0, FALL.id: 0.0, STABLE.id: math.log10(1 / 1.05)}
+NOTHING |= dict.fromkeys((TWINS.id, SIZE.id, COST.id), 0.1)
 
 
-@pytest.mark.parametrize("criterion", [RISE, FALL, STABLE, TWINS], ids=list(CRITERIA)[:4])
+@pytest.mark.parametrize("criterion", STATISTICAL, ids=lambda each: each.id)
 def test_outcomes_at_the_repeats_that_are_asked_for(criterion: Criterion) -> None:
     random = default_rng(0)
     found = {
@@ -261,9 +304,10 @@ def test_outcomes_at_the_repeats_that_are_asked_for(criterion: Criterion) -> Non
             "opposite": OPPOSITE[criterion.id],
         }.items()
     }
-    assert found["as expected"].count("reproduced") >= 6 and "contradicted" not in found["as expected"]
-    assert found["nothing"].count("reproduced") <= 2
-    assert found["opposite"].count("contradicted") >= 8 and "reproduced" not in found["opposite"]
+    holds, fails = ("yes", "no") if criterion.beyond else ("reproduced", "contradicted")
+    assert found["as expected"].count(holds) >= 6 and fails not in found["as expected"]
+    assert found["nothing"].count(holds) <= 2
+    assert found["opposite"].count(fails) >= 8 and holds not in found["opposite"]
     few = verdict(criterion, world(criterion, criterion.expected, random, more=-1))
     assert few.outcome == "not judged" and few.reason.endswith("are needed to tell")
 
@@ -295,12 +339,12 @@ def test_bifurcation_with_fewer_repeats_is_not_judged() -> None:
 def test_not_judged_if_more_than_a_tenth_diverged_or_all_did(criterion: Criterion) -> None:
     rows = made(25)
     for repeat in range(6):
-        rows = diverged(rows, 3, repeat=repeat, adaptive=True)
+        rows = diverged(rows, 3, repeat=repeat, widths=ADAPTIVE)
     found = verdict(criterion, rows)
     assert (found.outcome, found.reason) == ("not judged", "6 of 50 networks diverged")
-    for adaptive in (True, False):
+    for kind in (ADAPTIVE, STATIC):
         for repeat in range(25):
-            rows = diverged(rows, 3, repeat=repeat, adaptive=adaptive)
+            rows = diverged(rows, 3, repeat=repeat, widths=kind)
     assert verdict(criterion, rows).outcome == "not judged"
 
 

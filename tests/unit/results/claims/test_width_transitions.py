@@ -11,14 +11,15 @@ import pytest
 from pipeline.experiments.width_transitions import ROWS
 from pipeline.results.claims.base import Basis, Context, judge
 from pipeline.results.claims.criteria import of
-from pipeline.results.claims.width_transitions import CONTROL, TRAINED, above_control, trained_otherwise
+from pipeline.results.claims.width_transitions import CONTROL, TRAINED, above_control, over_static, trained_otherwise
+from pipeline.results.claims.widths import GROWN, PRUNED
 from pipeline.results.rows import frame
 
 BASIS = Basis("CIFAR-10", "3072-m-10", networks=1, repeats=8, epochs=2, same_as_paper=False)
 ISOTROPIC = "trainable, expectation"
 WIDTHS = (8, 16, 24, 32)
 CONTEXT = Context(SimpleNamespace(**TRAINED), {"cifar10": "cifar10"}, chance=10.0)
-(CRITERION,) = of("width_transitions")
+CRITERION, *BEAT = of("width_transitions")
 
 
 def made(
@@ -129,3 +130,35 @@ def test_not_judged() -> None:
     phase = {column: rows[column].mask(mask, "diverged") for column in ("phase", "measure")}
     stopped = judge(CRITERION, rows.assign(**phase).astype(rows.dtypes), CONTEXT, BASIS)
     assert stopped.outcome == "not judged" and stopped.reason.endswith("networks diverged")
+
+
+def exchanged(by: float, grown: bool, repeats: int = 8) -> pd.DataFrame:
+    """Rows in which isotropic networks that were grown to their width, or pruned, are better by so many points."""
+    rows = made(repeats=repeats, noise=0.3)
+    moved = (rows["start"] < rows["end"]) if grown else (rows["start"] > rows["end"])
+    own = moved.fillna(False) & (rows["configuration"] == ISOTROPIC)
+    return rows.assign(value=rows["value"] + by * own)
+
+
+def test_over_static_is_against_isotropic_networks_that_always_had_the_width() -> None:
+    rows = made(repeats=2)
+    assert set(numbers(over_static(GROWN)(rows, CONTEXT)).values()) == {0.0}
+    rows = changed(rows, 6.0, configuration=ISOTROPIC, start=8, end=16, repeat=1)  # one of six pairs that grow
+    assert numbers(over_static(GROWN)(rows, CONTEXT)) == {(GROWN, 0): 0.0, (GROWN, 1): 1.0}
+    rows = changed(
+        rows, 3.0, configuration=ISOTROPIC, start=24, end=24, repeat=0
+    )  # static: one of three ends pruned to
+    assert numbers(over_static(PRUNED)(rows, CONTEXT)) == {(PRUNED, 0): -0.5, (PRUNED, 1): 0.0}
+    control = changed(rows, 9.0, configuration=CONTROL)
+    assert numbers(over_static(PRUNED)(control, CONTEXT)) == {(PRUNED, 0): -0.5, (PRUNED, 1): 0.0}
+
+
+@pytest.mark.parametrize(("by", "answer"), [(1.0, "yes"), (-1.0, "no"), (0.1, "inconclusive")])
+@pytest.mark.parametrize("grown", [True, False])
+def test_whether_moving_beats_staying_is_asked_of_growing_and_pruning(grown: bool, by: float, answer: str) -> None:
+    elsewhere = Context(CONTEXT.settings, {"digits": "digits"}, chance=10.0)
+    own = BEAT[0 if grown else 1]
+    assert own.part == ("grown" if grown else "pruned")
+    assert judge(own, exchanged(by, grown), elsewhere, BASIS).outcome == answer
+    few = judge(own, exchanged(by, grown, repeats=3), elsewhere, BASIS)
+    assert (few.outcome, few.reason) == ("not judged", "3 repeats; 7 are needed to tell")
