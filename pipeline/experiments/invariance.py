@@ -29,7 +29,7 @@ ROWS = Schema(
     phases={
         "training": "after an epoch",
         "baseline": "before any change",
-        "adapted": "diagonalised, then grown or pruned",
+        "adapted": "fully diagonalised, then grown or pruned",
     },
     measures=TRAINING
     | FUNCTION_CHANGE

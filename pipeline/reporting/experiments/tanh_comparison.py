@@ -92,8 +92,8 @@ class _Page(Architectures):
             heading="All data sets",
             data=[own.name for own in self.sets],
             protocol=protocol,
-            tables=[self._table_7()],
-            plots=[plot for page in self.pages if len(page.rows) for plot in page.plots()],
+            tables=self.captioned([self._table_7()]),
+            plots=self.captioned(plot for page in self.pages if len(page.rows) for plot in page.plots()),
             basis=on,
         )
 
@@ -118,7 +118,7 @@ class _Page(Architectures):
 
     @property
     def conditions(self) -> str:
-        return f"Data {self.subject}, {self.repeats} of {counted(self.settings.epochs, 'epoch')}, float32."
+        return f"Data {self.subject}, {self.repeats} of {counted(self.settings.epochs, 'epoch')}, {self.precision}."
 
     def _table_7(self) -> Table:
         wanted, there = self.settings.data, [own.name for own in self.sets]

@@ -47,8 +47,8 @@ INVARIANCE: list[Criterion] = [
         sentence=_GROWN,
         source="version 2, section 3",
         scope=_ANY_ISOTROPIC,
-        estimand="ε of the network cast to float64, after diagonalising alone and after growing; of each repeat the "
-        "largest of all configurations and changes of width",
+        estimand="ε of the network cast to float64, after full diagonalisation alone and after growing; of each "
+        "repeat the largest of all configurations and changes of width",
         values=invariance.grown_float64,
         unit="",
         region=(0.0, 1e-10),
@@ -65,8 +65,8 @@ INVARIANCE: list[Criterion] = [
         sentence=_GROWN,
         source="version 2, section 3",
         scope=_ANY_ISOTROPIC,
-        estimand="scaled ε in float32, after diagonalising alone and after growing; of each repeat the largest of "
-        "all configurations and changes of width",
+        estimand="scaled ε in float32, after full diagonalisation alone and after growing; of each repeat the "
+        "largest of all configurations and changes of width",
         values=invariance.grown_float32,
         unit="%",
         region=(0.0, 1e-3),
@@ -172,8 +172,8 @@ INVARIANCE: list[Criterion] = [
         sentence="accuracy is reported in Tab 4, which displays the accuracy invariance also",
         source="version 2, appendix I.1",
         scope=_ANY_ISOTROPIC,
-        estimand="|accuracy after − before| on the test set in float32, after diagonalising alone and after growing; "
-        "of each repeat the largest of all configurations and changes of width",
+        estimand="|accuracy after − before| on the test set in float32, after full diagonalisation alone and after "
+        "growing; of each repeat the largest of all configurations and changes of width",
         values=invariance.grown_accuracy,
         unit="points",
         region=(0.0, 0.1),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, get_args
+
 import made_rows
 import pytest
+from pydantic import BaseModel, ValidationError
 
-from pipeline.experiments import EXPERIMENTS
-from pipeline.reporting.presentation import Presentation
+from pipeline.experiments import EXPERIMENTS, experiment
+from pipeline.reporting.presentation import Presentation, Setting
 from pipeline.reporting.presenters import presenter
-from pipeline.reporting.protocol import architectures, basis, common, data_line, mean_of, repeats
+from pipeline.reporting.protocol import architectures, basis, common, data_line, mean_of, precisions, repeats
 from pipeline.results.claims.criteria import of
 from pipeline.results.provenance import DataSet
 
@@ -41,7 +45,7 @@ def test_the_papers_training_is_the_protocols_end(shown: tuple[str, Presentation
     }
     assert set(OWN.get(name, {})) <= set(lines)
     assert next(iter(lines)) in ("data", "tasks")
-    assert list(lines).index("optimiser") >= len(lines) - 5
+    assert list(lines).index("optimiser") >= len(lines) - 6
 
 
 def test_claims_are_judged_on_the_networks_of_the_rows(shown: tuple[str, Presentation]) -> None:
@@ -91,8 +95,8 @@ def test_a_data_set_is_the_papers_by_its_source() -> None:
 def test_common_lines_and_basis() -> None:
     settings, rows = made_rows.SETTINGS["invariance"], made_rows.rows("invariance")
     names = [setting.name for setting in common(settings, psi=False)]
-    assert names == ["batch size", "optimiser", "learning rate", "weight decay"]
-    assert [setting.name for setting in common(settings, growing=True)][4:] == [
+    assert names == ["batch size", "optimiser", "learning rate", "weight decay", "matrix products of training"]
+    assert [setting.name for setting in common(settings, growing=True)][5:] == [
         "decay of ψ, λ",
         "columns of new neurons",
     ]
@@ -100,3 +104,128 @@ def test_common_lines_and_basis() -> None:
     assert (found.networks, found.repeats, found.epochs, found.same_as_paper) == (28, 4, 2, True)
     assert not basis(rows, common(settings, batch_size=24), "data", "network").same_as_paper
     assert architectures(made_rows.SETTINGS["tanh_comparison"]) == "2, 3 hidden layers of width 6, 8"
+
+
+# Settings that have no line in an experiment's protocol, and why they are no departure from the paper's.
+UNSAID = {
+    ("every", "data"): "the data set itself has a line",
+    ("timing", "repeats"): "there is one, and epochs are the repetitions",
+    ("sparsification", "latency_batches"): "they are the lines of the table of latencies",
+    ("sparsification", "latency_passes"): "of a time, not of a network; the captions say how many",
+    ("components", "psi_decay"): "its networks have no ψ",
+    ("components", "shown"): "how many pictures are drawn",
+    ("tanh_comparison", "psi_decay"): "its networks have no ψ",
+    ("width_transitions", "psi_decay"): "its networks have no ψ that decays",
+}
+
+
+def others(value: Any, annotation: Any) -> Iterator[Any]:
+    """Other values of a setting: with each part of it changed, one at a time."""
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            for other in others(getattr(value, name), field.annotation):
+                yield value.model_copy(update={name: other})
+    elif isinstance(value, list):
+        yield from ([other, *value[1:]] for other in others(value[0], annotation))
+        if len(value) > 1:
+            yield value[:-1]
+    elif isinstance(value, bool):
+        yield not value
+    elif isinstance(value, str):
+        known = next((levels for levels in literals(annotation) if value in levels), (f"{value} too",))
+        yield next(level for level in known if level != value)
+    elif value is None:
+        yield next((levels[0] for levels in literals(annotation)), 3)
+    else:
+        yield from (value * 2 or 1, type(value)(value / 2), value + 1)
+
+
+def literals(annotation: Any) -> Iterator[tuple[str, ...]]:
+    """The levels of all texts within a type."""
+    within = get_args(annotation)
+    if within and all(isinstance(each, str) for each in within):
+        yield within
+    for each in within:
+        yield from literals(each)
+
+
+def protocols(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Settings -> the lines of an experiment's protocol, from rows under its made settings."""
+    module, base = presenter(name), made_rows.SETTINGS[name]
+    rows, data = made_rows.rows(name), made_rows.described(*base.data)
+    monkeypatch.setattr(module._Page, "tables", lambda self: ())  # which need not be there for other settings
+    monkeypatch.setattr(module._Page, "plots", lambda self: ())
+    if name == "tanh_comparison":
+        monkeypatch.setattr(module._Page, "_table_7", lambda self: module.Table("", "", "", "", "", {}, [], 1))
+
+    def lines(settings: Any) -> list[Setting]:
+        return list(module.present(rows, settings, data).parts[0].protocol)
+
+    return lines
+
+
+def unsaid(name: str, lines: Any) -> set[str]:
+    """The settings of an experiment that can be others without another protocol."""
+    settings, found = made_rows.SETTINGS[name], set()
+    before = lines(settings)
+    for field, known in experiment(name).Settings.model_fields.items():
+        valid = list(changed(settings, field, known.annotation)) if field != "data" else []
+        if not valid or any(lines(other) == before for other in valid):
+            found.add(field)
+    return found
+
+
+def changed(settings: Any, field: str, annotation: Any) -> Iterator[Any]:
+    """The settings with one of them another, as far as they are valid."""
+    for other in others(getattr(settings, field), annotation):
+        try:
+            yield type(settings).model_validate(settings.model_dump() | {field: other})
+        except ValidationError:
+            continue
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_setting_has_a_line_or_a_reason_for_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = {field for own, field in UNSAID if own in (name, "every")}
+    assert unsaid(name, protocols(name, monkeypatch)) == reasons, "and no reason is of a setting that has a line"
+
+
+def test_a_setting_that_is_dropped_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control of the test above."""
+    lines = protocols("invariance", monkeypatch)
+
+    def without(settings: Any) -> list[Setting]:
+        return [line for line in lines(settings) if line.name != "samples of the mean gain"]
+
+    assert unsaid("invariance", without) - unsaid("invariance", lines) == {"expectation_samples"}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_captions_say_the_precision_of_rows_and_of_products(name: str) -> None:
+    settings = made_rows.SETTINGS[name]
+    rows, data = made_rows.rows(name), made_rows.described(*settings.data)
+
+    def captions(rows: Any, settings: Any) -> list[str]:
+        (part,) = presenter(name).present(rows, settings, data).parts
+        assert all(line.same for line in part.protocol if line.name.startswith("matrix")) == (
+            settings.matmul == "float32"
+        )
+        return [each.caption for each in (*part.tables, *part.plots)]
+
+    lower = settings.model_copy(update={"matmul": "bf16"})
+    assert all(caption.endswith(" Trained with matrix products in bf16.") for caption in captions(rows, lower))
+    as_they_are = captions(rows, settings)
+    assert not any("bf16" in caption for caption in as_they_are)
+    if {*rows["precision"]} == {"float32"}:  # those of both select by it
+        assert all("float32" in caption for caption in as_they_are)
+        wide = captions(rows.assign(precision=rows["precision"].cat.rename_categories(SWAPPED)), settings)
+        assert all("float64" in caption and "float32" not in caption for caption in wide)
+
+
+SWAPPED = {"float32": "float64", "float64": "float32"}
+
+
+def test_precisions_in_words() -> None:
+    rows = made_rows.rows("invariance")
+    assert precisions(rows) == "float32 and float64"
+    assert precisions(rows[rows["precision"] == "float64"]) == "float64"
