@@ -79,6 +79,7 @@ class _Page(Page):
             "active: row longer than this share of the median of the others": settings.active_above,
             "first steps of which norms are taken": settings.steps,
             "optimisers": list(self.trainings),
+            "momentum": [optimiser.momentum for optimiser in settings.optimisers],
             "repeats": settings.repeats,
             "epochs before growing": settings.epochs_before,
             "epochs after it": settings.epochs - settings.epochs_before,

@@ -109,7 +109,7 @@ class _Page(Architectures):
             Setting("intrinsic length, ψ", "none, none", ", ".join(treatments[0]), none),
             Setting.of("repeats", 4, settings.repeats),
             Setting.of("epochs", 50, settings.epochs),
-            *common(settings, psi=False),
+            *common(settings, psi=any(psi == "trainable+decay" for _, psi in treatments)),
         ]
 
     @property

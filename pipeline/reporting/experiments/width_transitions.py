@@ -63,7 +63,7 @@ class _Page(Pairs):
                 optimiser="adam",
                 learning_rate=0.08,
                 weight_decay=0.0,
-                psi=False,
+                psi=settings.configuration.compensation == "trainable+decay",
                 growing=True,
             ),
         ]
