@@ -161,8 +161,6 @@ def test_a_pruned_network_stands_beside_itself_with_its_corrections_taken_back(
     }
     where = {"phase": "adapted", "measure": "epsilon", "precision": "float32", "ablation": None, "change": -8}
     rows = select(invariance_rows(), **where)
-        invariance_rows(), phase="adapted", measure="epsilon", precision="float32", ablation=None, change=-8
-    )
     whole = rows[rows["configuration"] == "trainable, constant"]["value"].mean()
     here = (table["measure"] == "epsilon") & (table["change of width"] == -8)
     assert table[here & (table["configuration"] == "trainable, constant")]["mean"].item() == pytest.approx(whole)
