@@ -37,7 +37,7 @@ TITLE = "Invariance under adaptation"
 NOTE = Note(
     reading=(
         "`epsilon` is the mean distance between the logits before and after. Diagonalising and growing"
-        " should leave it at rounding level (about 1e-6 in float32, below 1e-10 in float64); `diagonalised` is"
+        " should leave it at rounding level (about 1e-6 in float32, below 1e-10 in float64); `diagonalised` means"
         " fully, on both sides. Pruning"
         " should change least where the network has both an intrinsic length and a compensatory vector;"
         " `epsilon no length`, `no psi` and `neither` are those of the same pruned network with what either"
