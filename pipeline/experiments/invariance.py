@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from pipeline.experiments.plan.work import Work
 
 QUESTION = "How far do the logits of a trained network move when a layer is diagonalised, grown or pruned?"
+# What is taken back of a pruning, METHOD section 4, in the network that was pruned: what o gained, psi, or both.
+NO_LENGTH, NO_PSI, NEITHER = ABLATIONS = ("no length", "no psi", "neither")
 ROWS = Schema(
     phases={
         "training": "after an epoch",
         "baseline": "before any change",
-        "adapted": "diagonalised, then grown or pruned",
+        "adapted": "fully diagonalised, then grown or pruned",
     },
     measures=TRAINING
     | FUNCTION_CHANGE
@@ -40,7 +42,12 @@ ROWS = Schema(
         "intrinsic_length": Factor("of the networks", levels=get_args(IntrinsicLength)),
         "compensation": Factor("for what pruning removes, ψ", levels=get_args(Compensation)),
     },
-    observations={"change": CHANGE},
+    observations={
+        "change": CHANGE,
+        "ablation": Factor(
+            "what no longer stands in for the neurons that this network lost; of networks with both", levels=ABLATIONS
+        ),
+    },
 )
 
 
@@ -82,11 +89,19 @@ class Settings(Plan):
         """Training, and the tests before and after every change, each after a diagonalisation, in both precisions."""
         (size,) = data
         passes = (len(self.changes) + 2) * size.test  # those, the baseline, and diagonalisation alone
+        prunings = sum(change < 0 for change in self.changes)
+        if corrected(member.configuration):
+            passes += prunings * len(ABLATIONS) * size.test
         if member.configuration.compensation == "expectation":
-            passes += sum(change < 0 for change in self.changes) * size.sampled(self.expectation_samples)
+            passes += prunings * size.sampled(self.expectation_samples)
         changes = in_layer(self.layer, 2 * (1 + 2 * len(self.changes)))
         *workloads, last = super().workloads(member, data)
         return [*workloads, replace(last, passes=last.passes + (1 + FLOAT64_PASS) * passes, changes=changes)]
+
+
+def corrected(configuration: Configuration) -> bool:
+    """Whether a network has both an intrinsic length and psi, so that either can be taken back alone."""
+    return configuration.intrinsic_length != "none" and configuration.compensation not in ("none", "expectation")
 
 
 def run(work: Work[Settings, Member]) -> pd.DataFrame:
@@ -95,12 +110,19 @@ def run(work: Work[Settings, Member]) -> pd.DataFrame:
 
     settings, observed = work.settings, work.observations()
     ensemble, _ = work.trained(observed, keep=True)
+    both = [corrected(member.configuration) for member in work.members]
+    ablated = observed.branch()
+    ablated.alive = [alive and own for alive, own in zip(observed.alive, both, strict=True)]
     for precision, dtype in PRECISIONS.items():
         changing = _Changing(work, copy.deepcopy(ensemble).to(dtype))
         place: dict[str, object] = {"epoch": settings.epochs, "precision": precision}
         observed.add({"phase": "baseline", **place}, changing.baseline())
         for change in work.checkpoints.phase(f"changes in {precision}", observed).each([0, *settings.changes]):
-            observed.add({"phase": "adapted", "change": change, **place}, changing.by(change))
+            changed = changing.by(change)
+            observed.add({"phase": "adapted", "change": change, **place}, changing.measured(changed))
+            for ablation in ABLATIONS if change < 0 and any(ablated.alive) else ():
+                at = {"phase": "adapted", "change": change, "ablation": ablation}
+                ablated.add(at | place, changing.without(changed, ablation))
     return observed.frame()
 
 
@@ -122,24 +144,46 @@ class _Changing:
 
         return {"accuracy": measures.accuracy(self.z, self.data.test.labels), "sigma_sum": self.sigma}
 
-    def by(self, change: int) -> dict[str, Tensor]:
-        """What diagonalising, then adding (positive) or removing (negative) neurons does."""
+    def by(self, change: int) -> Ensemble:
+        """A copy that was diagonalised, then gained (positive) or lost (negative) neurons."""
         from isotropic.surgery.diagonalise import diagonalise
         from isotropic.surgery.widths import grow, prune
-        from isotropic.training import measures
-        from pipeline.training import evaluation
 
-        layer, labels, changed = self.settings.layer, self.data.test.labels, copy.deepcopy(self.trained)
+        layer, changed = self.settings.layer, copy.deepcopy(self.trained)
         diagonalise(changed, layer, "full")
         if change > 0:
             columns = [generator(*name, "columns", change) for name in self.streams]
             grow(changed, layer, change, basis="singular", columns=self.settings.columns, generator=columns)
         elif change < 0:
             prune(changed, layer, -change, inputs=self.inputs)
-        after, left = evaluation.logits(changed, self.data), measures.sigma_sum(changed, layer)
+        return changed
+
+    def measured(self, changed: Ensemble) -> dict[str, Tensor]:
+        """What the change did."""
+        from isotropic.training import measures
+        from pipeline.training import evaluation
+
+        labels, after = self.data.test.labels, evaluation.logits(changed, self.data)
+        left = measures.sigma_sum(changed, self.settings.layer)
         values = measures.function_change(self.z, after, labels)
         return values | {
             "delta_sigma": self.sigma - left,
             "sigma_sum": left,
             "accuracy": measures.accuracy(after, labels),
         }
+
+    def without(self, pruned: Ensemble, ablation: str) -> dict[str, Tensor]:
+        """What the pruning did to the function, but for what o_l and psi_{l+1} gained in it.
+
+        Both are taken from the trained networks: no change of basis of layer l touches them, and neither loses an
+        entry with its neurons.
+        """
+        from isotropic.training import measures
+        from pipeline.training import evaluation
+
+        layer, changed = self.settings.layer, copy.deepcopy(pruned)
+        names = {NO_LENGTH: f"activations.{layer - 1}.log_o", NO_PSI: f"maps.{layer}.psi"}
+        trained = self.trained.tensors()
+        back = {name: trained[name] for way, name in names.items() if ablation in (way, NEITHER)}
+        changed.assign(back)
+        return measures.function_change(self.z, evaluation.logits(changed, self.data), self.data.test.labels)

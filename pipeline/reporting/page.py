@@ -7,9 +7,9 @@ are called. The means, what a cell says, and the words for those who cannot see 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -17,7 +17,7 @@ from pipeline.data.facts import DataSet
 from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
-from pipeline.reporting.protocol import basis, mean_of, repeats
+from pipeline.reporting.protocol import FULL, basis, mean_of, precisions, repeats
 from pipeline.reporting.style import COLOURS, Line
 from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.base import Basis
@@ -39,6 +39,7 @@ __all__ = [  # and the types of what a presenter gives
     "Table",
 ]
 
+Shown = TypeVar("Shown", Table, Plot)
 Names = Mapping[str, str | tuple[str, ...]]
 Series = Mapping[str, Line | tuple[str, Line]]
 
@@ -136,7 +137,14 @@ class Page:
     def part(self) -> Part:
         """The page as the report has it."""
         protocol = self.protocol()
-        return Part.of(self.data, protocol, list(self.tables()), list(self.plots()), self.basis(protocol))
+        tables, plots = self.captioned(self.tables()), self.captioned(self.plots())
+        return Part.of(self.data, protocol, tables, plots, self.basis(protocol))
+
+    def captioned(self, shown: Iterable[Shown]) -> list[Shown]:
+        """Tables or figures, whose captions say with which products networks were trained if not with full ones."""
+        matmul = self.settings.matmul
+        said = "" if matmul == FULL else f" Trained with matrix products in {matmul}."
+        return [replace(each, caption=f"{each.caption}{said}") for each in shown]
 
     def protocol(self) -> list[Setting]:
         """The settings beside the paper's."""
@@ -168,6 +176,11 @@ class Page:
     def subject(self) -> str:
         """The data and the network, as the legends of figures name them."""
         return f"{self.data.name}, {self.network}"
+
+    @property
+    def precision(self) -> str:
+        """In which its rows were computed, in words."""
+        return precisions(self.rows)
 
     @property
     def repeats(self) -> str:

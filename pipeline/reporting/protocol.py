@@ -15,6 +15,7 @@ from pipeline.results.claims.base import Basis
 from pipeline.results.schema import configurations, networks
 from pipeline.results.text import counted
 
+FULL = "float32"  # of matrix products in training; the paper says nothing of precision
 TREATMENT = "trainable, trainable+decay"  # of intrinsic length and ψ, in the paper, unless an experiment varies it
 
 
@@ -56,12 +57,20 @@ def common(
         Setting.of("optimiser", optimiser, settings.optimiser),
         Setting.of("learning rate", learning_rate, settings.learning_rate),
         Setting.of("weight decay", weight_decay, settings.weight_decay),
+        Setting("matrix products of training", f"{FULL} (assumed)", settings.matmul, settings.matmul == FULL),
     ]
     if psi:
         lines.append(Setting.of("decay of ψ, λ", 0.1, settings.psi_decay))
     if growing:
         lines.append(Setting.of("columns of new neurons", "normal", settings.columns))
     return [replace(line, here=own[line.name], same=False) if line.name in own else line for line in lines]
+
+
+def mean_gain(count: int) -> Setting:
+    """The line of compensation "expectation": "batch-wise or test-set-wise" (version 2, neurodegeneration)."""
+    return Setting(
+        "samples of the mean gain", "a batch, or the test set", f"about {count} of the training set", False
+    )
 
 
 def basis(rows: pd.DataFrame, protocol: Iterable[Setting], data: str, network: str) -> Basis:
@@ -81,6 +90,12 @@ def repeats(rows: pd.DataFrame) -> str:
     counts = rows.groupby(configurations(list(rows.columns)), dropna=False, observed=True)["repeat"].nunique()
     least, most = int(counts.min()), int(counts.max())
     return counted(most, "repeat") if least == most else f"{least} to {most} repeats"
+
+
+def precisions(rows: pd.DataFrame) -> str:
+    """In which these rows were computed: "float32", or "float32 and float64"."""
+    levels = rows["precision"].dropna().unique()
+    return " and ".join(sorted(map(str, levels)))
 
 
 def mean_of(rows: pd.DataFrame) -> str:

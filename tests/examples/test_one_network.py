@@ -83,7 +83,8 @@ def measured(example: ModuleType, trained: tuple[torch.nn.Module, Tensor, Tensor
 
 
 def value(rows, measure: str, change: int) -> float:
-    (found,) = select(rows, phase="adapted", measure=measure, change=change, precision="float64")["value"]
+    where = {"phase": "adapted", "measure": measure, "change": change, "ablation": None, "precision": "float64"}
+    (found,) = select(rows, **where)["value"]
     return found
 
 

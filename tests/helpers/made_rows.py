@@ -17,8 +17,10 @@ import torch
 from pipeline.config import validate
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.experiments import EXPERIMENTS, experiment
+from pipeline.experiments.invariance import ABLATIONS, corrected
 from pipeline.experiments.plan.work import Work
 from pipeline.experiments.task_schedule import ADAPTIVE, EQUAL_COST, EQUAL_SIZE, STATIC
+from pipeline.results.measures import FUNCTION_CHANGE
 from pipeline.results.provenance import DataSet
 from pipeline.results.rows import frame
 from pipeline.results.schema import networks
@@ -124,7 +126,11 @@ def _invariance(own: Any, member: Any, random: np.random.Generator) -> Iterator[
             epsilon = random.lognormal() * (rounding if change >= 0 else 0.1)
             values = {"epsilon": epsilon, "epsilon_scaled": epsilon, "kl": epsilon, "accuracy": 90.0}
             values |= {"sigma_sum": 20.0, "delta_sigma": 0.0, "delta_accuracy": 0.01 * random.normal()}
-            yield from _values(place | {"phase": "adapted", "change": change}, values)
+            place |= {"phase": "adapted", "change": change}
+            yield from _values(place, values)
+            for ablation in ABLATIONS if change < 0 and corrected(member.configuration) else ():
+                taken = {measure: 2 * values[measure] for measure in FUNCTION_CHANGE}
+                yield from _values(place | {"ablation": ablation}, taken)
 
 
 def _spectra(own: Any, member: Any, random: np.random.Generator) -> Iterator[Row]:

@@ -639,8 +639,8 @@ EXPERIMENTS = [
     Fault(
         "each change of width begins where the one before ended",
         "pipeline/experiments/invariance.py",
-        "self.data.test.labels, copy.deepcopy(self.trained)",
-        "self.data.test.labels, self.trained",
+        "self.settings.layer, copy.deepcopy(self.trained)",
+        "self.settings.layer, self.trained",
         ("unit/experiments/test_invariance.py",),
     ),
     Fault(

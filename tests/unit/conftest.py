@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.experiments.invariance import ROWS
+from pipeline.results.measures import FUNCTION_CHANGE
 from pipeline.results.rows import frame
 
 CONFIGURATIONS = (
@@ -21,6 +22,7 @@ CONFIGURATIONS = (
     "trainable, expectation",
 )
 LACKING = {"none, trainable+decay": 30.0, "trainable, none": 60.0, "trainable, expectation": 8.0}
+ABLATED = {"no length": 4.0, "no psi": 9.0, "neither": 30.0}
 ROUNDING = {"float32": 1e-6, "float64": 1e-15}
 
 Made = Callable[..., pd.DataFrame]
@@ -40,8 +42,12 @@ def made(
     data: str = "digits",
     worse: Mapping[str, float] = LACKING,
     configurations: Sequence[str] = CONFIGURATIONS,
+    ablated: Mapping[str, float] = ABLATED,
 ) -> pd.DataFrame:
-    """Rows as `invariance` makes them; `worse` multiplies epsilon after pruning, per configuration."""
+    """Rows as `invariance` makes them.
+
+    `worse` multiplies epsilon after pruning, per configuration; `ablated`, where a correction is taken back.
+    """
     random = np.random.default_rng(0)
     rows: list[dict[str, object]] = []
     for repeat in range(repeats):
@@ -67,6 +73,11 @@ def made(
                     values = _adapted(change, width, scale, precision, accuracy, 20.0 + repeat)
                     place |= {"phase": "adapted", "change": change}
                     rows += [who | place | {"measure": m, "value": v} for m, v in values.items()]
+                    for ablation, factor in ablated.items() if change < 0 and configuration not in LACKING else ():
+                        taken = {m: factor * values[m] for m in FUNCTION_CHANGE}
+                        rows += [
+                            who | place | {"ablation": ablation, "measure": m, "value": v} for m, v in taken.items()
+                        ]
     return frame(rows, ROWS)
 
 

@@ -68,7 +68,8 @@ class _Page(Pairs):
         return (
             f"Data {self.data.name}, network {self.network}, {self.repeats} of each pair: "
             f"{counted(settings.epochs_at_start, 'epoch')} at the start width, {settings.moving_epochs} with the "
-            f"width of every hidden layer moving linearly, {settings.epochs_at_end} at the end width, float32."
+            f"width of every hidden layer moving linearly, {settings.epochs_at_end} at the end width, "
+            f"{self.precision}."
         )
 
     def tables(self) -> Iterator[Table]:

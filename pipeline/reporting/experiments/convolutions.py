@@ -12,7 +12,7 @@ from pipeline.experiments.convolutions import NO_LENGTH, NO_PSI, ROWS, VECTOR, W
 from pipeline.reporting.headlines import magnitude, mean
 from pipeline.reporting.numbers import signed
 from pipeline.reporting.page import Block, By, DataSet, Note, Page, Plot, Setting, Table
-from pipeline.reporting.protocol import TREATMENT, common, decided, mean_of
+from pipeline.reporting.protocol import TREATMENT, common, decided, mean_of, precisions
 from pipeline.reporting.style import COOL, WARM
 from pipeline.results.statistics import select
 from pipeline.results.text import counted
@@ -102,12 +102,13 @@ class _Page(Page):
         )
 
     def tables(self) -> Iterator[Table]:
+        trained = precisions(select(self.rows, phase="training"))
         after = f"test accuracy (%) after {counted(self.settings.epochs_after, 'further epoch')}"
         yield self._table(
             "channels",
             "Channels added and removed",
             "Change of the function, and test accuracy after further training with the optimiser's moments carried "
-            "along (in float32, in which networks are trained); mean ± standard deviation over repeats. "
+            f"along (in {trained}, in which networks are trained); mean ± standard deviation over repeats. "
             "The paper has no such experiment.",
             self.rows,
             [

@@ -67,6 +67,7 @@ class _Page(Page):
             "hidden widths": settings.hidden,
             "change of basis": "of every hidden layer, by a random orthogonal matrix of each layer and repeat",
             "optimisers": list(self.trainings),
+            "trained in": PRECISIONS,
             "momentum": [optimiser.momentum for optimiser in settings.optimisers],
             "repeats": settings.repeats,
             "epochs before the change of basis": settings.epochs_before,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.experiments.invariance import ROWS
+from pipeline.experiments.invariance import NEITHER, NO_LENGTH, NO_PSI, ROWS
 from pipeline.reporting.headlines import magnitude, mean
 from pipeline.reporting.numbers import signed
 from pipeline.reporting.page import (
@@ -23,9 +23,12 @@ from pipeline.reporting.page import (
     Setting,
     Table,
 )
-from pipeline.reporting.protocol import common, data_line
+from pipeline.reporting.protocol import common, data_line, mean_gain, precisions
 from pipeline.reporting.style import COOL, WARM
-from pipeline.results.claims.invariance import BOTH, COMPENSATED, EXPECTATION, NO_LENGTH, NO_PSI
+from pipeline.results.claims import invariance as claims
+from pipeline.results.claims.invariance import BOTH, COMPENSATED
+from pipeline.results.measures import FUNCTION_CHANGE
+from pipeline.results.schema import Measure
 from pipeline.results.statistics import select
 from pipeline.results.text import counted
 
@@ -34,8 +37,11 @@ TITLE = "Invariance under adaptation"
 NOTE = Note(
     reading=(
         "`epsilon` is the mean distance between the logits before and after. Diagonalising and growing"
-        " should leave it at rounding level (about 1e-6 in float32, below 1e-10 in float64); pruning"
-        " should change least where the network has both an intrinsic length and a compensatory vector."
+        " should leave it at rounding level (about 1e-6 in float32, below 1e-10 in float64); `diagonalised` means"
+        " fully, on both sides. Pruning"
+        " should change least where the network has both an intrinsic length and a compensatory vector;"
+        " `epsilon no length`, `no psi` and `neither` are those of the same pruned network with what either"
+        " or both took over taken back."
         " A configuration is named by its treatment of the two: *intrinsic length, compensation*."
     ),
     columns=(
@@ -47,10 +53,16 @@ NOTE = Note(
         "repeats",
     ),
     headlines=("epsilon", "delta_accuracy"),
+    together=tuple(
+        f"by change in width{precision}/{measure} *" for precision in ("", " float64") for measure in FUNCTION_CHANGE
+    ),
 )
 PAPER_SOURCES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "caltech256": "Caltech-256"}
 PAPER_CHANGES = [75, 50, 25, 5, 1, 0, -1, -5, -25, -50, -75]
-PAPER_LABELS = {*COMPENSATED, NO_LENGTH, NO_PSI, EXPECTATION}
+PAPER_LABELS = {*COMPENSATED, claims.NO_LENGTH, claims.NO_PSI, claims.EXPECTATION}
+# What is taken back of a pruning -> in words.
+ABLATIONS = {NO_LENGTH: "what o gained", NO_PSI: "what ψ gained", NEITHER: "both"}
+MOVED = Measure("change of ε", "%", 2)
 BASELINE = {"baseline": "before adapting"}
 PRECISIONS = ["float32", "float64"]
 # Measure -> the precisions worth showing: both where that tells exact from small.
@@ -60,7 +72,7 @@ FIGURES |= {measure: PRECISIONS[:1] for measure in ("delta_accuracy", "delta_sig
 
 def headlines(rows: pd.DataFrame) -> dict[str, Any]:
     """Accuracy, and log10 of the mean epsilon at the most neurons added and at the most removed."""
-    adapted = select(rows, phase="adapted", measure="epsilon")
+    adapted = select(rows, phase="adapted", measure="epsilon", ablation=None)
 
     def epsilon(label: str, change: int, precision: str = "float32") -> float | None:
         return magnitude(adapted, 3, configuration=label, change=change, precision=precision)
@@ -72,8 +84,8 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
             "grown_float32": epsilon(BOTH, most),
             "grown_float64": epsilon(BOTH, most, "float64"),
             "pruned": epsilon(BOTH, least),
-            "pruned_without_length": epsilon(NO_LENGTH, least),
-            "pruned_without_psi": epsilon(NO_PSI, least),
+            "pruned_without_length": epsilon(claims.NO_LENGTH, least),
+            "pruned_without_psi": epsilon(claims.NO_PSI, least),
         },
     }
 
@@ -88,10 +100,11 @@ class _Page(Page):
         super().__init__(rows, settings, data)
         self.labels = [configuration.label for configuration in settings.configurations]
         self.changes = {
-            str(change): signed(change) + " (diagonalisation)" * (change == 0)
+            str(change): signed(change) + " (full diagonalisation)" * (change == 0)
             for change in sorted({0, *settings.changes}, reverse=True)
         }
         cool, warm = cycle(COOL), cycle(WARM)
+        self.whole = select(rows, ablation=None)
         self.series = {label: next(cool if label in COMPENSATED else warm) for label in self.labels}
 
     def protocol(self) -> list[Setting]:
@@ -101,9 +114,12 @@ class _Page(Page):
             Setting.of("hidden widths", [100, 100], settings.hidden),
             Setting.of("adapted map", 2, settings.layer),
             Setting.of("changes of width", PAPER_CHANGES, [int(change) for change in self.changes]),
+            # Version 2, I.1, says so of the row of 0; the published notebooks, and this, diagonalise fully.
+            Setting("diagonalisation, alone (0) and before each change", "partial", "full: both sides", False),
             Setting("configurations: intrinsic length, ψ", "7", "7" if papers else "; ".join(self.labels), papers),
             Setting.of("repeats", 20, settings.repeats),
             Setting.of("epochs", 50, settings.epochs),
+            mean_gain(settings.expectation_samples),
             *common(settings, growing=True),
         ]
 
@@ -133,21 +149,55 @@ class _Page(Page):
             "float32",
             ("accuracy", "", BASELINE | self.changes),
         )
+        if self.rows["ablation"].notna().any():
+            yield self._ablations()
+
+    def _ablations(self) -> Table:
+        """What each correction does within a pruned network."""
+        keys = ["configuration", "repeat", "change"]
+        epsilon = select(self.rows, phase="adapted", measure="epsilon", precision="float32")
+        whole = select(epsilon, ablation=None).set_index(keys)["value"]
+
+        def moved(ablation: str) -> pd.DataFrame:
+            own = select(epsilon, ablation=ablation).set_index(keys)
+            return own.assign(value=100 * (own["value"] / whole.reindex(own.index) - 1)).reset_index()
+
+        pruned = epsilon[epsilon["ablation"].isna() & (epsilon["change"] < 0)]
+        return self.table(
+            "ablations",
+            "What intrinsic length and ψ correct within the same pruned network",
+            "Change of the logits by pruning, mean ± standard deviation over repeats; and by how much more those of "
+            "the same pruned network change where what its intrinsic length o, ψ or both gained by it is taken back, "
+            "mean over repeats with its 95% interval. Table 1 compares networks that were trained without.",
+            By("change", "change of width", {key: name for key, name in self.changes.items() if int(key) < 0}),
+            By("configuration", "configuration", self._columns(set(COMPENSATED))),
+            [
+                Block(MEASURES["epsilon"], pruned, "mean change of the logits, ε", "epsilon"),
+                *(
+                    Block(MOVED, moved(key), f"without {words}, change of ε (%)", key, differences=True)
+                    for key, words in ABLATIONS.items()
+                ),
+            ],
+            conditions=f"{self.conditions}, float32.",
+        )
+
+    def _columns(self, labels: set[str]) -> dict[str, tuple[str, str]]:
+        return {
+            c.label: (f"intrinsic length: {c.intrinsic_length}", f"ψ: {c.compensation}")
+            for c in self.settings.configurations
+            if c.label in labels
+        }
 
     def _table(
         self, name: str, title: str, what: str, precision: str, *blocks: tuple[str, str, Mapping[str, str]]
     ) -> Table:
-        rows = select(self.rows, phase=["baseline", "adapted"], precision=precision)
-        columns = {
-            c.label: (f"intrinsic length: {c.intrinsic_length}", f"ψ: {c.compensation}")
-            for c in self.settings.configurations
-        }
+        rows = select(self.whole, phase=["baseline", "adapted"], precision=precision)
         return self.table(
             name,
             title,
             f"{what}, mean ± standard deviation over repeats.",
             By("change", "change of width", self.changes, missing="baseline"),
-            By("configuration", "configuration", columns),
+            By("configuration", "configuration", self._columns(set(self.labels))),
             [
                 Block(MEASURES[measure], select(rows, measure=measure), heading, measure, lines)
                 for measure, heading, lines in blocks
@@ -157,23 +207,25 @@ class _Page(Page):
 
     def plots(self) -> Iterator[Plot]:
         legend = "configuration: intrinsic length, ψ"
+        trained = precisions(select(self.rows, phase="training"))
         yield self.training(
-            self.series, "Training, before any adaptation", legend, conditions=f"{self.conditions}, float32."
+            self.series, "Training, before any adaptation", legend, conditions=f"{self.conditions}, {trained}."
         )
-        for measure, precisions in FIGURES.items():
+        for measure, shown in FIGURES.items():
             yield self.lines(
                 measure.replace("_", "-"),
                 MEASURES[measure].title,
-                "Mean over repeats with its 95% interval. Changes are placed evenly, configurations side by side.",
-                select(self.rows, phase="adapted", measure=measure),
+                "Mean over repeats with its 95% interval. Changes are placed evenly, configurations side by side; at "
+                "0 the map is fully diagonalised, and no more.",
+                select(self.whole, phase="adapted", measure=measure),
                 MEASURES[measure],
                 self.series,
                 x="change",
                 x_label="change of width (neurons)",
-                panels=By.levels("precision", "precision", precisions),
+                panels=By.levels("precision", "precision", shown),
                 categories=[int(change) for change in reversed(self.changes)],
                 legend=legend,
-                conditions=f"{self.conditions}, {' and '.join(precisions)}.",
+                conditions=f"{self.conditions}, {' and '.join(shown)}.",
             )
 
 
@@ -185,7 +237,9 @@ def _curves(rows: pd.DataFrame, settings: Any) -> dict[str, pd.DataFrame]:
     other = rows["data"] != settings.data[0]
     named = rows.assign(configuration=rows["configuration"].mask(other, rows["data"] + ": " + rows["configuration"]))
     accuracy = select(named, phase="training", measure="test_accuracy")
-    epsilon = _means(select(named, phase="adapted", measure="epsilon", precision="float32"), "change", "epsilon")
+    epsilon = _means(
+        select(named, phase="adapted", measure="epsilon", precision="float32", ablation=None), "change", "epsilon"
+    )
     # An epsilon of 0 has no logarithm and is left out.
     epsilon = epsilon[epsilon["epsilon"] > 0].assign(log10_epsilon=lambda table: np.log10(table.pop("epsilon")))
     return {"accuracy": _means(accuracy, "epoch", "test_accuracy"), "log10-epsilon": epsilon}

@@ -13,7 +13,7 @@ from pipeline.experiments.joint_sparsity import ALTERNATE, JOINT, ROWS, STARTS, 
 from pipeline.reporting.architectures import Architectures
 from pipeline.reporting.headlines import nested
 from pipeline.reporting.page import Block, By, DataSet, Note, Plot, Setting, Table
-from pipeline.reporting.protocol import TREATMENT, common, decided
+from pipeline.reporting.protocol import TREATMENT, common, decided, precisions
 from pipeline.reporting.style import COLOURS, COOL, WARM, Line
 from pipeline.results.statistics import select
 from pipeline.results.text import counted
@@ -96,7 +96,8 @@ class _Page(Architectures):
     @property
     def conditions(self) -> str:
         epochs = counted(self.settings.epochs, "epoch")
-        return f"Data {self.data.name}, {self.repeats} of {epochs}; the bases in float64."
+        bases = precisions(select(self.rows, phase="descent"))
+        return f"Data {self.data.name}, {self.repeats} of {epochs}; the bases in {bases}."
 
     def tables(self) -> Iterator[Table]:
         def block(measure: str, heading: str, **where: object) -> Block:

@@ -108,6 +108,7 @@ class _Page(Page):
             "changes of its width": [signed(change) for change in settings.changes],
             "methods": "; ".join(method for way in self.ways for method in way.methods),
             "noise of Net2Wider, relative": settings.noise,
+            "training samples of the mean of removed neurons, about": settings.expectation_samples,
             "repeats": settings.repeats,
             "epochs before the change": settings.epochs_before,
             "epochs after it": settings.epochs - settings.epochs_before,

@@ -98,7 +98,7 @@ class _Page(Page):
         settings = self.settings
         return (
             f"Data {self.data.name}, network {self.network}, pruned in hidden layer {settings.layer} without "
-            f"retraining, {self.repeats} of {counted(settings.epochs, 'epoch')}, float32; accuracy before "
+            f"retraining, {self.repeats} of {counted(settings.epochs, 'epoch')}, {self.precision}; accuracy before "
             f"{accuracy:.2f} %. A random choice is the mean of {counted(settings.draws, 'draw')} a repeat. "
             "Corrections predict the removed neurons over training samples or, without data, as if the inputs of "
             f"the layer were white; changes are on the whole test set. {self._misjudged()}"

@@ -77,7 +77,9 @@ class _Page(Page):
             "hidden layer that grows": settings.layer,
             "neurons that it gains": settings.neurons,
             "active: row longer than this share of the median of the others": settings.active_above,
+            "first steps of which norms are taken": settings.steps,
             "optimisers": list(self.trainings),
+            "momentum": [optimiser.momentum for optimiser in settings.optimisers],
             "repeats": settings.repeats,
             "epochs before growing": settings.epochs_before,
             "epochs after it": settings.epochs - settings.epochs_before,
@@ -99,7 +101,7 @@ class _Page(Page):
         return (
             f"Data {self.data.name}, network {self.network}, hidden layer {settings.layer} gains "
             f"{counted(settings.neurons, 'neuron')} after {counted(settings.epochs_before, 'epoch')}, "
-            f"{settings.epochs - settings.epochs_before} more after it, {self.repeats}, float32. All kinds "
+            f"{settings.epochs - settings.epochs_before} more after it, {self.repeats}, {self.precision}. All kinds "
             "grow from the same networks with the moments carried along, and see the same batches."
         )
 

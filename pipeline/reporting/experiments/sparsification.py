@@ -13,7 +13,7 @@ from pipeline.experiments.sparsification import ROWS
 from pipeline.reporting.architectures import Architectures
 from pipeline.reporting.headlines import magnitude, mean
 from pipeline.reporting.page import Block, By, Note, Plot, Setting, Table
-from pipeline.reporting.protocol import TREATMENT, common, data_line
+from pipeline.reporting.protocol import TREATMENT, common, data_line, precisions
 from pipeline.reporting.style import COOL, WARM, styles
 from pipeline.reporting.tables import Group, Quantity
 from pipeline.results.statistics import select
@@ -158,14 +158,15 @@ class _Page(Architectures):
             REMOVED,
             by="measure",
         )
+        ratios = select(self.rows, phase="latency", measure="latency_ratio")
         batches = styles(settings.latency_batches)
         yield self.against(
             "hidden_layers",
             "latency",
             "Time of a pass, sparse form beside dense",
-            f"Ratio of medians of {settings.latency_passes} passes in turns, float32; mean over repeats with its 95% "
-            "interval. Below 1 the sparse form is faster.",
-            select(self.rows, phase="latency", measure="latency_ratio"),
+            f"Ratio of medians of {settings.latency_passes} passes in turns, {precisions(ratios)}; mean over repeats "
+            "with its 95% interval. Below 1 the sparse form is faster.",
+            ratios,
             MEASURES["latency_ratio"],
             {str(size): (f"batch {size}", line) for size, line in batches.items()},
             by="batch",

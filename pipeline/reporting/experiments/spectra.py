@@ -100,7 +100,7 @@ class _Page(Page):
 
     @property
     def conditions(self) -> str:
-        return f"Data {self.data.name}, network {self.network}, {self.repeats}, float32."
+        return f"Data {self.data.name}, network {self.network}, {self.repeats}, {self.precision}."
 
     def tables(self) -> Iterator[Table]:
         layer, epoch = (self.numbers[column].astype("string") for column in ("layer", "epoch"))

@@ -92,8 +92,8 @@ class _Page(Architectures):
             heading="All data sets",
             data=[own.name for own in self.sets],
             protocol=protocol,
-            tables=[self._table_7()],
-            plots=[plot for page in self.pages if len(page.rows) for plot in page.plots()],
+            tables=self.captioned([self._table_7()]),
+            plots=self.captioned(plot for page in self.pages if len(page.rows) for plot in page.plots()),
             basis=on,
         )
 
@@ -109,7 +109,7 @@ class _Page(Architectures):
             Setting("intrinsic length, ψ", "none, none", ", ".join(treatments[0]), none),
             Setting.of("repeats", 4, settings.repeats),
             Setting.of("epochs", 50, settings.epochs),
-            *common(settings, psi=False),
+            *common(settings, psi=any(psi == "trainable+decay" for _, psi in treatments)),
         ]
 
     @property
@@ -118,7 +118,7 @@ class _Page(Architectures):
 
     @property
     def conditions(self) -> str:
-        return f"Data {self.subject}, {self.repeats} of {counted(self.settings.epochs, 'epoch')}, float32."
+        return f"Data {self.subject}, {self.repeats} of {counted(self.settings.epochs, 'epoch')}, {self.precision}."
 
     def _table_7(self) -> Table:
         wanted, there = self.settings.data, [own.name for own in self.sets]

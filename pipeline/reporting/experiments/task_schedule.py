@@ -110,7 +110,7 @@ class _Page(Page):
     def conditions(self) -> str:
         return (
             f"Network {self.network}, hidden widths drawn from {self.drawn}; adaptive ones adapted after every epoch "
-            f"(θ = {self.settings.threshold:g}, Ξ = {self.settings.scaffold}); {self.repeats}, float32."
+            f"(θ = {self.settings.threshold:g}, Ξ = {self.settings.scaffold}); {self.repeats}, {self.precision}."
         )
 
     def tables(self) -> Iterable[Table]:

@@ -82,8 +82,8 @@ class _Page(Page):
         return (
             f"Data {self.data.name}, network {self.network} at the start, {self.steps} steps of "
             f"{settings.batch_size} an epoch; {counted(settings.neurons, 'neuron')} of map {settings.layer} per "
-            f"adaptation; {counted(settings.epochs, 'epoch')} timed after {settings.warm_up} of warming up, float32, "
-            f"{threads}, one network at a time, an epoch of each case in turn. "
+            f"adaptation; {counted(settings.epochs, 'epoch')} timed after {settings.warm_up} of warming up, "
+            f"{self.precision}, {threads}, one network at a time, an epoch of each case in turn. "
             "Seconds are those of the machine at hand."
         )
 

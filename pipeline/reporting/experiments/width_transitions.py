@@ -12,7 +12,7 @@ from pipeline.experiments.width_transitions import ROWS
 from pipeline.reporting.headlines import by_width
 from pipeline.reporting.page import Block, Names, Note, Plot, Series, Setting, Table
 from pipeline.reporting.pairs import Pairs
-from pipeline.reporting.protocol import common, data_line
+from pipeline.reporting.protocol import common, data_line, mean_gain
 from pipeline.reporting.style import COOL, WARM, Line
 from pipeline.results.claims.width_transitions import CONTROL
 from pipeline.results.claims.widths import arrivals
@@ -56,13 +56,14 @@ class _Page(Pairs):
             Setting.of("epochs after that", 48, settings.epochs - settings.epochs_before),
             Setting.of("neurons an epoch", 1, settings.neurons_per_epoch),
             Setting.of("intrinsic length, compensation", "trainable, expectation", settings.configuration.label),
+            mean_gain(settings.expectation_samples),
             *common(
                 settings,
                 batch_size=24,
                 optimiser="adam",
                 learning_rate=0.08,
                 weight_decay=0.0,
-                psi=False,
+                psi=settings.configuration.compensation == "trainable+decay",
                 growing=True,
             ),
         ]
@@ -74,7 +75,7 @@ class _Page(Pairs):
             f"Data {self.data.name}, network {self.network}, {self.repeats}, each trained for "
             f"{counted(settings.epochs_before, 'epoch')} and then taken to every end width, "
             f"{counted(settings.neurons_per_epoch, 'neuron')} an epoch, over "
-            f"{settings.epochs - settings.epochs_before} more, float32."
+            f"{settings.epochs - settings.epochs_before} more, {self.precision}."
         )
 
     def tables(self) -> Iterator[Table]:

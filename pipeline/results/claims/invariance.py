@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.experiments import invariance
 from pipeline.results.claims.base import Context, Values
 from pipeline.results.claims.exact import largest
 from pipeline.results.statistics import differences, select
@@ -22,7 +23,7 @@ TRAINABLE_PSI = "trainable, trainable"
 EXPECTATION = "trainable, expectation"
 COMPENSATED = [CONSTANT_LENGTH, BOTH, CONSTANT_PSI, TRAINABLE_PSI]
 
-MOVED = math.log10(1.1)  # the least by which leaving out a correction is to move log10 epsilon
+MOVED = math.log10(1.1)  # the least by which taking a correction back is to move log10 epsilon of a network
 HEAVY = 1 / 3  # of the width is the least that heavy pruning removes
 
 
@@ -59,13 +60,13 @@ def without_psi(rows: pd.DataFrame, context: Context) -> Values:
 
 
 def length_unmoved(rows: pd.DataFrame, context: Context) -> str:
-    """Why intrinsic length corrects nothing here."""
-    return _unmoved(_pruned(rows, NO_LENGTH, CONSTANT_LENGTH), "intrinsic length")
+    """Why intrinsic length corrects nothing here, by what taking it back does in networks with a constant one."""
+    return _unmoved(_taken_back(rows, CONSTANT_LENGTH, invariance.NO_LENGTH), "intrinsic length")
 
 
 def psi_unmoved(rows: pd.DataFrame, context: Context) -> str:
-    """Why psi corrects nothing here."""
-    return _unmoved(_pruned(rows, NO_PSI, CONSTANT_PSI), "ψ")
+    """Why psi corrects nothing here, by what taking it back does in networks with a constant one."""
+    return _unmoved(_taken_back(rows, CONSTANT_PSI, invariance.NO_PSI), "ψ")
 
 
 # constant-as-trainable
@@ -94,7 +95,8 @@ def pruned_accuracy(rows: pd.DataFrame, context: Context) -> Values:
 
     Repeats that lack one of them have no value.
     """
-    some = select(rows, phase="adapted", measure="delta_accuracy", precision="float32", configuration=COMPENSATED)
+    measured = {"phase": "adapted", "measure": "delta_accuracy", "precision": "float32", "ablation": None}
+    some = select(rows, configuration=COMPENSATED, **measured)
     half = some[some["change"] == _nearest_to_half(rows, context.settings)]
     table = half.pivot(index="repeat", columns="configuration", values="value")
     return _cell("pruned by half", table.dropna().mean(axis=1))
@@ -119,10 +121,22 @@ def _grown(rows: pd.DataFrame, measure: str, precision: str) -> Values:
 
 def _pruned(rows: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
     """log10 epsilon of configuration `a` minus that of `b`, repeat x change pruned; not finite where one is 0."""
+    return _compared(select(rows, ablation=None), a, b, of="configuration")
+
+
+def _taken_back(rows: pd.DataFrame, configuration: str, ablation: str) -> pd.DataFrame:
+    """log10 epsilon of the same pruned network without what `ablation` takes back minus with it, likewise."""
+    own = select(rows, configuration=configuration)
+    whole = "whole"
+    named = own.assign(ablation=own["ablation"].astype("string").fillna(whole))
+    return _compared(named, ablation, whole, of="ablation")
+
+
+def _compared(rows: pd.DataFrame, a: str, b: str, of: str) -> pd.DataFrame:
     epsilon = select(rows, phase="adapted", measure="epsilon", precision="float32")
     pruned = epsilon[epsilon["change"] < 0]
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = differences(pruned.assign(value=np.log10(pruned["value"])), a, b, ["change"])
+        found = differences(pruned.assign(value=np.log10(pruned["value"])), a, b, ["change"], of=of)
     return found.pivot(index="repeat", columns="change", values="value")
 
 
@@ -136,7 +150,10 @@ def _unmoved(table: pd.DataFrame, name: str) -> str:
     if not moved < MOVED:
         return ""
     least, percent = 10**MOVED - 1, 10**moved - 1
-    return f"{name} corrects nothing here: leaving it out moves ε by {percent:.1%}; at least {least:.0%} are a test"
+    return (
+        f"{name} corrects nothing here: taking it back from a pruned network moves ε by {percent:.1%}; at least "
+        f"{least:.0%} are a test"
+    )
 
 
 def _cell(name: str, values: pd.Series) -> Values:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -53,7 +55,7 @@ def ran(data: Dataset) -> tuple[pd.DataFrame, list[Any]]:
 
 
 def test_every_change_is_measured_in_both_precisions(ran: tuple[pd.DataFrame, list[Any]]) -> None:
-    rows = select(ran[0], phase="adapted", measure="epsilon")
+    rows = select(ran[0], phase="adapted", measure="epsilon", ablation=None)
     assert len(rows) == 2 * 3 * 2 * 4, "repeats, configurations, precisions, changes with diagonalisation alone"
     assert sorted(rows["change"].unique()) == [-3, -1, 0, 2] and set(rows["epoch"]) == {3}
     exact = rows[rows["change"] >= 0].groupby("precision")["value"].max()
@@ -63,9 +65,15 @@ def test_every_change_is_measured_in_both_precisions(ran: tuple[pd.DataFrame, li
 
 def test_a_change_does_not_depend_on_those_before_it(ran: tuple[pd.DataFrame, list[Any]], data: Dataset) -> None:
     alone = run(work(data, changes=[-3]))
-    keys = ["configuration", "repeat", "precision", "change", "measure"]
-    one, all_of_them = (select(rows, phase="adapted").set_index(keys)["value"] for rows in (alone, ran[0]))
-    assert len(one) == 2 * 3 * 2 * 2 * 7
+    keys = ["configuration", "repeat", "precision", "change", "ablation", "measure"]
+    one, all_of_them = (
+        select(rows, phase="adapted")
+        .astype({"ablation": "string"})
+        .fillna({"ablation": "whole"})
+        .set_index(keys)["value"]
+        for rows in (alone, ran[0])
+    )
+    assert len(one) == 2 * 3 * 2 * 2 * 7 + 2 * 2 * 3 * 4, "and of one configuration three ablations, four measures"
     pd.testing.assert_series_equal(all_of_them.loc[one.index], one)
 
 
@@ -102,7 +110,15 @@ def test_it_is_what_the_library_does(
     diagonalise(net, 2, "full")
     prune(net, 2, 3, inputs=evaluation.Sample(data, 30, torch.float64))
     expected = measures.function_change(before, evaluation.logits(net, data), data.test.labels)
-    own = select(rows, phase="adapted", change=-3, precision="float64", repeat=0, configuration=configuration.label)
+    own = select(
+        rows,
+        phase="adapted",
+        change=-3,
+        ablation=None,
+        precision="float64",
+        repeat=0,
+        configuration=configuration.label,
+    )
     found = own.set_index("measure")["value"]
     for measure, value in expected.items():
         assert found[measure] == pytest.approx(float(value), rel=1e-6, abs=1e-9), measure
@@ -113,6 +129,48 @@ def test_it_is_what_the_library_does(
         )["value"]["sigma_sum"]
         - float(measures.sigma_sum(net, 2))
     )
+
+
+@pytest.mark.parametrize(
+    ("ablation", "length", "compensation"),
+    [
+        ("no length", "none", "trainable+decay"),
+        ("no psi", "trainable", "none"),
+        ("neither", "none", "none"),
+    ],
+)
+def test_an_ablation_is_pruning_by_the_library_without_the_correction(
+    ran: tuple[pd.DataFrame, list[Any]], data: Dataset, ablation: str, length: str, compensation: str
+) -> None:
+    """As if this network had none to take over what is pruned, while what it was trained to have stays."""
+    rows, kept = ran
+    (network,) = [each for each in kept if each.where["configuration"] == PSI.label]
+    net = network.module().double()
+    assert isinstance(net, IsotropicMLP)
+    before, whole = evaluation.logits(net, data), copy.deepcopy(net)
+    diagonalise(net, 2, "full")
+    net.treatment = replace(net.treatment, intrinsic_length=length, compensation=compensation)
+    prune(net, 2, 3)
+    expected = measures.function_change(before, evaluation.logits(net, data), data.test.labels)
+    place = {"phase": "adapted", "change": -3, "precision": "float64", "repeat": 0, "configuration": PSI.label}
+    found = select(rows, ablation=ablation, **place).set_index("measure")["value"]
+    assert dict(found) == pytest.approx({key: float(value) for key, value in expected.items()}, rel=1e-6, abs=1e-9)
+    prune(whole, 2, 3)
+    corrected = measures.function_change(before, evaluation.logits(whole, data), data.test.labels)
+    assert abs(found["epsilon"] / float(corrected["epsilon"]) - 1) > 1e-4, "the control: it does something"
+
+
+def test_only_networks_that_have_both_corrections_are_ablated(ran: tuple[pd.DataFrame, list[Any]]) -> None:
+    ablated = ran[0][ran[0]["ablation"].notna()]
+    assert {*ablated["configuration"]} == {PSI.label} and {*ablated["change"]} == {-1, -3}
+    assert {*ablated["measure"]} == {"epsilon", "epsilon_scaled", "kl", "delta_accuracy"}
+    assert len(ablated) == 2 * 2 * 2 * 3 * 4, "repeats, precisions, prunings, ablations, measures"
+
+
+def test_a_network_that_diverged_is_not_ablated(data: Dataset) -> None:
+    own = work(data, configurations=[PSI], learning_rate=1e30)
+    rows = run(own)
+    assert {*rows["phase"]} >= {"diverged"} and rows["ablation"].isna().all()
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,17 @@ def test_the_mean_gain_is_taken_once_a_pruning(paper: Profile) -> None:
     assert workload.passes == 51 * 10_000 + 3 * (12 + 5) * 10_000, "10,000 samples in each of five prunings"
 
 
+def test_each_pruning_of_a_network_with_both_corrections_is_tested_without_them(paper: Profile) -> None:
+    settings = paper.settings("invariance")
+    passes = {
+        member.label: settings.workloads(member, [CIFAR10])[0].passes - (51 + 3 * 12) * 10_000
+        for member in settings.members()
+    }
+    both = ["constant, trainable+decay", "trainable, trainable+decay", "trainable, constant", "trainable, trainable"]
+    assert {label for label, more in passes.items() if more == 3 * 5 * 3 * 10_000} == {*both}
+    assert passes["none, trainable+decay"] == passes["trainable, none"] == 0
+
+
 def test_abundance_goes_through_every_width_on_its_way(paper: Profile) -> None:
     settings = paper.settings("abundance")
     (there,) = [m for m in settings.members() if (m.start, m.end, m.repeat) == (7, 10, 0)]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, get_args
+
 import made_rows
 import pytest
+from pydantic import BaseModel, ValidationError
 
-from pipeline.experiments import EXPERIMENTS
-from pipeline.reporting.presentation import Presentation
+from pipeline.experiments import EXPERIMENTS, experiment
+from pipeline.reporting.presentation import Presentation, Setting
 from pipeline.reporting.presenters import presenter
-from pipeline.reporting.protocol import architectures, basis, common, data_line, mean_of, repeats
+from pipeline.reporting.protocol import architectures, basis, common, data_line, mean_of, precisions, repeats
 from pipeline.results.claims.criteria import of
 from pipeline.results.provenance import DataSet
 
@@ -42,7 +46,7 @@ def test_the_papers_training_is_the_protocols_end(shown: tuple[str, Presentation
     }
     assert set(OWN.get(name, {})) <= set(lines)
     assert next(iter(lines)) in ("data", "tasks")
-    assert list(lines).index("optimiser") >= len(lines) - 5
+    assert list(lines).index("optimiser") >= len(lines) - 6
 
 
 def test_claims_are_judged_on_the_networks_of_the_rows(shown: tuple[str, Presentation]) -> None:
@@ -93,8 +97,8 @@ def test_a_data_set_is_the_papers_by_its_source() -> None:
 def test_common_lines_and_basis() -> None:
     settings, rows = made_rows.SETTINGS["invariance"], made_rows.rows("invariance")
     names = [setting.name for setting in common(settings, psi=False)]
-    assert names == ["batch size", "optimiser", "learning rate", "weight decay"]
-    assert [setting.name for setting in common(settings, growing=True)][4:] == [
+    assert names == ["batch size", "optimiser", "learning rate", "weight decay", "matrix products of training"]
+    assert [setting.name for setting in common(settings, growing=True)][5:] == [
         "decay of ψ, λ",
         "columns of new neurons",
     ]
@@ -102,3 +106,128 @@ def test_common_lines_and_basis() -> None:
     assert (found.networks, found.repeats, found.epochs, found.same_as_paper) == (28, 4, 2, True)
     assert not basis(rows, common(settings, batch_size=24), "data", "network").same_as_paper
     assert architectures(made_rows.SETTINGS["tanh_comparison"]) == "2, 3 hidden layers of width 6, 8"
+
+
+# Settings that have no line in an experiment's protocol, and why they are no departure from the paper's.
+UNSAID = {
+    ("every", "data"): "the data set itself has a line",
+    ("timing", "repeats"): "there is one, and epochs are the repetitions",
+    ("sparsification", "latency_batches"): "they are the lines of the table of latencies",
+    ("sparsification", "latency_passes"): "of a time, not of a network; the captions say how many",
+    ("components", "psi_decay"): "its networks have no ψ",
+    ("components", "shown"): "how many pictures are drawn",
+    ("tanh_comparison", "psi_decay"): "its networks have no ψ",
+    ("width_transitions", "psi_decay"): "its networks have no ψ that decays",
+}
+
+
+def others(value: Any, annotation: Any) -> Iterator[Any]:
+    """Other values of a setting: with each part of it changed, one at a time."""
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            for other in others(getattr(value, name), field.annotation):
+                yield value.model_copy(update={name: other})
+    elif isinstance(value, list):
+        yield from ([other, *value[1:]] for other in others(value[0], annotation))
+        if len(value) > 1:
+            yield value[:-1]
+    elif isinstance(value, bool):
+        yield not value
+    elif isinstance(value, str):
+        for levels in literals(annotation):  # without levels it is a name
+            yield from (level for level in levels if value in levels and level != value)
+    elif value is None:
+        yield next((levels[-1] for levels in literals(annotation)), 3)
+    else:
+        yield from (value + 1, type(value)(value / 2), type(value)(value + 0.5))
+
+
+def literals(annotation: Any) -> Iterator[tuple[str, ...]]:
+    """The levels of all texts within a type."""
+    within = get_args(annotation)
+    if within and all(isinstance(each, str) for each in within):
+        yield within
+    for each in within:
+        yield from literals(each)
+
+
+def protocols(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Settings -> the lines of an experiment's protocol, from rows under its made settings."""
+    module, base = presenter(name), made_rows.SETTINGS[name]
+    rows, data = made_rows.rows(name), made_rows.described(*base.data)
+    monkeypatch.setattr(module._Page, "tables", lambda self: ())  # which need not be there for other settings
+    monkeypatch.setattr(module._Page, "plots", lambda self: ())
+    if name == "tanh_comparison":
+        monkeypatch.setattr(module._Page, "_table_7", lambda self: module.Table("", "", "", "", "", {}, [], 1))
+
+    def lines(settings: Any) -> list[Setting]:
+        return list(module.present(rows, settings, data).parts[0].protocol)
+
+    return lines
+
+
+def unsaid(name: str, lines: Any) -> set[str]:
+    """The settings of an experiment that can be others without another protocol."""
+    settings, found = made_rows.SETTINGS[name], set()
+    before = lines(settings)
+    for field, known in experiment(name).Settings.model_fields.items():
+        if ("every", field) in UNSAID:
+            continue
+        value = getattr(settings, field)
+        different = [other for other in others(value, known.annotation) if other != value]
+        valid = [other for other in different if is_valid(settings, field, other)]
+        tried = valid or different  # of what has one valid value alone a line must do, too
+        assert tried, field
+        if any(lines(settings.model_copy(update={field: other})) == before for other in tried):
+            found.add(field)
+    return found
+
+
+def is_valid(settings: Any, field: str, value: Any) -> bool:
+    try:
+        type(settings).model_validate(settings.model_dump() | {field: value})
+    except ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_setting_has_a_line_or_a_reason_for_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = {field for own, field in UNSAID if own == name}
+    assert unsaid(name, protocols(name, monkeypatch)) == reasons, "and no reason is of a setting that has a line"
+
+
+def test_a_setting_that_is_dropped_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control of the test above."""
+    lines = protocols("invariance", monkeypatch)
+
+    def without(settings: Any) -> list[Setting]:
+        return [line for line in lines(settings) if line.name != "samples of the mean gain"]
+
+    assert unsaid("invariance", without) - unsaid("invariance", lines) == {"expectation_samples"}
+
+
+def test_captions_say_the_precision_of_rows_and_of_products(shown: tuple[str, Presentation]) -> None:
+    def of(presentation: Presentation) -> tuple[list[str], bool]:
+        (part,) = presentation.parts
+        (products,) = [line.same for line in part.protocol if line.name == "matrix products of training"]
+        return [each.caption for each in (*part.tables, *part.plots)], products
+
+    name, presentation = shown
+    captions, full = of(presentation)
+    assert full and captions and not any("bf16" in caption for caption in captions)
+    rows, settings = made_rows.rows(name), made_rows.SETTINGS[name].model_copy(update={"matmul": "bf16"})
+    one = {*rows["precision"]} == {"float32"}  # an experiment with both selects by it
+    if one:
+        assert all("float32" in caption for caption in captions)
+        swapped = {"float32": "float64", "float64": "float32"}
+        rows = rows.assign(precision=rows["precision"].cat.rename_categories(swapped))
+    others, full = of(presenter(name).present(rows, settings, made_rows.described(*settings.data)))
+    assert not full and all(caption.endswith(" Trained with matrix products in bf16.") for caption in others)
+    assert not one or all("float64" in caption and "float32" not in caption for caption in others)
+
+
+def test_precisions_in_words() -> None:
+    rows = made_rows.rows("invariance")
+    assert precisions(rows) == "float32 and float64"
+    assert precisions(rows[rows["precision"] == "float64"]) == "float64"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import made_rows
 import pandas as pd
 import pytest
 
@@ -18,10 +19,12 @@ from pipeline import paths
 from pipeline.config import Configuration
 from pipeline.errors import InputError
 from pipeline.experiments.invariance import Settings
+from pipeline.reporting.presenters import presenter
 from pipeline.reporting.render import render
 from pipeline.reporting.report import page
 from pipeline.results.claims.criteria import of
 from pipeline.results.provenance import DataSet
+from pipeline.results.statistics import select
 
 CHANGES = [8, 1, -1, -8]
 ROOT = Path(__file__).parents[3]
@@ -104,7 +107,9 @@ def reader(folder: Path) -> Reader:
 def test_files_of_the_experiment(folder: Path) -> None:
     names = {path.name for path in (folder / "invariance").iterdir()}
     tables = {
-        f"digits-table-{name}.{end}" for name in ("1-float32", "1-float64", "4") for end in ("md", "tex", "csv")
+        f"digits-{name}.{end}"
+        for name in ("table-1-float32", "table-1-float64", "table-4", "ablations")
+        for end in ("md", "tex", "csv")
     }
     measures = ("training", "epsilon", "epsilon-scaled", "kl", "delta-accuracy", "delta-sigma")
     figures = {f"digits-{name}.{end}" for name in measures for end in ("svg", "png")}
@@ -141,6 +146,28 @@ def test_tables_hold_the_means_of_the_rows(folder: Path, invariance_rows: Callab
     ]  # fmt: skip
     accuracy = pd.read_csv(folder / "invariance" / "digits-table-4.csv")
     assert accuracy["change of width"].unique().tolist() == ["baseline", "8", "1", "0", "-1", "-8"]
+
+
+def test_a_pruned_network_stands_beside_itself_with_its_corrections_taken_back(
+    folder: Path, invariance_rows: Callable[..., pd.DataFrame]
+) -> None:
+    table = pd.read_csv(folder / "invariance" / "digits-ablations.csv")
+    assert table["change of width"].unique().tolist() == [-1, -8] and table["configuration"].nunique() == 4
+    means = table.groupby("measure")["mean"]
+    # As the rows are made: 4, 9 and 30 times epsilon.
+    assert means.agg(["min", "max"]).drop(index="epsilon").round(6).to_dict("index") == {
+        way: {"min": percent, "max": percent}
+        for way, percent in {"no length": 300.0, "no psi": 800.0, "neither": 2900.0}.items()
+    }
+    where = {"phase": "adapted", "measure": "epsilon", "precision": "float32", "ablation": None, "change": -8}
+    rows = select(invariance_rows(), **where)
+    whole = rows[rows["configuration"] == "trainable, constant"]["value"].mean()
+    here = (table["measure"] == "epsilon") & (table["change of width"] == -8)
+    assert table[here & (table["configuration"] == "trainable, constant")]["mean"].item() == pytest.approx(whole)
+    rows = invariance_rows(changes=(1, 0))
+    known = settings(rows["configuration"].drop_duplicates().tolist()).model_copy(update={"changes": [1]})
+    (part,) = presenter("invariance").present(rows, known, made_rows.described("digits")).parts
+    assert "digits-ablations" not in [shown.name for shown in part.tables], "nothing was pruned"
 
 
 def test_curves_are_means_by_configuration_and_sorted(folder: Path) -> None:
@@ -191,7 +218,7 @@ def test_page_says_what_was_found_and_on_what(reader: Reader) -> None:
         "sha256:abcdef",
         "64-16-16-10, 21 networks, 3 repeats, 2 epochs",
         "0: 1000, 1: 1001, 2: 1002",
-        "0 (diagonalisation)",
+        "0 (full diagonalisation)",
         "Counterpart of the paper’s Table 4",
     ):
         assert words in text, words

@@ -56,7 +56,7 @@ def rows(schema: Schema, before: int, label: str, control: bool) -> pd.DataFrame
                 who = {"data": "digits", "network": f"64-{start}-10", "configuration": configuration, "start": start}
                 place = {"phase": "training", "measure": "test_accuracy", "repeat": repeat}
                 made += [who | place | {"epoch": epoch, "value": 10.0 * epoch} for epoch in range(before + 1)]
-    return frame(made, schema)
+    return frame((row | {"precision": "float32"} for row in made), schema)
 
 
 @pytest.fixture(scope="module")

@@ -50,6 +50,7 @@ def made(epochs: int, threads: Sequence[int] = (1,)) -> pd.DataFrame:
             values |= {"adapting_seconds": 0.01 * epoch} if adaptation == "prune" else {}
             who: dict[str, object] = {"data": "cifar10", "configuration": f"{DONE[testing]}, {adaptation}"}
             who |= {"testing": testing, "adaptation": adaptation, "epoch": 1 + epoch, "phase": "timed", "repeat": 0}
+            who |= {"precision": "float32"}
             rows += [who | {"measure": measure, "value": value} for measure, value in values.items()]
     return frame(rows, ROWS)
 

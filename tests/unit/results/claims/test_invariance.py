@@ -191,29 +191,57 @@ def test_leaving_a_correction_out(invariance_rows: Made, name: str, factor: floa
     assert outcome(rows, name).outcome == expected
 
 
+TAKEN_BACK = {"length": ("no length", CONSTANT_LENGTH), "ψ": ("no psi", CONSTANT_PSI)}
+
+
 @pytest.mark.parametrize("factor", [1.0, 1.09, 1 / 1.09])
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_correction_that_corrects_nothing_is_no_test(invariance_rows: Made, name: str, factor: float) -> None:
-    without = {"length": NO_LENGTH, "ψ": NO_PSI}[name.rsplit(" ", 1)[1]]
-    found = outcome(invariance_rows(repeats=REPEATS, worse=HOLDS | {without: factor}), name)
+    """Whatever other networks do: the claims would be reproduced by them."""
+    ablation, _ = TAKEN_BACK[name.rsplit(" ", 1)[1]]
+    factors = {"no length": 4.0, "no psi": 9.0, "neither": 30.0}
+    found = outcome(invariance_rows(repeats=REPEATS, worse=HOLDS, ablated=factors | {ablation: factor}), name)
     assert found.outcome == "not judged"
-    assert "corrects nothing here: leaving it out moves ε by" in found.reason
+    assert "corrects nothing here: taking it back from a pruned network moves ε by" in found.reason
     assert found.reason.endswith("at least 10% are a test")
 
 
-def test_how_far_leaving_a_correction_out_moves_epsilon() -> None:
-    def unmoved(factors: Mapping[int, tuple[float, float]]) -> str:
-        made = {(CONSTANT_PSI, r, change): 0.5 for change in factors for r in (0, 1)}
-        made |= {(NO_PSI, r, change): 0.5 * by[r] for change, by in factors.items() for r in (0, 1)}
-        return invariance.psi_unmoved(observed(made), CIFAR)
+@pytest.mark.parametrize("name", CLOSE)
+def test_networks_without_a_correction_that_are_as_close_are_judged(invariance_rows: Made, name: str) -> None:
+    """The correction does something where it is, so that none being as good tells against the claim."""
+    found = outcome(invariance_rows(repeats=REPEATS, worse=HOLDS | {PAIRS[name][0]: 1.0}), name)
+    assert found.outcome == "contradicted"
 
+
+@pytest.mark.parametrize("correction", TAKEN_BACK)
+def test_how_far_taking_a_correction_back_moves_epsilon(correction: str) -> None:
+    ablation, configuration = TAKEN_BACK[correction]
+    unfit = {"length": invariance.length_unmoved, "ψ": invariance.psi_unmoved}[correction]
+
+    def unmoved(factors: Mapping[int, tuple[float, float]], taken: str = ablation, of: str = configuration) -> str:
+        whole = {(of, r, change): 0.5 for change in factors for r in (0, 1)}
+        less = {(of, r, change): 0.5 * by[r] for change, by in factors.items() for r in (0, 1)}
+        return unfit(pd.concat([observed(whole), observed(less, ablation=taken)], ignore_index=True), CIFAR)
+
+    name = {"length": "intrinsic length"}.get(correction, correction)
     assert unmoved({-1: (1.05, 1.05)}) == (
-        "ψ corrects nothing here: leaving it out moves ε by 5.0%; at least 10% are a test"
+        f"{name} corrects nothing here: taking it back from a pruned network moves ε by 5.0%; at least 10% are a test"
     )
     assert unmoved({-1: (1.2, 1 / 1.2)})  # noise of repeats is no effect
     assert not unmoved({-1: (1.2, 1.2), -8: (1 / 1.2, 1 / 1.2)})  # opposite effects are
     assert not unmoved({-1: (1.12, 1.11)})
-    assert not unmoved({})  # nothing to compare is said by the judge
+    # Nothing to compare is said by the judge: nothing pruned, another correction, networks that the claim is not of.
+    assert not unmoved({})
+    assert not unmoved({-1: (1.0, 1.0)}, taken="neither")
+    assert not unmoved({-1: (1.0, 1.0)}, of=BOTH)
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_rows_of_ablations_are_those_of_no_other_claim(invariance_rows: Made, name: str) -> None:
+    """Taken back in a network it is no change of width of its own: values stay, however large."""
+    rows = invariance_rows(repeats=2)
+    far = rows.assign(value=rows["value"].mask(rows["ablation"].notna(), 1e6))
+    pd.testing.assert_frame_equal(CRITERIA[name].values(far, CIFAR), CRITERIA[name].values(rows, CIFAR))
 
 
 @pytest.mark.parametrize(
