@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
@@ -145,6 +146,11 @@ class Settings(Plan):
     def stack_key(self, member: Member) -> Hashable:
         """Only twins of one kind."""
         return member.adaptive
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """Those of its phases."""
+        return frozenset(accumulate(phase.epochs for phase in self.schedule))
 
     def active(self, epoch: int) -> list[str]:
         """The tasks that count in an epoch, from 1."""

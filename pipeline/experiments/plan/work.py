@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Generic, TypeVar
 
+import pandas as pd
 import torch
 
 from isotropic.networks.ensemble import Ensemble
@@ -14,6 +15,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.experiments import experiment
 from pipeline.experiments.plan import Member, Plan, joint_name
 from pipeline.experiments.plan.observations import Observations
+from pipeline.results import correct
 from pipeline.results.networks import Network
 from pipeline.seeds import seed
 from pipeline.training import engine, optimiser
@@ -60,6 +62,7 @@ class Work(Generic[S, M]):
         self.settings, self.members, self.data, self.device = settings, members, data, device
         self.checkpoints = checkpoints or Checkpoints()
         self.kept: list[Network] = []
+        self._observed: list[Observations] = []
 
     @cached_property
     def images(self) -> Dataset:
@@ -92,7 +95,16 @@ class Work(Generic[S, M]):
             features, classes = sum(each.features for each in self.data), sum(each.classes for each in self.data)
             widths = [self.settings.widths(member, features, classes) for member in self.members]
         schema = experiment(self._experiment).ROWS
-        return Observations(schema, self._experiment, self._data_name, self.members, widths)
+        ends = self.settings.ends
+        observed = Observations(schema, self._experiment, self._data_name, self.members, widths, ends)
+        self._observed.append(observed)
+        return observed
+
+    def correct(self) -> pd.DataFrame:
+        """Which test images the networks had right, of all that was observed (`results/correct.py`)."""
+        return correct.concatenated(
+            (observed.bits() for observed in self._observed), experiment(self._experiment).ROWS
+        )
 
     def epochs(
         self,
