@@ -187,6 +187,7 @@ INVARIANCE: list[Criterion] = [
         estimand="accuracy after − before on the test set in float32, at the pruning nearest to half the width; "
         "within the same network, mean of the four configurations with intrinsic length and ψ",
         values=invariance.pruned_accuracy,
+        images=True,
         unit="points",
         region=(-1.0, math.inf),
         why="A point is two to three standard deviations of the accuracy over seeds (0.3 to 0.5): less is lost among "
@@ -359,6 +360,7 @@ TANH_COMPARISON = [
                 "architecture (the same initial weights and batches), mean over architectures"
             ),
             values=tanh_comparison.ahead(source),
+            images=True,
             unit="percentage points",
             region=region,
             why=why,
@@ -412,6 +414,7 @@ TANH_COMPARISON = [
                 f"{other}s"
             ),
             values=tanh_comparison.standard_loses(column),
+            images=True,
             unit="percentage points",
             region=(tanh_comparison.LOSES, math.inf),
             why=(
@@ -443,6 +446,7 @@ TANH_COMPARISON = [
                 f"data set and {other}, mean over those of the data sets that there are and over {other}s"
             ),
             values=tanh_comparison.isotropic_loses_less(column),
+            images=True,
             unit="percentage points",
             region=(0.0, math.inf),
             why=(
@@ -481,6 +485,7 @@ ABUNDANCE = [
             "had it, paired by repeat, mean over pairs of widths; one cell for narrower starts, one for wider ones"
         ),
         values=abundance.path,
+        images=True,
         unit="percentage points",
         region=(-abundance.SAME, abundance.SAME),
         why=(
@@ -507,6 +512,7 @@ ABUNDANCE = [
             "and start width, mean over start widths"
         ),
         values=abundance.final_width,
+        images=True,
         unit="percentage points",
         region=(abundance.MATTERS, math.inf),
         why=(
@@ -531,6 +537,7 @@ ABUNDANCE = [
             "had it, paired by repeat, mean over pairs of a width and a wider start"
         ),
         values=abundance.pruned,
+        images=True,
         unit="percentage points",
         region=(-abundance.SAME, math.inf),
         why=(
@@ -563,6 +570,7 @@ WIDTH_TRANSITIONS = [
             "their end width, paired by repeat, mean over start widths; one cell for each end width"
         ),
         values=width_transitions.above_control,
+        images=True,
         unit="percentage points",
         region=(1.0, math.inf),
         why=(
@@ -666,6 +674,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "samples), mean over the three tasks; paired by repeat"
         ),
         values=task_schedule.advantage,
+        images=True,
         unit="points",
         region=(0.1, inf),
         why=(
