@@ -62,7 +62,7 @@ def images(name: str) -> Dataset:
 def observed(self: Observations, place: dict[str, object], values: dict[str, Tensor]) -> None:
     """A row of no number, as one on the device has none."""
     for measure, t in values.items():
-        assert t.shape == (len(self._who),)
+        assert t.shape[:1] == (len(self._who),) and (t.ndim == 1 or measure == "correct")
         self.rows.append(self._who[0] | place | {"measure": measure, "value": 0.5})
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-import pandas as pd
 import torch
 
 from isotropic.networks.ensemble import Ensemble
@@ -21,6 +20,9 @@ from pipeline.seeds import seed
 from pipeline.training import engine, optimiser
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.engine import Epoch
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}  # in which an exact change is measured
 

@@ -13,15 +13,15 @@ image i. Two random effects are crossed:
 
     reach^2 = t_(n-1)^2 s^2 / n + t_(N-1)^2 v        of the interval, mean -+ reach
 
-Each part reaches as far as it would by itself, and the reaches add as standard errors do (Graybill and Wang 1980). One
-t for both, with Satterthwaite's degrees of freedom, covers less than 95% of few repeats: where s is small by chance it
-takes the mean for one of images alone. Both parts have e in them, so that it is counted twice: the interval is
-somewhat wider than it had to be. v is the variance over draws of N images with replacement, the same images for all
-networks (the bootstrap), in its limit of infinitely many draws, which a linear mean has in closed form. Test sets of
-several data sets or tasks are independent: their v add up.
+Each part reaches as far as it would by itself, and the reaches add as standard errors do (Graybill and Wang 1980).
+One t for both, with Satterthwaite's degrees of freedom, covers less than 95% where repeats are few: if s is small by
+chance it takes the mean for one of images alone. Both parts have e in them, so that it is counted twice: the interval
+is somewhat wider than it had to be. v is the variance over draws of N images with replacement, the same images for
+all networks (the bootstrap), in its limit of infinitely many draws, which a linear mean has in closed form. Test sets
+of several data sets or tasks are independent: their v add up.
 
 Why not bootstrap the repeats as well, and take percentiles: resampling n repeats gives (n - 1) / n of their variance,
-and a percentile knows no Student's t. tests/unit/results/claims/test_images.py has the coverage of each.
+and a percentile knows no Student's t. tests/unit/results/claims/test_judge.py has the coverage of each.
 """
 
 from __future__ import annotations
