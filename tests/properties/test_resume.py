@@ -104,6 +104,7 @@ def test_the_moments_are_needed_for_that(monkeypatch: pytest.MonkeyPatch) -> Non
     """Negative control: a resume that forgets what the optimiser knew gives other rows."""
     job = Job("spectra")
     whole = job.run(every=float("inf"))
+    right = job.correct
     restored = "pipeline.training.checkpoint._restore"
     original = __import__("pipeline.training.checkpoint", fromlist=["_restore"])._restore
     monkeypatch.setattr(restored, lambda net, optimiser, state: original(net, optimiser, state | {"moments": {}}))
@@ -111,3 +112,4 @@ def test_the_moments_are_needed_for_that(monkeypatch: pytest.MonkeyPatch) -> Non
         job.run(survives=6)
     rows = job.run()
     assert not rows["value"].equals(whole["value"])
+    assert job.correct != right
