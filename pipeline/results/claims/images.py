@@ -13,7 +13,7 @@ image i. Two random effects are crossed:
 
     reach^2 = t_(n-1)^2 s^2 / n + t_(N-1)^2 v        of the interval, mean -+ reach
 
-Each part reaches as far as it would by itself, and the reaches add as standard errors do (Graybill and Wang 1980).
+Each part reaches as far as it would by itself, and the reaches add as standard errors do (Howe 1974).
 One t for both, with Satterthwaite's degrees of freedom, covers less than 95% where repeats are few: if s is small by
 chance it takes the mean for one of images alone. Both parts have e in them, so that it is counted twice: the interval
 is somewhat wider than it had to be. v is the variance over draws of N images with replacement, the same images for
