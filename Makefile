@@ -61,7 +61,7 @@ profiles: .venv/installed  ## bring params.yaml and dvc.yaml of the profiles tha
 	@python -m stages.profiles
 
 clean:  ## remove everything that the pipeline made (data, results, reports, runs); not .venv
-	rm -rf data results/*/*/rows.parquet results/*/*/run.json results/*/*/networks.npz reports/*/ .shards mlartifacts mlflow.db* .dvc/cache .dvc/tmp
+	rm -rf data results/*/*/rows.parquet results/*/*/correct.parquet results/*/*/run.json results/*/*/networks.npz reports/*/ .shards mlartifacts mlflow.db* .dvc/cache .dvc/tmp
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

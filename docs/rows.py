@@ -17,6 +17,18 @@ dictionary, to other readers of Parquet than pandas), of those levels of which t
 `pipeline.results.rows.read` gives it all that are declared. A network that diverged ends with a row of phase
 `diverged` in the epoch in which it did.
 
+Beside it lies `correct.parquet`: which images of the test set a network had right, a bit an image, after the last
+epoch and wherever else a claim is about accuracies. It has the columns of the rows but `measure` and `value`;
+`images`, their number; and `correct`, the bits, in the order of the test set, which is the same for all networks. By
+them the intervals of claims count the choice of the test images (`pipeline/results/claims/images.py`).
+
+```python
+bits = pd.read_parquet("results/digits/abundance/correct.parquet")
+right = np.stack([np.unpackbits(np.frombuffer(own, np.uint8)) for own in bits["correct"]])[:, : bits["images"][0]]
+accuracies = 100 * right.mean(axis=1)  # of each network, %
+difficulty = 1 - right.mean(axis=0)  # of each image: the share of networks that have it wrong
+```
+
 This page is made from the experiments' declarations, `ROWS` in `pipeline/experiments/<name>.py`, by `make docs`.
 
 ## Columns of all experiments

@@ -41,6 +41,11 @@ def rows(profile: str, experiment: str) -> Path:
     return Path("results") / profile / experiment / "rows.parquet"
 
 
+def correct(profile: str, experiment: str) -> Path:
+    """Which test images each network of an experiment had right."""
+    return Path("results") / profile / experiment / "correct.parquet"
+
+
 def networks(profile: str, experiment: str) -> Path:
     """The networks that an experiment keeps beside its rows."""
     return Path("results") / profile / experiment / "networks.npz"

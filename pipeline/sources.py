@@ -46,7 +46,7 @@ RESULT = (
     *_files("", "config", "device", "profile", "seeds"),
     *(f"pipeline/{folder}" for folder in ("data", "execution", "training")),
     "isotropic",
-    *_files("results/", "networks", "rows", "schema"),
+    *_files("results/", "correct", "networks", "rows", "schema"),
 )
 
 # Stage of dvc.yaml -> the code that it depends on.

@@ -12,7 +12,7 @@ from pipeline.json_file import read_json, write_json
 from pipeline.profile import load_profile
 from pipeline.reporting.presenters import headlines
 from pipeline.reporting.render import render
-from pipeline.results import rows
+from pipeline.results import correct, rows
 from pipeline.results.provenance import check_record
 from stages import cli
 
@@ -28,12 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _analyse(profile: str, name: str) -> None:
     settings = load_profile(profile).settings(name)
-    table = rows.read(paths.rows(profile, name), name, experiment(name).ROWS)
+    schema = experiment(name).ROWS
+    table = rows.read(paths.rows(profile, name), name, schema)
+    bits = correct.read(paths.correct(profile, name), table, schema)
     path = paths.run_record(profile, name)
     record = read_json(path, dict, "dvc repro")
     check_record(record, path)
     folder = paths.report(profile) / name
-    render(name, experiment(name).QUESTION, table, settings, record, folder)
+    render(name, experiment(name).QUESTION, table, settings, record, folder, bits)
     claims = json.loads((folder / paths.CLAIMS).read_text(encoding="utf-8"))
     write_json(headlines(name, table) | outcomes(claims), paths.metrics(profile, name))
     for claim in claims:

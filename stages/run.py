@@ -40,7 +40,7 @@ def _run(profile: Profile, name: str) -> None:
     from pipeline.execution.prepare import prepare
     from pipeline.execution.store import Store
     from pipeline.json_file import write_json
-    from pipeline.results import networks, rows
+    from pipeline.results import correct, networks, rows
     from pipeline.tracking.publisher import Publisher
 
     started, prepared = time.monotonic(), prepare(profile, name)
@@ -60,6 +60,8 @@ def _run(profile: Profile, name: str) -> None:
     # In the order of the jobs, not in that of their ending, so that the same rows make the same file.
     everything = pd.concat([rows.frame([], schema), *(tables[job.key] for job in prepared.jobs)], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
+    found = (table for job in prepared.jobs if (table := job.correct(store)) is not None)
+    correct.write(correct.concatenated(found, schema), paths.correct(profile.name, name))
     kept = (each for job in prepared.jobs for each in job.kept(store) or ())
     networks.write(kept, paths.networks(profile.name, name))
     seconds = time.monotonic() - started

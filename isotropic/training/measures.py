@@ -9,9 +9,19 @@ from torch.nn import functional
 from isotropic.networks.base import MLP
 
 
+def correct(z: Tensor, labels: Tensor) -> Tensor:
+    """Whether a sample's largest logit is the label's: z [*K, N, C], labels [N] -> [*K, N], boolean."""
+    return z.argmax(-1) == labels
+
+
+def percent(right: Tensor) -> Tensor:
+    """Percent of samples that are right: boolean [*K, N] -> [*K], float64."""
+    return 100 * right.double().mean(-1)
+
+
 def accuracy(z: Tensor, labels: Tensor) -> Tensor:
     """Percent of samples whose largest logit is the label's: z [*K, N, C], labels [N] -> [*K], float64."""
-    return 100 * (z.argmax(-1) == labels).double().mean(-1)
+    return percent(correct(z, labels))
 
 
 def cross_entropy(z: Tensor, labels: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from pipeline import sources
 from pipeline.errors import InputError
 from pipeline.execution.store import Store
 from pipeline.experiments import experiment
-from pipeline.results import networks, rows
+from pipeline.results import correct, networks, rows
 from pipeline.results.networks import Network
 from pipeline.training.progress import Progress
 
@@ -62,7 +62,7 @@ class Job:
     def result(self, store: Store) -> pd.DataFrame | None:
         """The rows that it has left in a store; None if it has not been run to its end."""
         content = store.read(f"{self.key}.parquet")
-        if content is None or self.kept(store) is None:
+        if content is None or self.kept(store) is None or self.correct(store) is None:
             return None
         return rows.from_bytes(content, experiment(self.experiment).ROWS)
 
@@ -71,10 +71,16 @@ class Job:
         content = store.read(f"{self.key}.networks")
         return None if content is None else networks.from_bytes(content)
 
+    def correct(self, store: Store) -> pd.DataFrame | None:
+        """Which test images its networks had right (`results/correct.py`); None if it has not been run to its end."""
+        content = store.read(f"{self.key}.correct")
+        return None if content is None else correct.from_bytes(content, experiment(self.experiment).ROWS)
+
     def run(self, store: Store, every: float) -> pd.DataFrame:
         """Train and measure, from the last checkpoint on if there is one.
 
-        Rows and networks are left in the store, and while it runs, how far it is; the rows are given as well.
+        Rows, which images were right and networks are left in the store, and while it runs, how far it is; the rows
+        are given as well.
 
         Args:
             store: of results and checkpoints.
@@ -99,6 +105,7 @@ class Job:
         work = Work(self.settings, self.members, data, torch.device(self.device), checkpoints)
         table = experiment(self.experiment).run(work)
         store.write(f"{self.key}.networks", networks.to_bytes(work.kept))
+        store.write(f"{self.key}.correct", correct.to_bytes(work.correct()))
         store.write(f"{self.key}.parquet", rows.to_bytes(table))  # last: with it the job is done
         store.remove(name)
         store.remove(f"{self.key}.progress")

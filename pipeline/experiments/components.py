@@ -148,23 +148,22 @@ def run(work: Work[Settings, Trained]) -> pd.DataFrame:
     from isotropic.normalise.normalised import NormalisedMLP
     from isotropic.normalise.whitening import BatchNorm
     from pipeline.experiments.plan.work import Work, network
-    from pipeline.results.rows import frame
     from pipeline.training import evaluation
 
     settings, images = work.settings, work.images
-    rows: list[dict[str, object]] = []
+    everything = work.observations()
     x = torch.cat([some.clone() for some in evaluation.Sample(images, settings.component_samples, torch.float64)])
     for member, name in zip(work.members, work.streams, strict=True):
         widths = settings.widths(member, images.features, images.classes)
         own = Work(settings, [member], [images], work.device, work.checkpoints)
         observed = own.observations()
-        observed.rows = rows
+        observed.rows = everything.rows
         net = NormalisedMLP(network(settings, member, widths, seed(*name)), BatchNorm).to(work.device)
         _train(own, net, x.float(), observed)
         if all(observed.alive):
             for place, values in _observe(settings, member, copy.deepcopy(net), images, x, name):
                 observed.add({"epoch": settings.epochs, "precision": "float64"} | place, values)
-    return frame(rows, ROWS)
+    return everything.frame()
 
 
 def _train(work: Work[Settings, Trained], net: NormalisedMLP, x: Tensor, observed: Observations) -> None:

@@ -142,7 +142,9 @@ class _Changing:
     def baseline(self) -> dict[str, Tensor]:
         from isotropic.training import measures
 
-        return {"accuracy": measures.accuracy(self.z, self.data.test.labels), "sigma_sum": self.sigma}
+        labels = self.data.test.labels
+        values = {"accuracy": measures.accuracy(self.z, labels), "correct": measures.correct(self.z, labels)}
+        return values | {"sigma_sum": self.sigma}
 
     def by(self, change: int) -> Ensemble:
         """A copy that was diagonalised, then gained (positive) or lost (negative) neurons."""
@@ -170,6 +172,7 @@ class _Changing:
             "delta_sigma": self.sigma - left,
             "sigma_sum": left,
             "accuracy": measures.accuracy(after, labels),
+            "correct": measures.correct(after, labels),
         }
 
     def without(self, pruned: Ensemble, ablation: str) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
@@ -171,6 +172,11 @@ class Settings(Plan):
         """Epochs trained when accuracies are compared: at the end of the phase with all tasks."""
         last = fullest([phase.active for phase in self.schedule])
         return sum(phase.epochs for phase in self.schedule[: last + 1])
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """Those of its phases."""
+        return frozenset(accumulate(phase.epochs for phase in self.schedule))
 
     def active(self, epoch: int) -> list[str]:
         """The tasks that count in an epoch, from 1."""

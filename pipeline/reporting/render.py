@@ -28,7 +28,13 @@ from pipeline.results.provenance import absent, data_sets, environment
 
 
 def render(
-    experiment: str, question: str, rows: pd.DataFrame, settings: Any, run: Mapping[str, Any], folder: Path
+    experiment: str,
+    question: str,
+    rows: pd.DataFrame,
+    settings: Any,
+    run: Mapping[str, Any],
+    folder: Path,
+    correct: pd.DataFrame | None = None,
 ) -> None:
     """Write all that is reported of an experiment to a folder.
 
@@ -46,6 +52,7 @@ def render(
         run: the record of the run (`stages/run.py`): `datasets`, name -> fields of DataSet, `absent`, name -> reason,
             and how it was run.
         folder: where to write; made if it is not there.
+        correct: which test images were right (`results/correct.py`), if it is known.
 
     Raises:
         InputError: the record of the run does not describe its data sets, or those that are absent.
@@ -62,7 +69,9 @@ def render(
         with written(folder / f"curve-{name}.csv") as path:
             curve.to_csv(path, index=False)
     changed = changes(str(run.get("code", "")))
-    claims = {part.name: _claims(part, own[part.name], settings, data, changed) for part in presentation.parts}
+    claims = {
+        part.name: _claims(part, own[part.name], settings, data, changed, correct) for part in presentation.parts
+    }
     write_json([claim for found in claims.values() for claim in found], folder / CLAIMS)
     origin = {"title": module.TITLE, "run": dict(run), "seeds": _seeds(rows), "report": environment()}
     origin["claims"] = [criterion.id for criterion in of(experiment)]
@@ -85,12 +94,18 @@ def render(
 
 
 def _claims(
-    part: Part, rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet], changed: Mapping[str, Change]
+    part: Part,
+    rows: pd.DataFrame,
+    settings: Any,
+    data: Mapping[str, DataSet],
+    changed: Mapping[str, Change],
+    correct: pd.DataFrame | None,
 ) -> list[dict[str, Any]]:
     """The claims that are judged on a part of the results, each with its outcome, as JSON holds them."""
     names = {name for own in part.data for name in separate(own)}
     known = [each for name, each in data.items() if name in names]
-    context = Context(settings, {each.name: each.source for each in known}, 100 / max(each.classes for each in known))
+    sources, chance = {each.name: each.source for each in known}, 100 / max(each.classes for each in known)
+    context = Context(settings, sources, chance, correct)
     experiment = str(rows["experiment"].iloc[0])
     found = []
     for criterion in of(experiment):

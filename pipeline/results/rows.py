@@ -28,20 +28,21 @@ def frame(observations: Iterable[dict[str, object]], schema: Schema) -> pd.DataF
     unknown = sorted(set(table.columns) - set(schema.columns))
     if unknown:
         schema.check({unknown[0]: None})
-    return _typed(table.reindex(columns=list(schema.columns)), schema)
+    return typed(table.reindex(columns=list(schema.columns)), schema)
 
 
-def _typed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """A table with the dtypes of a schema.
+def typed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """A table, of all columns of a schema or some, with its dtypes.
 
     Raises:
         ValueError, TypeError: a value is of another type, or no level of its column.
     """
-    for column, factor in schema.columns.items():
+    own = {column: factor for column, factor in schema.columns.items() if column in table}
+    for column, factor in own.items():
         if factor.levels:  # as a categorical they would become missing
             for value in table[column].dropna().unique():
                 schema.check({column: value})
-    return table.astype({column: _dtype(factor) for column, factor in schema.columns.items()})
+    return table.astype({column: _dtype(factor) for column, factor in own.items()})
 
 
 def _dtype(factor: Factor) -> Any:
@@ -61,7 +62,7 @@ def to_bytes(table: pd.DataFrame) -> bytes:
 
 def from_bytes(content: bytes, schema: Schema) -> pd.DataFrame:
     """Rows from the content of a parquet file that `to_bytes` made."""
-    return _typed(pd.read_parquet(io.BytesIO(content)), schema)
+    return typed(pd.read_parquet(io.BytesIO(content)), schema)
 
 
 def read(path: Path, experiment: str, schema: Schema) -> pd.DataFrame:
@@ -76,14 +77,14 @@ def read(path: Path, experiment: str, schema: Schema) -> pd.DataFrame:
     try:
         table = pd.read_parquet(path, page_checksum_verification=True)
     except Exception as error:  # a damaged file can raise any of Arrow's errors, and pandas' own about its metadata
-        raise InputError(f"{path}: not a readable parquet file ({_reason(error)}); {remedy}") from error
+        raise InputError(f"{path}: not a readable parquet file ({reason(error)}); {remedy}") from error
     if list(table.columns) != list(schema.columns):
         raise InputError(f"{path}: columns {list(table.columns)} instead of {list(schema.columns)}; {remedy}")
     try:
         _whole(table, schema)
-        table = _typed(table, schema)
+        table = typed(table, schema)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: a column has other values than it should ({_reason(error)}); {remedy}") from error
+        raise InputError(f"{path}: a column has other values than it should ({reason(error)}); {remedy}") from error
     if not (table["experiment"] == experiment).fillna(False).all():
         raise InputError(f"{path}: rows of another experiment than {experiment}; {remedy}")
     return table
@@ -104,6 +105,6 @@ def _whole(table: pd.DataFrame, schema: Schema) -> None:
             raise ValueError(f"{column} is missing in {own.isna().sum()} rows")
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """An error in at most 200 characters on one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from isotropic.networks.base import MLP
-from isotropic.training.measures import accuracy, cross_entropy
+from isotropic.training.measures import correct, cross_entropy
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
 from pipeline.training.checkpoint import Phase, unkept
@@ -59,7 +59,7 @@ def train(
         losses = [test_loss] if loss is None else [loss, test_loss]
         if stopped := not _finite([*losses, *net.parameters(), *net.buffers()]):
             _stop(net, optimiser)
-        yield Epoch(number, loss, test_loss, accuracy(z, labels)[None], torch.tensor([stopped]))
+        yield Epoch(number, loss, test_loss, correct(z, labels)[None], torch.tensor([stopped]))
 
 
 def step(net: nn.Module, optimiser: Optimizer, x: Tensor, y: Tensor) -> Tensor:

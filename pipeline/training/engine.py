@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from isotropic.networks.ensemble import Ensemble
-from isotropic.training.measures import accuracy, cross_entropy
+from isotropic.training.measures import correct, cross_entropy, percent
 from pipeline.data.batches import Standardiser
 from pipeline.data.dataset import Dataset
 from pipeline.seeds import generator
@@ -22,26 +23,31 @@ from pipeline.training.evaluation import logits
 
 @dataclass(frozen=True)
 class Epoch:
-    """What is known after an epoch, [K] each.
+    """What is known after an epoch, [K] each but for `correct`.
 
     Attributes:
         number: epochs trained so far; 0 is the initialisation.
         train_loss: mean cross-entropy over the epoch's samples as they were seen, nats; None at 0.
         test_loss: mean cross-entropy over the test set, nats.
-        test_accuracy: percent of the test set.
+        correct: which images of the test set each member has right, boolean [K, N].
         diverged: which members were stopped in this epoch, boolean.
     """
 
     number: int
     train_loss: Tensor | None
     test_loss: Tensor
-    test_accuracy: Tensor
+    correct: Tensor
     diverged: Tensor
+
+    @cached_property
+    def test_accuracy(self) -> Tensor:
+        """Percent of the test set."""
+        return percent(self.correct)
 
     def halves(self) -> tuple[Epoch, Epoch]:
         """The same of the first and of the second half of the members."""
         train_loss = (None, None) if self.train_loss is None else self.train_loss.chunk(2)
-        rest = (t.chunk(2) for t in (self.test_loss, self.test_accuracy, self.diverged))
+        rest = (t.chunk(2) for t in (self.test_loss, self.correct, self.diverged))
         first, second = zip(train_loss, *rest, strict=True)
         return Epoch(self.number, *first), Epoch(self.number, *second)
 
@@ -96,4 +102,4 @@ def _measured(
     z, labels = logits(ensemble, data), data.test.labels
     test_loss = cross_entropy(z, labels)
     diverged = stop_diverged(ensemble, optimiser, [test_loss] if train_loss is None else [train_loss, test_loss])
-    return Epoch(number, train_loss, test_loss, accuracy(z, labels), diverged)
+    return Epoch(number, train_loss, test_loss, correct(z, labels), diverged)

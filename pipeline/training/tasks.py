@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from isotropic.networks.base import MLP
 from isotropic.networks.ensemble import Ensemble
 from isotropic.training.gradient import block_cross_entropy
-from isotropic.training.measures import accuracy, cross_entropy
+from isotropic.training.measures import correct, cross_entropy, percent
 from isotropic.training.products import multiplying
 from isotropic.training.train_step import TrainStep
 from pipeline.data.tasks import Tasks
@@ -67,10 +67,14 @@ def one_epoch(
 
 @torch.no_grad()
 def measured(net: MLP, tasks: Tasks) -> dict[str, dict[str, Tensor]]:
-    """Task -> `test_accuracy` (percent) and `test_loss` (nats), [*K] each, over its test set and its own classes."""
+    """Task -> `test_accuracy` (percent) and `test_loss` (nats), [*K] each, over its test set and its own classes.
+
+    And `correct`, boolean [*K, N]: which images of its test set are right.
+    """
     found = {}
     for number, (each, inputs, block) in enumerate(zip(tasks.data, tasks.inputs, tasks.labels, strict=True)):
         z = torch.cat([net.trace(x, inputs)[0][..., block] for x in tasks.test(number)], dim=-2)  # [*K, N, C]
-        labels = each.test.labels
-        found[each.name] = {"test_accuracy": accuracy(z, labels), "test_loss": cross_entropy(z, labels)}
+        labels, right = each.test.labels, correct(z, each.test.labels)
+        values = {"test_accuracy": percent(right), "test_loss": cross_entropy(z, labels)}
+        found[each.name] = values | {"correct": right}
     return found

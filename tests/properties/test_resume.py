@@ -13,6 +13,7 @@ from small import noise
 from isotropic.training import products
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan.work import Work
+from pipeline.results import correct
 from pipeline.training.checkpoint import Checkpoints
 
 CPU = torch.device("cpu")
@@ -39,6 +40,7 @@ class Job:
         self.last: bytes | None = None
         self.written = 0
         self.kept: list[str] = []  # digests of networks
+        self.correct = b""  # which test images were right
         self.steps = 0
 
     def run(self, survives: float = float("inf"), every: float = 0.0) -> pd.DataFrame:
@@ -55,6 +57,7 @@ class Job:
         checkpoints = Checkpoints(write, self.last, every)
         work = Work(self.settings, self.members, self.data, CPU, checkpoints)
         rows = self.module.run(work)
+        self.correct = correct.to_bytes(work.correct())
         self.kept, self.steps = [network.digest for network in work.kept], checkpoints.steps
         return rows[~rows["measure"].isin(MEASURED)].reset_index(drop=True)
 
@@ -78,7 +81,7 @@ def test_so_they_are_where_weights_are_stepped_alone(name: str, monkeypatch: pyt
 def assert_resumes(name: str) -> None:
     job = Job(name)
     whole = job.run(every=float("inf"))
-    kept, steps = job.kept, job.steps
+    kept, right, steps = job.kept, job.correct, job.steps
     job.run()
     assert job.written > 4, "there are places to be interrupted at"
     draw = random.Random(name)
@@ -93,6 +96,7 @@ def assert_resumes(name: str) -> None:
         assert kills > 1
         pd.testing.assert_frame_equal(rows, whole, check_exact=True)
         assert job.kept == kept, "the same networks are left"
+        assert job.correct == right, "the same bytes"
         assert job.steps == steps, "steps before and after are counted once"
 
 
@@ -100,6 +104,7 @@ def test_the_moments_are_needed_for_that(monkeypatch: pytest.MonkeyPatch) -> Non
     """Negative control: a resume that forgets what the optimiser knew gives other rows."""
     job = Job("spectra")
     whole = job.run(every=float("inf"))
+    right = job.correct
     restored = "pipeline.training.checkpoint._restore"
     original = __import__("pipeline.training.checkpoint", fromlist=["_restore"])._restore
     monkeypatch.setattr(restored, lambda net, optimiser, state: original(net, optimiser, state | {"moments": {}}))
@@ -107,3 +112,4 @@ def test_the_moments_are_needed_for_that(monkeypatch: pytest.MonkeyPatch) -> Non
         job.run(survives=6)
     rows = job.run()
     assert not rows["value"].equals(whole["value"])
+    assert job.correct != right

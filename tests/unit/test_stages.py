@@ -76,6 +76,7 @@ def test_the_report_has_both_with_their_verdicts(folder: Path) -> None:
     for name in NAMES:
         claims = json.loads((paths.report("smoke") / name / "claims.json").read_text(encoding="utf-8"))
         assert claims and len(claims) == len(of(name))
+        assert {cell["images"] for claim in claims for cell in claim["cells"]} == {360 if name == "abundance" else 0}
         for claim in claims:
             assert f'id="{claim["anchor"]}"' in page and escape(claim["criterion"]["sentence"]) in page
             assert claim["outcome"] in page and escape(claim["reason"]) in page and claim["basis"]["data"]
@@ -113,7 +114,7 @@ def test_a_run_that_is_watched_is_published_at_its_end(folder: Path, monkeypatch
 
 def test_a_second_run_takes_what_is_there_and_writes_the_same(folder: Path) -> None:
     name = NAMES[0]
-    before = paths.rows("smoke", name).read_bytes()
+    before, right = paths.rows("smoke", name).read_bytes(), paths.correct("smoke", name).read_bytes()
     run.main([name, *PROFILE])
     assert json.loads(paths.run_record("smoke", name).read_text(encoding="utf-8"))["jobs_run"] == 0
     assert paths.rows("smoke", name).read_bytes() == before
@@ -124,3 +125,4 @@ def test_a_second_run_takes_what_is_there_and_writes_the_same(folder: Path) -> N
     record = json.loads(paths.run_record("smoke", name).read_text(encoding="utf-8"))
     assert record["jobs_run"] == 1 <= len(others), "the control"
     assert paths.rows("smoke", name).read_bytes() == before, "to the last bit, and in the order of the jobs"
+    assert paths.correct("smoke", name).read_bytes() == right

@@ -96,6 +96,11 @@ class Plan(config.Training):
 
     data: Several[Name]
 
+    @property
+    def ends(self) -> frozenset[int]:
+        """The epochs after which it is kept which test images a network has right: the last."""
+        return frozenset({self.epochs})
+
     def datasets(self) -> list[tuple[str, ...]]:
         """The data sets of each round of the experiment; all members are trained in each round."""
         return [(name,) for name in self.data]

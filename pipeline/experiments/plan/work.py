@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
 
@@ -14,11 +14,15 @@ from pipeline.data.dataset import Dataset
 from pipeline.experiments import experiment
 from pipeline.experiments.plan import Member, Plan, joint_name
 from pipeline.experiments.plan.observations import Observations
+from pipeline.results import correct
 from pipeline.results.networks import Network
 from pipeline.seeds import seed
 from pipeline.training import engine, optimiser
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.engine import Epoch
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}  # in which an exact change is measured
 
@@ -60,6 +64,7 @@ class Work(Generic[S, M]):
         self.settings, self.members, self.data, self.device = settings, members, data, device
         self.checkpoints = checkpoints or Checkpoints()
         self.kept: list[Network] = []
+        self._observed: list[Observations] = []
 
     @cached_property
     def images(self) -> Dataset:
@@ -92,7 +97,16 @@ class Work(Generic[S, M]):
             features, classes = sum(each.features for each in self.data), sum(each.classes for each in self.data)
             widths = [self.settings.widths(member, features, classes) for member in self.members]
         schema = experiment(self._experiment).ROWS
-        return Observations(schema, self._experiment, self._data_name, self.members, widths)
+        ends = self.settings.ends
+        observed = Observations(schema, self._experiment, self._data_name, self.members, widths, ends)
+        self._observed.append(observed)
+        return observed
+
+    def correct(self) -> pd.DataFrame:
+        """Which test images the networks had right, of all that was observed (`results/correct.py`)."""
+        return correct.concatenated(
+            (observed.bits() for observed in self._observed), experiment(self._experiment).ROWS
+        )
 
     def epochs(
         self,

@@ -127,7 +127,7 @@ class _Page(Page):
     def conditions(self) -> str:
         return (
             f"Data {self.data.name}, of whose training images {self.settings.validation:.0%} are held out, network "
-            f"{self.network}, {self.repeats} of {counted(self.settings.epochs, 'epoch')}, float32."
+            f"{self.network}, {self.repeats} of {counted(self.settings.epochs, 'epoch')}, {self.precision}."
         )
 
     def tables(self) -> Iterator[Table]:

@@ -10,6 +10,8 @@ a number for each repeat (and each cell, if there must be several), and a region
                    or more than a tenth of the networks diverged
 
 The intervals of several cells hold together with 95%: each has the level that Bonferroni's inequality asks for.
+Those of accuracies and of their differences count repeats and test images, where it is known which were right
+(`images.py`).
 
 A question that the paper does not ask is judged alike, as a criterion whose source is BEYOND and whose sentence is
 the question; its answer is "yes" where a claim were reproduced, and "no" where it were contradicted.
@@ -25,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from pipeline.results.claims.images import Sampling, sampling
 from pipeline.results.divergence import completed, diverged
 from pipeline.results.schema import networks
 from pipeline.results.statistics import LEVEL, select, summarise
@@ -52,11 +55,13 @@ class Context:
         settings: of the experiment.
         sources: of the data sets of the rows, by their name.
         chance: accuracy of guessing (percent) on them.
+        correct: which test images were right (`results/correct.py`); None of rows made before that was kept.
     """
 
     settings: Any
     sources: Mapping[str, str]
     chance: float
+    correct: pd.DataFrame | None = None
 
 
 Values = pd.DataFrame  # columns "cell" (text), "repeat" and "value"
@@ -86,6 +91,7 @@ class Criterion:
             all of a cell if the repeats needed follow from a simulation, as then chance has a part in each.
         at_chance: whether networks that diverged count, at chance: the estimand then gets all rows (`at_chance`), and
             otherwise those of networks that did not.
+        images: whether values are linear in test accuracies or their changes: the interval then counts images too.
         sources: of the data for which it is said; none for any data.
         about: column -> levels of the rows that it is judged on, of whose networks no more than a tenth may have
             diverged; none for all rows.
@@ -111,6 +117,7 @@ class Criterion:
     ratio: bool = False
     every: bool = False
     at_chance: bool = False
+    images: bool = False
     sources: frozenset[str] = frozenset()
     about: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
     unfit: Callable[[pd.DataFrame, Context], str] = field(default=lambda rows, context: "")
@@ -131,7 +138,10 @@ class Criterion:
         return select(rows, **wanted) if wanted else rows
 
     def repeats(self, cells: int = 1) -> int:
-        """How many repeats reproduce a claim that holds with POWER, if all of so many cells are as expected."""
+        """How many repeats reproduce a claim that holds with POWER, if all of so many cells are as expected.
+
+        And if there are so many test images that they add nothing: of few, no number of repeats may be enough.
+        """
         if self.needs:
             return self.needs
         if self.every or not self.spread:
@@ -143,13 +153,17 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Cell:
-    """One mean of a criterion: its interval, and the number of repeats; NaN where there is none."""
+    """One mean of a criterion: its interval, NaN where there is none, and the numbers of repeats and of images.
+
+    Images are those of its test sets, 0 where the interval does not count them.
+    """
 
     name: str
     estimate: float
     low: float
     high: float
     n: int
+    images: int = 0
 
 
 @dataclass(frozen=True)
@@ -202,8 +216,10 @@ class Verdict:
 def judge(criterion: Criterion, rows: pd.DataFrame, context: Context, basis: Basis) -> Verdict:
     """The outcome of a criterion on all rows of an experiment on a data set, also those of diverged networks."""
     rows = criterion.of(rows)
-    values = criterion.values(rows if criterion.at_chance else completed(rows), context)
-    cells = _every(values) if criterion.every else intervals(values)
+    own = rows if criterion.at_chance else completed(rows)
+    values = criterion.values(own, context)
+    images = sampling(criterion, own, context, values) if criterion.images else {}
+    cells = _every(values) if criterion.every else intervals(values, images)
     needed = criterion.repeats(max(len(cells), 1))
     reason = _reason(criterion, rows, context, cells, needed)
     every = criterion.every and not criterion.needs
@@ -223,19 +239,28 @@ def decide(cells: Sequence[Cell], region: tuple[float, float], *, every: bool = 
     return "contradicted" if every or outside else "inconclusive"
 
 
-def intervals(values: Values) -> list[Cell]:
+def intervals(values: Values, images: Mapping[str, Sampling] | None = None) -> list[Cell]:
     """The mean of each cell with an interval; all of them hold together with LEVEL.
 
     mean -+ t se,    t from Student's distribution with n - 1 degrees of freedom, at 1 - (1 - LEVEL) / (2 cells)
+
+    Args:
+        values: of each cell, one a repeat.
+        images: of cells, what their test images add (`images.py`); none: the interval is of these images alone.
     """
     from scipy.special import stdtrit
 
     table = summarise(values, ["cell"])
-    with np.errstate(invalid="ignore"):
-        t = stdtrit((table["n"] - 1).clip(lower=1), 1 - (1 - LEVEL) / (2 * max(len(table), 1)))
-    reach = t * table["se"]
-    columns = (table["cell"], table["mean"], table["mean"] - reach, table["mean"] + reach, table["n"])
-    return [Cell(str(name), float(m), float(a), float(b), int(n)) for name, m, a, b, n in zip(*columns, strict=True)]
+    found = [(images or {}).get(str(cell), Sampling()) for cell in table["cell"]]
+    level = 1 - (1 - LEVEL) / (2 * max(len(table), 1))
+    of_repeats = stdtrit((table["n"] - 1).clip(lower=1), level) * table["se"]
+    of_images = [stdtrit(each.df, level) * math.sqrt(each.variance) for each in found]
+    reach = np.hypot(of_repeats, of_images)
+    columns = (table["cell"], table["mean"], table["mean"] - reach, table["mean"] + reach, table["n"], found)
+    return [
+        Cell(str(name), float(m), float(a), float(b), int(n), own.images)
+        for name, m, a, b, n, own in zip(*columns, strict=True)
+    ]
 
 
 def _every(values: Values) -> list[Cell]:

@@ -196,6 +196,7 @@ INVARIANCE: list[Criterion] = [
         estimand="accuracy after − before on the test set in float32, at the pruning nearest to half the width; "
         "within the same network, mean of the four configurations with intrinsic length and ψ",
         values=invariance.pruned_accuracy,
+        images=True,
         unit="points",
         region=(-1.0, math.inf),
         why="A point is two to three standard deviations of the accuracy over seeds (0.3 to 0.5): less is lost among "
@@ -368,6 +369,7 @@ TANH_COMPARISON = [
                 "architecture (the same initial weights and batches), mean over architectures"
             ),
             values=tanh_comparison.ahead(source),
+            images=True,
             unit="percentage points",
             region=region,
             why=why,
@@ -421,6 +423,7 @@ TANH_COMPARISON = [
                 f"{other}s"
             ),
             values=tanh_comparison.standard_loses(column),
+            images=True,
             unit="percentage points",
             region=(tanh_comparison.LOSES, math.inf),
             why=(
@@ -452,6 +455,7 @@ TANH_COMPARISON = [
                 f"data set and {other}, mean over those of the data sets that there are and over {other}s"
             ),
             values=tanh_comparison.isotropic_loses_less(column),
+            images=True,
             unit="percentage points",
             region=(0.0, math.inf),
             why=(
@@ -490,6 +494,7 @@ ABUNDANCE = [
             "had it, paired by repeat, mean over pairs of widths; one cell for narrower starts, one for wider ones"
         ),
         values=abundance.path,
+        images=True,
         unit="percentage points",
         region=(-abundance.SAME, abundance.SAME),
         why=(
@@ -516,6 +521,7 @@ ABUNDANCE = [
             "and start width, mean over start widths"
         ),
         values=abundance.final_width,
+        images=True,
         unit="percentage points",
         region=(abundance.MATTERS, math.inf),
         why=(
@@ -540,6 +546,7 @@ ABUNDANCE = [
             "had it, paired by repeat, mean over pairs of a width and a wider start"
         ),
         values=abundance.pruned,
+        images=True,
         unit="percentage points",
         region=(-abundance.SAME, math.inf),
         why=(
@@ -559,6 +566,7 @@ ABUNDANCE = [
             at_chance=True,
             sentence=question,
             source=BEYOND,
+            images=True,
             scope="networks whose width moves over most of their training",
             estimand=(
                 f"test accuracy after the last epoch of networks {part} to a width minus that of the one that always "
@@ -603,6 +611,7 @@ WIDTH_TRANSITIONS = [
             "their end width, paired by repeat, mean over start widths; one cell for each end width"
         ),
         values=width_transitions.above_control,
+        images=True,
         unit="percentage points",
         region=(1.0, math.inf),
         why=(
@@ -623,6 +632,7 @@ WIDTH_TRANSITIONS = [
             at_chance=True,
             sentence=question,
             source=BEYOND,
+            images=True,
             scope="isotropic networks of one hidden layer that are trained before their width moves",
             estimand=(
                 f"test accuracy after the last epoch of isotropic networks {part} to a width minus that of the one "
@@ -668,6 +678,7 @@ LEARNING_RATES = [
         at_chance=True,
         sentence="Is isotropic tanh more accurate than standard tanh when each has its own best learning rate?",
         source=BEYOND,
+        images=True,
         scope="networks of one hidden layer, each activation and width at the best of the learning rates tried",
         estimand=(
             "test accuracy after the last epoch of isotropic minus standard tanh, paired by repeat, each at the "
@@ -782,6 +793,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "samples), mean over the three tasks; paired by repeat"
         ),
         values=task_schedule.advantage,
+        images=True,
         unit="points",
         region=(0.1, inf),
         why=(
@@ -833,6 +845,7 @@ TASK_SCHEDULE: list[Criterion] = [
             at_chance=True,
             sentence=f"Does adapting beat staying {part}?",
             source=BEYOND,
+            images=True,
             scope="networks whose widths are adapted after every epoch of a schedule of tasks",
             estimand=(
                 f"test accuracy of an adaptive network less that of the static one with {widths} (of the same seed "

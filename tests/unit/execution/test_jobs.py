@@ -118,13 +118,14 @@ def test_a_shard_is_reused_whole(smoke):
     found = job.result(store)
     assert found is not None
     pd.testing.assert_frame_equal(found, table)
-    for name in (f"{job.key}.networks", f"{job.key}.parquet"):
+    names = [f"{job.key}.{kind}" for kind in ("correct", "networks", "parquet")]
+    for name in names:
         kept = Path("shards", name).read_bytes()
         store.remove(name)
         assert job.result(store) is None, f"without {name} it is not done"
         Path("shards", name).write_bytes(kept)
     left = sorted(path.name for path in Path("shards").iterdir())
-    assert left == [f"{job.key}.networks", f"{job.key}.parquet"], "no checkpoint is left"
+    assert left == names, "no checkpoint is left"
 
 
 def test_a_data_set_that_was_replaced_meanwhile_is_not_trained_on(smoke):

@@ -258,7 +258,7 @@ def test_plain_is_json_without_nan() -> None:
     assert found["criterion"]["region"] == [1.0, None] and found["criterion"]["expected"] is None
     assert found["criterion"]["sources"] == ["digits", "mnist"]
     assert found["criterion"].keys() == criterion().__dict__.keys() - {"values", "unfit"}
-    assert found["cells"][1] == {"name": "cell 1", "estimate": None, "low": None, "high": None, "n": 2}
+    assert found["cells"][1] == {"name": "cell 1", "estimate": None, "low": None, "high": None, "n": 2, "images": 0}
     assert (found["id"], found["scale"], found["outcome"]) == ("a-claim: a part", BASIS.scale, "inconclusive")
     assert found["basis"]["data"] == "digits" and found["needed"] == 1
 

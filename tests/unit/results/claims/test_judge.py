@@ -1,5 +1,7 @@
 """The judge is judged: worlds with an effect and without, with the repeats that a criterion asks for.
 
+And with test images that are easy or hard for all networks, by which means of accuracies vary, too.
+
 Worlds are numbers a repeat and cell, as estimands give them. That estimands give the right numbers, the tests of each
 experiment's claims show.
 """
@@ -16,9 +18,12 @@ from numpy.random import Generator, default_rng
 
 from pipeline.results.claims.base import Cell, Criterion, decide, intervals, repeats_needed
 from pipeline.results.claims.criteria import CRITERIA
+from pipeline.results.claims.images import Sampling
 
 WORLDS = 4000
+IMAGES = 360
 STATISTICAL = [each for each in CRITERIA if not each.every]
+COUNTED = [each for each in STATISTICAL if each.images]
 Noise = Callable[[Generator, tuple[int, ...]], np.ndarray]
 
 
@@ -36,18 +41,39 @@ def outcomes(
 ) -> dict[str, float]:
     """How often each outcome was reached."""
     values = np.asarray(means)[None, :, None] + spread * noise(default_rng(0), (WORLDS, len(means), n))
-    tables = _intervals(values)
+    return _decided(_intervals(values), n, region)
+
+
+def _decided(tables: np.ndarray, n: int, region: tuple[float, float]) -> dict[str, float]:
     found = [decide([Cell("", m, low, high, n) for m, low, high in world], region) for world in tables]
     return {outcome: found.count(outcome) / WORLDS for outcome in ("reproduced", "contradicted", "inconclusive")}
 
 
-def _intervals(values: np.ndarray) -> np.ndarray:
+def outcomes_of_images(
+    means: list[float], spread: float, n: int, region: tuple[float, float], counted: bool
+) -> dict[str, float]:
+    """How often each outcome was reached where a mean varies by its images twice as much as by its repeats.
+
+    A part of the spread of repeats is of images that they alone have right: it is in both parts of an interval. Those
+    of a draw of images are normal, so that v follows from a chi-squared number and need not be taken of images.
+    """
+    random, shape = default_rng(0), (WORLDS, len(means))
+    images, both = 2 * spread / math.sqrt(n), 0.6 * spread  # standard deviations
+    drawn = np.asarray(means) + images * random.normal(size=shape)
+    values = drawn[..., None] + spread * random.normal(size=(*shape, n))
+    v = (images**2 + both**2 / n) * random.chisquare(IMAGES - 1, size=shape) / (IMAGES - 1)
+    return _decided(_intervals(values, v if counted else None), n, region)
+
+
+def _intervals(values: np.ndarray, v: np.ndarray | None = None, images: int = IMAGES) -> np.ndarray:
     """As `intervals` gives them (see `test_worlds_have_the_intervals_of_the_judge`), for all worlds at once."""
     from scipy.special import stdtrit
 
-    n = values.shape[-1]
+    n, level = values.shape[-1], 1 - 0.05 / (2 * values.shape[1])
     mean, se = values.mean(-1), values.std(-1, ddof=1) / math.sqrt(n)
-    reach = stdtrit(n - 1, 1 - 0.05 / (2 * values.shape[1])) * se
+    reach = stdtrit(n - 1, level) * se
+    if v is not None:
+        reach = np.hypot(reach, stdtrit(images - 1, level) * np.sqrt(v))
     return np.stack([mean, mean - reach, mean + reach], axis=-1)
 
 
@@ -56,6 +82,9 @@ def test_worlds_have_the_intervals_of_the_judge() -> None:
     table = pd.DataFrame({"cell": np.repeat(["a", "b", "c"], 5), "repeat": [*range(5)] * 3, "value": values.ravel()})
     found = [[cell.estimate, cell.low, cell.high] for cell in intervals(table)]
     assert np.allclose(found, _intervals(values)[0])
+    known = {cell: Sampling(v, IMAGES - 1, IMAGES) for cell, v in (("a", 0.1), ("b", 1.0), ("c", 10.0))}
+    found = [[cell.estimate, cell.low, cell.high] for cell in intervals(table, known)]
+    assert np.allclose(found, _intervals(values, np.array([[0.1, 1.0, 10.0]]))[0])
 
 
 def nothing(criterion: Criterion) -> float:
@@ -80,6 +109,62 @@ def test_a_claim_that_holds_is_reproduced(criterion: Criterion, cells: int) -> N
     found = outcomes([criterion.expected] * cells, criterion.spread, n, criterion.region, normal)
     assert found["reproduced"] >= 0.8 - 0.02  # of 4000 worlds, three standard errors
     assert found["contradicted"] <= 0.05
+
+
+@pytest.mark.parametrize("cells", [1, 4])
+@pytest.mark.parametrize("criterion", COUNTED, ids=lambda each: each.id)
+def test_images_reproduce_no_claim_and_contradict_none(criterion: Criterion, cells: int) -> None:
+    n, region = criterion.repeats(cells), criterion.region
+    without, holding = [nothing(criterion)] * cells, [criterion.expected] * cells
+    assert outcomes_of_images(without, criterion.spread, n, region, counted=True)["reproduced"] <= 0.05
+    assert outcomes_of_images(without, criterion.spread, n, region, counted=True)["contradicted"] <= 0.05
+    assert outcomes_of_images(holding, criterion.spread, n, region, counted=True)["contradicted"] <= 0.05
+
+
+@pytest.mark.parametrize("n", [4, 8])
+def test_repeats_alone_would_reproduce_what_images_made(n: int) -> None:
+    """Negative control: intervals that do not count images."""
+    alone, both = (outcomes_of_images([0.0], 1.0, n, (0.0, math.inf), counted=counted) for counted in (False, True))
+    assert alone["reproduced"] > 0.1 and alone["contradicted"] > 0.1
+    assert both["reproduced"] <= 0.05 and both["contradicted"] <= 0.05
+
+
+# Standard errors of a mean of n repeats over IMAGES images: of repeats, of images, of what is of both.
+@pytest.mark.parametrize("n", [4, 8])
+@pytest.mark.parametrize(
+    "parts", [(0.5, 0.5, 0.2), (0.2, 0.5, 0.5), (0.5, 0.2, 0.2), (0.1, 0.5, 0.1), (0.5, 0.1, 0.1)]
+)
+def test_intervals_cover(parts: tuple[float, float, float], n: int) -> None:
+    """Coverage of 95% intervals: those of the judge, of repeats alone, and percentiles of a crossed bootstrap."""
+    found = coverage(parts, n)
+    assert found["both"] >= 0.94
+    if parts[1] >= parts[0]:  # of the images is as much as of the repeats, or more
+        assert found["repeats"] < found["both"] - 0.05
+    if parts[2] <= min(parts[:2]):  # little is counted twice, there as well
+        assert found["bootstrap"] < found["both"] - 0.01, "percentiles are too narrow"
+
+
+def coverage(parts: tuple[float, float, float], n: int, images: int = 100) -> dict[str, float]:
+    """How often the true mean is in an interval; of worlds, the bootstrap of some."""
+    random, worlds, some = default_rng(0), 4000, 1000
+    shapes, roots = ((n, 1), (1, images), (n, images)), (n, images, n * images)
+    effects = [
+        part * math.sqrt(root) * random.normal(size=(worlds, *shape))
+        for part, root, shape in zip(parts, roots, shapes, strict=True)
+    ]
+    y = effects[0] + effects[1] + effects[2]
+    values, v = y.mean(2)[:, None], y.mean(1).var(1, ddof=1)[:, None] / images
+    tables = {"repeats": _intervals(values), "both": _intervals(values, v, images)}
+    known = {name: (table[:, 0, 1] <= 0) & (table[:, 0, 2] >= 0) for name, table in tables.items()}
+    percentiles = [np.quantile(bootstrap(random, world, 400), [0.025, 0.975]) for world in y[:some]]
+    known["bootstrap"] = np.array([low <= 0 <= high for low, high in percentiles])
+    return {name: float(covered.mean()) for name, covered in known.items()}
+
+
+def bootstrap(random: Generator, y: np.ndarray, draws: int) -> np.ndarray:
+    """Means of [n, N] numbers of which lines and columns are drawn again, each by itself (Owen's pigeonhole)."""
+    lines, columns = (random.multinomial(count, [1 / count] * count, size=draws) / count for count in y.shape)
+    return np.einsum("dr,ri,di->d", lines, y, columns, optimize=True)
 
 
 def test_several_cells_do_not_veto_a_claim_that_holds_at_its_bound() -> None:
