@@ -102,12 +102,14 @@ def _weights(
     apart = [column for column in own if column not in ("repeat", "seed", "value", *correct.BITS, "before")]
     group = own.groupby(apart, dropna=False, observed=True, sort=False).ngroup().to_numpy(dtype=int)
     tables, stride = int(group.max(initial=-1)) + 2, int(rows["repeat"].max()) + 1
+    # What is no accuracy on test images stays as it is in every table.
     others = rows[(rows["phase"] == "diverged") | (rows["measure"] == _CHOOSES)]
     table = pd.concat([own[list(rows.columns)], others], ignore_index=True)
     number = np.repeat(np.arange(tables), len(table))
     groups = np.concatenate([group, np.full(len(others), -2)])
     probed = table.iloc[np.tile(np.arange(len(table)), tables)].reset_index(drop=True)
-    probed["value"] = pd.array((np.tile(groups, tables) == number - 1).astype(float), dtype=table["value"].dtype)
+    known, alone = np.tile(groups, tables) == -2, np.tile(groups, tables) == number - 1
+    probed["value"] = probed["value"].where(known, pd.array(alone.astype(float), dtype=table["value"].dtype))
     probed["repeat"] += stride * number
     found = criterion.values(probed, context)
     repeat = found["repeat"].to_numpy(dtype=int)

@@ -30,7 +30,8 @@ def best_rates(rows: pd.DataFrame, repeats: int, chance: float) -> pd.DataFrame:
     """
     accuracy = select(rows, phase="validation", measure="validation_accuracy")
     found = accuracy.groupby([*CHOICE, "learning_rate"], observed=True)["value"].agg(["sum", "size"]).reset_index()
-    mean = (found["sum"] + (repeats - found["size"]) * chance) / repeats
+    # Rounded, so that ties are ties in whatever order they were added up.
+    mean = ((found["sum"] + (repeats - found["size"]) * chance) / repeats).round(9)
     order = found.assign(mean=mean).sort_values(["mean", "learning_rate"], ascending=[False, True], kind="stable")
     return order.drop_duplicates(CHOICE).sort_values(CHOICE)[[*CHOICE, "learning_rate"]].reset_index(drop=True)
 

@@ -57,7 +57,8 @@ def drawn(criterion: Criterion, rows: pd.DataFrame, context: Context) -> pd.Seri
     for k in range(DRAWS):
         again = own.assign(value=100 * (bits * often[k][sets]).sum(1) / IMAGES)[list(rows.columns)]
         tables += [again.assign(repeat=again["repeat"] + k * number)]
-        tables += [rows[rows["measure"] == "diverged"].assign(repeat=lambda t, k=k: t["repeat"] + k * number)]
+        others = rows[rows["measure"].isin(["diverged", "validation_accuracy"])]
+        tables += [others.assign(repeat=others["repeat"] + k * number)]
     table = made_bits.changes(pd.concat([*tables, *_changed(rows, number)], ignore_index=True))
     values = criterion.values(table, context)
     means = values.assign(draw=values["repeat"] // number).groupby(["cell", "draw"])["value"].mean()
