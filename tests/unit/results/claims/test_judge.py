@@ -9,96 +9,47 @@ experiment's claims show.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.random import Generator, default_rng
+from worlds import (
+    COUNTED,
+    IMAGES,
+    STATISTICAL,
+    WORLDS,
+    Noise,
+    diverging,
+    limits,
+    normal,
+    nothing,
+    outcomes,
+    outcomes_of_images,
+    unequal,
+)
 
-from pipeline.results.claims.base import Cell, Criterion, decide, intervals, repeats_needed
-from pipeline.results.claims.criteria import CRITERIA
+from pipeline.results.claims.base import Criterion, intervals, repeats_needed
 from pipeline.results.claims.images import Sampling
-
-WORLDS = 4000
-IMAGES = 360
-STATISTICAL = [each for each in CRITERIA if not each.every]
-COUNTED = [each for each in STATISTICAL if each.images]
-Noise = Callable[[Generator, tuple[int, ...]], np.ndarray]
-
-
-def normal(random: Generator, shape: tuple[int, ...]) -> np.ndarray:
-    return random.normal(size=shape)
-
-
-def unequal(random: Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Cells of different spread; the largest is 1."""
-    return random.normal(size=shape) * np.linspace(0.2, 1, shape[1])[None, :, None]
-
-
-def outcomes(
-    means: list[float], spread: float, n: int, region: tuple[float, float], noise: Noise
-) -> dict[str, float]:
-    """How often each outcome was reached."""
-    values = np.asarray(means)[None, :, None] + spread * noise(default_rng(0), (WORLDS, len(means), n))
-    return _decided(_intervals(values), n, region)
-
-
-def _decided(tables: np.ndarray, n: int, region: tuple[float, float]) -> dict[str, float]:
-    found = [decide([Cell("", m, low, high, n) for m, low, high in world], region) for world in tables]
-    return {outcome: found.count(outcome) / WORLDS for outcome in ("reproduced", "contradicted", "inconclusive")}
-
-
-def outcomes_of_images(
-    means: list[float], spread: float, n: int, region: tuple[float, float], counted: bool
-) -> dict[str, float]:
-    """How often each outcome was reached where a mean varies by its images twice as much as by its repeats.
-
-    A part of the spread of repeats is of images that they alone have right: it is in both parts of an interval. Those
-    of a draw of images are normal, so that v follows from a chi-squared number and need not be taken of images.
-    """
-    random, shape = default_rng(0), (WORLDS, len(means))
-    images, both = 2 * spread / math.sqrt(n), 0.6 * spread  # standard deviations
-    drawn = np.asarray(means) + images * random.normal(size=shape)
-    values = drawn[..., None] + spread * random.normal(size=(*shape, n))
-    v = (images**2 + both**2 / n) * random.chisquare(IMAGES - 1, size=shape) / (IMAGES - 1)
-    return _decided(_intervals(values, v if counted else None), n, region)
-
-
-def _intervals(values: np.ndarray, v: np.ndarray | None = None, images: int = IMAGES) -> np.ndarray:
-    """As `intervals` gives them (see `test_worlds_have_the_intervals_of_the_judge`), for all worlds at once."""
-    from scipy.special import stdtrit
-
-    n, level = values.shape[-1], 1 - 0.05 / (2 * values.shape[1])
-    mean, se = values.mean(-1), values.std(-1, ddof=1) / math.sqrt(n)
-    reach = stdtrit(n - 1, level) * se
-    if v is not None:
-        reach = np.hypot(reach, stdtrit(images - 1, level) * np.sqrt(v))
-    return np.stack([mean, mean - reach, mean + reach], axis=-1)
 
 
 def test_worlds_have_the_intervals_of_the_judge() -> None:
     values = default_rng(1).normal(size=(1, 3, 5))
     table = pd.DataFrame({"cell": np.repeat(["a", "b", "c"], 5), "repeat": [*range(5)] * 3, "value": values.ravel()})
     found = [[cell.estimate, cell.low, cell.high] for cell in intervals(table)]
-    assert np.allclose(found, _intervals(values)[0])
+    assert np.allclose(found, limits(values)[0])
     known = {cell: Sampling(v, IMAGES - 1, IMAGES) for cell, v in (("a", 0.1), ("b", 1.0), ("c", 10.0))}
     found = [[cell.estimate, cell.low, cell.high] for cell in intervals(table, known)]
-    assert np.allclose(found, _intervals(values, np.array([[0.1, 1.0, 10.0]]))[0])
+    assert np.allclose(found, limits(values, np.array([[0.1, 1.0, 10.0]]))[0])
 
 
-def nothing(criterion: Criterion) -> float:
-    """The mean nearest to the region at which the claim does not hold."""
-    low, high = criterion.region
-    return low if math.isfinite(low) else high
-
-
-@pytest.mark.parametrize("noise", [normal, unequal])
+@pytest.mark.parametrize("noise", [normal, unequal, diverging])
 @pytest.mark.parametrize("cells", [1, 4])
 @pytest.mark.parametrize("criterion", STATISTICAL, ids=lambda each: each.id)
 def test_a_claim_that_does_not_hold_is_not_reproduced(criterion: Criterion, cells: int, noise: Noise) -> None:
     n = criterion.repeats(cells)
-    found = outcomes([nothing(criterion)] * cells, criterion.spread, n, criterion.region, noise)
+    sign = 1.0 if math.isfinite(criterion.region[0]) else -1.0  # what diverged speaks for the claim
+    found = outcomes([nothing(criterion)] * cells, sign * criterion.spread, n, criterion.region, noise)
     assert found["reproduced"] <= 0.05
 
 
@@ -154,7 +105,7 @@ def coverage(parts: tuple[float, float, float], n: int, images: int = 100) -> di
     ]
     y = effects[0] + effects[1] + effects[2]
     values, v = y.mean(2)[:, None], y.mean(1).var(1, ddof=1)[:, None] / images
-    tables = {"repeats": _intervals(values), "both": _intervals(values, v, images)}
+    tables = {"repeats": limits(values), "both": limits(values, v, images)}
     known = {name: (table[:, 0, 1] <= 0) & (table[:, 0, 2] >= 0) for name, table in tables.items()}
     percentiles = [np.quantile(bootstrap(random, world, 400), [0.025, 0.975]) for world in y[:some]]
     known["bootstrap"] = np.array([low <= 0 <= high for low, high in percentiles])
@@ -172,7 +123,7 @@ def test_several_cells_do_not_veto_a_claim_that_holds_at_its_bound() -> None:
     found = outcomes([1.0] * 16, 1.0, 8, (1.0, math.inf), normal)
     assert found["contradicted"] <= 0.05
     values = 1.0 + default_rng(0).normal(size=(WORLDS, 16, 8))
-    single = np.stack([_intervals(values[:, [k]])[:, 0] for k in range(16)], axis=1)
+    single = np.stack([limits(values[:, [k]])[:, 0] for k in range(16)], axis=1)
     assert (single[..., 2] < 1.0).any(1).mean() > 0.25
 
 
