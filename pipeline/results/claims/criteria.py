@@ -49,6 +49,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε of the network cast to float64, after diagonalising alone and after growing; of each repeat the "
         "largest of all configurations and changes of width",
+        short="ε after diagonalising or growing",
         values=invariance.grown_float64,
         unit="",
         region=(0.0, 1e-10),
@@ -67,6 +68,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="scaled ε in float32, after diagonalising alone and after growing; of each repeat the largest of "
         "all configurations and changes of width",
+        short="scaled ε after diagonalising or growing (%)",
         values=invariance.grown_float32,
         unit="%",
         region=(0.0, 1e-3),
@@ -84,6 +86,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε without intrinsic length / ε with a constant one, ψ in both; within a repeat, whose two networks "
         "are trained alike but for o = 1e-6; mean of log10 over all prunings; float32",
+        short="ε of pruning, none / constant intrinsic length",
         values=invariance.without_length,
         unit="",
         region=(invariance.MOVED, math.inf),
@@ -105,6 +108,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε without ψ / ε with a constant one, trainable intrinsic length in both; within a repeat, whose "
         "two networks are the same before pruning; mean of log10 over all prunings; float32",
+        short="ε of pruning, none / constant ψ",
         values=invariance.without_psi,
         unit="",
         region=(invariance.MOVED, math.inf),
@@ -126,6 +130,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε with constant / ε with trainable intrinsic length, ψ in both; paired by repeat (same "
         "initialisation and batches); mean of log10 over all prunings; float32",
+        short="ε of pruning, constant / trainable intrinsic length",
         values=invariance.constant_length,
         unit="",
         region=(-invariance.MOVED, invariance.MOVED),
@@ -147,6 +152,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε with constant / ε with trainable ψ (without decay), trainable intrinsic length in both; paired "
         "by repeat (same initialisation and batches); mean of log10 over all prunings; float32",
+        short="ε of pruning, constant / trainable ψ",
         values=invariance.constant_psi,
         unit="",
         region=(-invariance.MOVED, invariance.MOVED),
@@ -168,6 +174,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="|accuracy after − before| on the test set in float32, after diagonalising alone and after growing; "
         "of each repeat the largest of all configurations and changes of width",
+        short="change of accuracy, diagonalised or grown (points)",
         values=invariance.grown_accuracy,
         unit="points",
         region=(0.0, 0.1),
@@ -186,6 +193,7 @@ INVARIANCE: list[Criterion] = [
         scope="CIFAR-10, pruning of about half the width without retraining",
         estimand="accuracy after − before on the test set in float32, at the pruning nearest to half the width; "
         "within the same network, mean of the four configurations with intrinsic length and ψ",
+        short="accuracy, half pruned − before (points)",
         values=invariance.pruned_accuracy,
         unit="points",
         region=(-1.0, math.inf),
@@ -216,6 +224,7 @@ SPECTRA = [
             "few large values (8 to 50 in 100) and the rest: 0 is one bulk, 1 two groups with nothing between; "
             "isotropic, one value a network"
         ),
+        short="depth of the valley below large values",
         values=spectra.groups,
         unit="share of the lower mode",
         region=(TWO_GROUPS, math.inf),
@@ -241,6 +250,7 @@ SPECTRA = [
             "lower quartile of the singular values of map 1 after the last epoch, as a ratio to that after the "
             "first; isotropic, within a network"
         ),
+        short="lower quartile of σ, last / first epoch",
         values=spectra.decay,
         unit="ratio",
         region=(-math.inf, math.log10(0.8)),
@@ -266,6 +276,7 @@ SPECTRA = [
             "lower quartile of the singular values of map 1 after the last epoch, as a ratio to the initial value, "
             "1; isotropic, within a network"
         ),
+        short="lower quartile of σ, trained / initial",
         values=spectra.from_start,
         unit="ratio",
         region=(-math.inf, math.log10(0.95)),
@@ -291,6 +302,7 @@ SPECTRA = [
             "depth of the valley in the density of log10 singular values of map 1 after the last epoch, as for "
             "isotropic networks; standard tanh, one value a network"
         ),
+        short="depth of the valley below large values",
         values=spectra.bulk,
         unit="share of the lower mode",
         region=(-math.inf, TWO_GROUPS),
@@ -320,6 +332,7 @@ SPECTRA = [
             "how well a repeat’s ordered log10 singular values of map 1, over all trained epochs, are told by the "
             "mean of the other repeats (coefficient of determination); isotropic, one value a network"
         ),
+        short="R² of a spectrum by the other repeats’",
         values=spectra.alike,
         unit="coefficient of determination",
         region=(0.9, math.inf),
@@ -358,6 +371,7 @@ TANH_COMPARISON = [
                 "test accuracy after the last epoch of isotropic minus standard tanh, paired by repeat and "
                 "architecture (the same initial weights and batches), mean over architectures"
             ),
+            short="accuracy, isotropic − standard tanh (points)",
             values=tanh_comparison.ahead(source),
             unit="percentage points",
             region=region,
@@ -411,6 +425,7 @@ TANH_COMPARISON = [
                 f"paired by repeat, data set and {other}, mean over those of the data sets that there are and over "
                 f"{other}s"
             ),
+            short=f"accuracy lost with {word} (points)",
             values=tanh_comparison.standard_loses(column),
             unit="percentage points",
             region=(tanh_comparison.LOSES, math.inf),
@@ -442,6 +457,7 @@ TANH_COMPARISON = [
                 f"half of what standard tanh loses with {word} minus what isotropic tanh loses, paired by repeat, "
                 f"data set and {other}, mean over those of the data sets that there are and over {other}s"
             ),
+            short="half of standard’s loss − isotropic’s (points)",
             values=tanh_comparison.isotropic_loses_less(column),
             unit="percentage points",
             region=(0.0, math.inf),
@@ -480,6 +496,7 @@ ABUNDANCE = [
             "test accuracy after the last epoch of networks taken to a width minus that of the one that always "
             "had it, paired by repeat, mean over pairs of widths; one cell for narrower starts, one for wider ones"
         ),
+        short="accuracy, moved to a width − fixed (points)",
         values=abundance.path,
         unit="percentage points",
         region=(-abundance.SAME, abundance.SAME),
@@ -506,6 +523,7 @@ ABUNDANCE = [
             "test accuracy after the last epoch at the widest end minus that at the narrowest, paired by repeat "
             "and start width, mean over start widths"
         ),
+        short="accuracy, widest − narrowest end (points)",
         values=abundance.final_width,
         unit="percentage points",
         region=(abundance.MATTERS, math.inf),
@@ -530,6 +548,7 @@ ABUNDANCE = [
             "test accuracy after the last epoch of networks pruned to a width minus that of the one that always "
             "had it, paired by repeat, mean over pairs of a width and a wider start"
         ),
+        short="accuracy, pruned to a width − fixed (points)",
         values=abundance.pruned,
         unit="percentage points",
         region=(-abundance.SAME, math.inf),
@@ -562,6 +581,7 @@ WIDTH_TRANSITIONS = [
             "test accuracy after the last epoch of isotropic networks minus that of standard tanh that always had "
             "their end width, paired by repeat, mean over start widths; one cell for each end width"
         ),
+        short="accuracy, isotropic − standard tanh (points)",
         values=width_transitions.above_control,
         unit="percentage points",
         region=(1.0, math.inf),
@@ -591,6 +611,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "sum of the hidden widths at the end of a phase that adds a task over that at its start, within each "
             "adaptive network; each such phase by itself"
         ),
+        short="total width, end / start of a phase",
         values=task_schedule.rise,
         unit="ratio of total widths",
         region=(log10(task_schedule.CHANGED), inf),
@@ -616,6 +637,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "the first addition before it to the removal, as a percentage of those at the removal, within each "
             "adaptive network"
         ),
+        short="neurons lost − quarter of those gained (%)",
         values=task_schedule.fall,
         unit="% of the total width",
         region=(0.0, inf),
@@ -640,6 +662,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "sum of the hidden widths at the end of the phase without the removed tasks over that a quarter of the "
             "phase before, within each adaptive network"
         ),
+        short="total width over a phase’s last quarter",
         values=task_schedule.settling,
         unit="ratio of total widths",
         region=(-log10(task_schedule.CHANGED), log10(task_schedule.CHANGED)),
@@ -665,6 +688,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "test accuracy of an adaptive network less that of its static twin (same initialisation and order of "
             "samples), mean over the three tasks; paired by repeat"
         ),
+        short="accuracy, adaptive − static twin (points)",
         values=task_schedule.advantage,
         unit="points",
         region=(0.1, inf),
@@ -694,6 +718,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "repeat left out in turn; 0 unless one group grew by 5% on average and the other did not. Late growth: "
             "log of the width at the end of the phase with all tasks over that in its middle. Each layer by itself"
         ),
+        short="BIC of late growths, one group − two",
         values=task_schedule.division,
         unit="",
         region=(task_schedule.STRONG, inf),
@@ -722,6 +747,7 @@ SPARSIFICATION: list[Criterion] = [
         scope=_SPARSE,
         estimand="ε of the network cast to float64, of its diagonal maps and of its sparse form; of each repeat the "
         "largest of all architectures",
+        short="ε of the diagonal and the sparse form",
         values=sparsification.changed_float64,
         unit="",
         region=(0.0, 1e-10),
@@ -738,6 +764,7 @@ SPARSIFICATION: list[Criterion] = [
         source="version 2, section 2.2.1",
         scope=_SPARSE,
         estimand="scaled ε in float32, of the diagonal maps; of each repeat the largest of all architectures",
+        short="scaled ε of the diagonal form (%)",
         values=sparsification.changed_float32,
         unit="%",
         region=(0.0, 1e-3),
@@ -755,6 +782,7 @@ SPARSIFICATION: list[Criterion] = [
         scope=_SPARSE,
         estimand="|percentage of parameters removed, counted (above the threshold in size) − by the widths|; "
         "of each repeat the largest of all architectures",
+        short="parameters removed, counted beside expected (points)",
         values=sparsification.beside_widths,
         unit="points",
         region=(0.0, 1.0),
@@ -773,6 +801,7 @@ SPARSIFICATION: list[Criterion] = [
         scope=_SPARSE,
         estimand="|accuracy after − before| on the test set in float32; of each repeat the largest of all "
         "architectures",
+        short="change of accuracy (points)",
         values=sparsification.changed_accuracy,
         unit="points",
         region=(0.0, 0.1),
@@ -798,6 +827,7 @@ TIMING: list[Criterion] = [
             "seconds of one adaptation over those of training in the same epoch; pruning and growing each by itself, "
             "timed epochs as repeats"
         ),
+        short="seconds, one adaptation / training an epoch",
         values=timing.cost,
         unit="ratio of seconds",
         region=(-inf, log10(0.05)),
@@ -827,6 +857,7 @@ EQUIVARIANCE = [
             "ε, the distance of the logits between training after a change of basis, with the moments carried along, "
             "and training without one; the largest over all epochs from the change on; float64, within a network"
         ),
+        short="ε between training with and without rotation",
         values=equivariance.commuting,
         unit="ε",
         region=(-math.inf, COMMUTES),
@@ -847,6 +878,7 @@ EQUIVARIANCE = [
         estimand=(
             "log10 ε after the last epoch, the moments carried along as far as they can be; float64, within a network"
         ),
+        short="log10 ε, training with and without rotation",
         values=equivariance.parting,
         unit="log10 ε",
         region=(math.log10(DEPENDS), math.inf),
