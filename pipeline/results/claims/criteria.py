@@ -49,7 +49,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε of the network cast to float64, after diagonalising alone and after growing; of each repeat the "
         "largest of all configurations and changes of width",
-        short="ε after diagonalising or growing",
+        short="ε, diagonalised or grown",
         values=invariance.grown_float64,
         unit="",
         region=(0.0, 1e-10),
@@ -68,7 +68,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="scaled ε in float32, after diagonalising alone and after growing; of each repeat the largest of "
         "all configurations and changes of width",
-        short="scaled ε after diagonalising or growing (%)",
+        short="scaled ε, diagonalised or grown (%)",
         values=invariance.grown_float32,
         unit="%",
         region=(0.0, 1e-3),
@@ -86,7 +86,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε without intrinsic length / ε with a constant one, ψ in both; within a repeat, whose two networks "
         "are trained alike but for o = 1e-6; mean of log10 over all prunings; float32",
-        short="ε of pruning, none / constant intrinsic length",
+        short="ε of pruning, no / constant length",
         values=invariance.without_length,
         unit="",
         region=(invariance.MOVED, math.inf),
@@ -108,7 +108,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε without ψ / ε with a constant one, trainable intrinsic length in both; within a repeat, whose "
         "two networks are the same before pruning; mean of log10 over all prunings; float32",
-        short="ε of pruning, none / constant ψ",
+        short="ε of pruning, no / constant ψ",
         values=invariance.without_psi,
         unit="",
         region=(invariance.MOVED, math.inf),
@@ -130,7 +130,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε with constant / ε with trainable intrinsic length, ψ in both; paired by repeat (same "
         "initialisation and batches); mean of log10 over all prunings; float32",
-        short="ε of pruning, constant / trainable intrinsic length",
+        short="ε of pruning, constant / trained length",
         values=invariance.constant_length,
         unit="",
         region=(-invariance.MOVED, invariance.MOVED),
@@ -152,7 +152,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε with constant / ε with trainable ψ (without decay), trainable intrinsic length in both; paired "
         "by repeat (same initialisation and batches); mean of log10 over all prunings; float32",
-        short="ε of pruning, constant / trainable ψ",
+        short="ε of pruning, constant / trained ψ",
         values=invariance.constant_psi,
         unit="",
         region=(-invariance.MOVED, invariance.MOVED),
@@ -174,7 +174,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="|accuracy after − before| on the test set in float32, after diagonalising alone and after growing; "
         "of each repeat the largest of all configurations and changes of width",
-        short="change of accuracy, diagonalised or grown (points)",
+        short="change of accuracy, grown (points)",
         values=invariance.grown_accuracy,
         unit="points",
         region=(0.0, 0.1),
@@ -371,7 +371,7 @@ TANH_COMPARISON = [
                 "test accuracy after the last epoch of isotropic minus standard tanh, paired by repeat and "
                 "architecture (the same initial weights and batches), mean over architectures"
             ),
-            short="accuracy, isotropic − standard tanh (points)",
+            short="accuracy, isotropic − standard (points)",
             values=tanh_comparison.ahead(source),
             unit="percentage points",
             region=region,
@@ -457,7 +457,7 @@ TANH_COMPARISON = [
                 f"half of what standard tanh loses with {word} minus what isotropic tanh loses, paired by repeat, "
                 f"data set and {other}, mean over those of the data sets that there are and over {other}s"
             ),
-            short="half of standard’s loss − isotropic’s (points)",
+            short="half of standard’s loss − isotropic’s",
             values=tanh_comparison.isotropic_loses_less(column),
             unit="percentage points",
             region=(0.0, math.inf),
@@ -496,7 +496,7 @@ ABUNDANCE = [
             "test accuracy after the last epoch of networks taken to a width minus that of the one that always "
             "had it, paired by repeat, mean over pairs of widths; one cell for narrower starts, one for wider ones"
         ),
-        short="accuracy, moved to a width − fixed (points)",
+        short="accuracy, moved − fixed width (points)",
         values=abundance.path,
         unit="percentage points",
         region=(-abundance.SAME, abundance.SAME),
@@ -523,7 +523,7 @@ ABUNDANCE = [
             "test accuracy after the last epoch at the widest end minus that at the narrowest, paired by repeat "
             "and start width, mean over start widths"
         ),
-        short="accuracy, widest − narrowest end (points)",
+        short="accuracy, widest − narrowest (points)",
         values=abundance.final_width,
         unit="percentage points",
         region=(abundance.MATTERS, math.inf),
@@ -548,7 +548,7 @@ ABUNDANCE = [
             "test accuracy after the last epoch of networks pruned to a width minus that of the one that always "
             "had it, paired by repeat, mean over pairs of a width and a wider start"
         ),
-        short="accuracy, pruned to a width − fixed (points)",
+        short="accuracy, pruned − fixed width (points)",
         values=abundance.pruned,
         unit="percentage points",
         region=(-abundance.SAME, math.inf),
@@ -581,7 +581,7 @@ WIDTH_TRANSITIONS = [
             "test accuracy after the last epoch of isotropic networks minus that of standard tanh that always had "
             "their end width, paired by repeat, mean over start widths; one cell for each end width"
         ),
-        short="accuracy, isotropic − standard tanh (points)",
+        short="accuracy, isotropic − standard (points)",
         values=width_transitions.above_control,
         unit="percentage points",
         region=(1.0, math.inf),
@@ -637,7 +637,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "the first addition before it to the removal, as a percentage of those at the removal, within each "
             "adaptive network"
         ),
-        short="neurons lost − quarter of those gained (%)",
+        short="width lost − quarter of that gained (%)",
         values=task_schedule.fall,
         unit="% of the total width",
         region=(0.0, inf),
@@ -688,7 +688,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "test accuracy of an adaptive network less that of its static twin (same initialisation and order of "
             "samples), mean over the three tasks; paired by repeat"
         ),
-        short="accuracy, adaptive − static twin (points)",
+        short="accuracy, adaptive − static (points)",
         values=task_schedule.advantage,
         unit="points",
         region=(0.1, inf),
@@ -747,7 +747,7 @@ SPARSIFICATION: list[Criterion] = [
         scope=_SPARSE,
         estimand="ε of the network cast to float64, of its diagonal maps and of its sparse form; of each repeat the "
         "largest of all architectures",
-        short="ε of the diagonal and the sparse form",
+        short="ε of diagonal and sparse form",
         values=sparsification.changed_float64,
         unit="",
         region=(0.0, 1e-10),
@@ -782,7 +782,7 @@ SPARSIFICATION: list[Criterion] = [
         scope=_SPARSE,
         estimand="|percentage of parameters removed, counted (above the threshold in size) − by the widths|; "
         "of each repeat the largest of all architectures",
-        short="parameters removed, counted beside expected (points)",
+        short="sparsity, counted − expected (points)",
         values=sparsification.beside_widths,
         unit="points",
         region=(0.0, 1.0),
@@ -827,7 +827,7 @@ TIMING: list[Criterion] = [
             "seconds of one adaptation over those of training in the same epoch; pruning and growing each by itself, "
             "timed epochs as repeats"
         ),
-        short="seconds, one adaptation / training an epoch",
+        short="seconds, adaptation / training",
         values=timing.cost,
         unit="ratio of seconds",
         region=(-inf, log10(0.05)),
@@ -857,7 +857,7 @@ EQUIVARIANCE = [
             "ε, the distance of the logits between training after a change of basis, with the moments carried along, "
             "and training without one; the largest over all epochs from the change on; float64, within a network"
         ),
-        short="ε between training with and without rotation",
+        short="ε, trained with and without rotation",
         values=equivariance.commuting,
         unit="ε",
         region=(-math.inf, COMMUTES),
@@ -878,7 +878,7 @@ EQUIVARIANCE = [
         estimand=(
             "log10 ε after the last epoch, the moments carried along as far as they can be; float64, within a network"
         ),
-        short="log10 ε, training with and without rotation",
+        short="log10 ε, with and without rotation",
         values=equivariance.parting,
         unit="log10 ε",
         region=(math.log10(DEPENDS), math.inf),
