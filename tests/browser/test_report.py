@@ -66,13 +66,17 @@ def test_a_claim_leads_to_its_evidence_and_back(look: Callable[..., Any], report
     seen = look(report.as_uri(), WIDTH)
     line = seen.page.locator("tr#claim-exact-growth-float64")
     evidence = seen.page.locator(line.locator("a").get_attribute("href"))
-    experiment = seen.page.locator("#made-invariance")
+    experiment = seen.page.locator("details:has(> #made-invariance)")
     assert not evidence.is_visible() and experiment.get_attribute("open") is None, "the control"
     line.locator("a").click()
     assert evidence.is_visible() and experiment.get_attribute("open") is not None
     assert -1 < evidence.bounding_box()["y"] < 900
     evidence.locator(".back").click()
     assert -1 < line.bounding_box()["y"] < 900 and seen.page.url.endswith("#claim-exact-growth-float64")
+    for link, inside in (("nav a >> text=Provenance", "#provenance"), ("#pictures .whole a", "#made-spectra")):
+        assert not seen.page.locator(inside).is_visible(), "the control"
+        seen.page.locator(link).first.click()
+        assert seen.page.locator(inside).is_visible()
 
 
 def test_every_link_inside_leads_somewhere_once(look: Callable[..., Any], report: Path, both: Path) -> None:
@@ -92,7 +96,7 @@ def test_two_profiles_stand_side_by_side(look: Callable[..., Any], both: Path) -
     assert [link.get_attribute("href").partition("-")[0] for link in links.all()] == ["#made", "#again"]
     links.nth(1).click()
     opened = seen.page.locator("details[open]").all()
-    assert [each.get_attribute("id") for each in opened] == ["again-invariance"]
+    assert [each.locator("> .inside").get_attribute("id") for each in opened] == ["again-invariance"]
     seen.keep("report-both")
 
 
