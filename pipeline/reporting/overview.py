@@ -18,11 +18,13 @@ class Line:
         known: the claim as any profile has it: its criterion is that of all.
         judged: the claim as each profile has it, each on a data set of its own; None where it was not run.
         first: whether there is no line of this criterion above, on other data sets.
+        alone: whether there is none below either.
     """
 
     known: Known
     judged: Sequence[Known | None]
     first: bool
+    alone: bool
 
     @property
     def found(self) -> bool:
@@ -59,9 +61,11 @@ def overview(profiles: Sequence[Sequence[Known]], beyond: bool) -> list[Group]:
     own = [[claim for claim in claims if claim["beyond"] == beyond] for claims in profiles]
     groups: dict[str, list[Line]] = {}
     for name in dict.fromkeys(claim["id"] for claims in own for claim in claims):
-        alike = zip_longest(*([claim for claim in claims if claim["id"] == name] for claims in own))
+        alike = list(zip_longest(*([claim for claim in claims if claim["id"] == name] for claims in own)))
         for number, judged in enumerate(alike):
             known = next(filter(None, judged))
-            groups.setdefault(known["criterion"]["claim"], []).append(Line(known, judged, number == 0))
+            groups.setdefault(known["criterion"]["claim"], []).append(
+                Line(known, judged, number == 0, len(alike) == 1)
+            )
     found = [Group(claim, lines) for claim, lines in groups.items()]
     return sorted(found, key=lambda group: not group.found)

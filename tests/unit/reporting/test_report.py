@@ -372,9 +372,10 @@ def test_the_page_of_several_profiles() -> None:
     assert "Profile one : 1 experiment" in text and "Profile two : 1 experiment" in text
     assert "Claims and parts of claims: 3, of which 1 reproduced, 2 not judged." in text, "a question is no claim"
     assert "Experiments of profile one" in text and "Experiments of profile two" in text
+    assert "contradicted on cifar10" in text and "inconclusive on cifar100" in text, "of one claim there are two"
     assert "Beyond the paper" in text and text.count("Yes if") == 1
     first, *_ = found.seen["table"]
-    assert first["class"] == "overview" and "–" in text
+    assert first["class"] == "overview several" and "–" in text
     lines = {str(line["id"]) for line in found.seen["tr"] if "id" in line}
     assert lines == {"claim-a-1", "claim-a-2", "claim-b", "claim-c", "claim-q"}
     targets = [target for target in found.values("href") if "cifar" in target]
