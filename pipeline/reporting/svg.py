@@ -29,8 +29,8 @@ def copy(svg: str, of: str, label: str) -> str:
     """An element that shows the drawing `of` which is elsewhere on the page, made from the same file."""
     found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
     assert found is not None, "matplotlib writes one"
-    width, height = found.groups()
+    (width, height), words = found.groups(), escape(label)
     return (
-        f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {width} {height}">'
+        f'<svg role="img" aria-label="{words}" viewBox="0 0 {width} {height}">'
         f'<use href="#{escape(of)}" width="{width}" height="{height}"/></svg>'
     )

@@ -457,7 +457,7 @@ TANH_COMPARISON = [
                 f"half of what standard tanh loses with {word} minus what isotropic tanh loses, paired by repeat, "
                 f"data set and {other}, mean over those of the data sets that there are and over {other}s"
             ),
-            short="half of standard’s loss − isotropic’s",
+            short="½ standard’s loss − isotropic’s (points)",
             values=tanh_comparison.isotropic_loses_less(column),
             unit="percentage points",
             region=(0.0, math.inf),
