@@ -177,7 +177,8 @@ def test_all_colours_are_those_that_a_dark_page_replaces(element: str) -> None:
 def test_identifiers_are_prefixed_and_references_resolve(element: str) -> None:
     root = ElementTree.fromstring(element)
     whole, *names = [node.get("id") for node in root.iter() if node.get("id")]
-    assert whole == root.get("id") == "fig" and names and all(str(name).startswith("fig-") for name in names) and len(set(names)) == len(names)
+    assert whole == root.get("id") == "fig"
+    assert names and all(str(name).startswith("fig-") for name in names) and len(set(names)) == len(names)
     href = "{http://www.w3.org/1999/xlink}href"
     used = {str(node.get(href))[1:] for node in root.iter() if node.get(href)}
     assert used and used <= set(names)
