@@ -1,5 +1,6 @@
 # Everything a user does. `make help` lists it.
 PROFILE ?= digits
+PROFILES ?= $(PROFILE)
 PYTHON  ?= python3
 BIN     := $(CURDIR)/.venv/bin
 # Stages are started by DVC as `python -m stages...`: that must be the environment's python.
@@ -14,7 +15,7 @@ PIPELINE := profiles/$(PROFILE)/dvc.yaml
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro estimate test test-all lint bench gpu-check ui docs pictures profiles clean
+.PHONY: help repro report estimate test test-all lint bench gpu-check ui docs pictures profiles clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -24,6 +25,9 @@ repro: .venv/installed .dvc/plots.html  ## install if needed, then run the whole
 	@python -m stages.profiles $(PROFILE)
 	@python -m stages.track --profile $(PROFILE) --follow & \
 	  follower=$$!; echo dvc repro $(PIPELINE); dvc repro $(PIPELINE); status=$$?; kill $$follower 2>/dev/null; exit $$status
+
+report: .venv/installed  ## one report of several profiles that were run, side by side: PROFILES="digits desk"
+	@python -m stages.report --profile $(PROFILES)
 
 estimate: .venv/installed  ## how long a profile will take on this machine, and how much memory, before it is run
 	python -m stages.estimate --profile $(PROFILE)
@@ -61,7 +65,7 @@ profiles: .venv/installed  ## bring params.yaml and dvc.yaml of the profiles tha
 	@python -m stages.profiles
 
 clean:  ## remove everything that the pipeline made (data, results, reports, runs); not .venv
-	rm -rf data results/*/*/rows.parquet results/*/*/correct.parquet results/*/*/run.json results/*/*/networks.npz reports/*/ .shards mlartifacts mlflow.db* .dvc/cache .dvc/tmp
+	rm -rf data results/*/*/rows.parquet results/*/*/correct.parquet results/*/*/run.json results/*/*/networks.npz reports/*/ reports/*.html reports/*.json .shards mlartifacts mlflow.db* .dvc/cache .dvc/tmp
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -71,6 +71,16 @@ def page(profile: str) -> Path:
     return Path("reports") / f"{profile}.html"
 
 
+def claims(profile: str) -> Path:
+    """All judged claims of a profile, for machines; beside the page."""
+    return Path("reports") / f"{profile}.json"
+
+
+def outcomes(profile: str) -> Path:
+    """The outcome of every claim of a profile, for `dvc metrics show`."""
+    return Path("results") / profile / "outcomes.json"
+
+
 def lock(profile: str, experiment: str) -> Path:
     """A file that is locked while an experiment is run."""
     return Path("results") / profile / experiment / ".lock"

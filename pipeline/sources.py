@@ -22,6 +22,10 @@ def _files(folder: str, *names: str) -> tuple[str, ...]:
     return tuple(f"pipeline/{folder}{name}.py" for name in names)
 
 
+# What makes the page from what the analyses wrote.
+_PAGE = ("analysed", "origins", "overview", "report", "summary")
+_TEMPLATES = tuple(f"pipeline/reporting/{name}" for name in ("overview.html", "report.css", "report.html"))
+
 # What does not count as being in the folder that it lies in; to DVC .dvcignore says so.
 APART = (
     "isotropic/__init__.py",  # the public names
@@ -32,10 +36,8 @@ APART = (
     *_files("execution/", "checks", "planned", "throughput", "watch"),  # what is refused, foretold, printed, shown
     *_files("execution/", "cost", "estimate", "overhead", "sizes", "trial"),
     "pipeline/reporting/experiments",
-    *_files("reporting/", "default", "report", "summary"),
-    "pipeline/reporting/report.html",
-    "pipeline/reporting/report.css",
-    "isotropic/README.md",
+    *_files("reporting/", "default", *_PAGE),
+    *_TEMPLATES,
 )
 
 _EXPERIMENT = ("pipeline/experiments", "pipeline/experiments/{name}.py")
@@ -64,9 +66,8 @@ STAGES: dict[str, tuple[str, ...]] = {
     "report": (
         "pipeline/data/facts.py",
         "pipeline/results",
-        *_files("reporting/", "summary", "numbers", "report", "style", "templates"),
-        "pipeline/reporting/report.html",
-        "pipeline/reporting/report.css",
+        *_files("reporting/", *_PAGE, "numbers", "pictures", "style", "svg", "templates"),
+        *_TEMPLATES,
         "stages/report.py",
     ),
 }

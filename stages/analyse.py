@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from pipeline import paths
 from pipeline.experiments import experiment
@@ -18,8 +17,8 @@ from stages import cli
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Read rows and the record of their run; write its folder in the report, its headline numbers and verdicts."""
-    parser = cli.parser("Make the tables, figures and verdicts of an experiment from its rows.")
+    """Read rows and the record of their run; write its folder in the report and its headline numbers."""
+    parser = cli.parser("Make the tables, figures and claims of an experiment from its rows.")
     parser.add_argument("experiment", metavar="EXPERIMENT", help="an experiment of the profile")
     options = parser.parse_args(arguments)
     with cli.clear_errors(), cli.uncollected():
@@ -37,17 +36,9 @@ def _analyse(profile: str, name: str) -> None:
     folder = paths.report(profile) / name
     render(name, experiment(name).QUESTION, table, settings, record, folder, bits)
     claims = json.loads((folder / paths.CLAIMS).read_text(encoding="utf-8"))
-    write_json(headlines(name, table) | outcomes(claims), paths.metrics(profile, name))
+    write_json(headlines(name, table), paths.metrics(profile, name))
     for claim in claims:
         print(f"{claim['id']}: {claim['outcome']}")
-
-
-def outcomes(claims: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, str]]]:
-    """The outcomes of claims by what they are on, as a part of the metrics; nothing if there are none."""
-    found: dict[str, dict[str, str]] = {}
-    for claim in claims:
-        found.setdefault(" + ".join(claim["on"]), {})[claim["id"]] = claim["outcome"]
-    return {"claims": found} if found else {}
 
 
 if __name__ == "__main__":

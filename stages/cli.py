@@ -15,10 +15,11 @@ from pipeline.errors import InputError
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def parser(description: str) -> argparse.ArgumentParser:
-    """A parser that knows `--profile`."""
+def parser(description: str, *, several: bool = False) -> argparse.ArgumentParser:
+    """A parser that knows `--profile`; of `several`, as a list."""
     common = argparse.ArgumentParser(description=description)
-    common.add_argument("--profile", required=True, help="name of a file in profiles/, without .yaml")
+    words = "name of a file in profiles/, without .yaml" + "; or several" * several
+    common.add_argument("--profile", required=True, nargs="+" if several else None, help=words)
     return common
 
 

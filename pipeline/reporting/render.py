@@ -16,10 +16,11 @@ from pipeline.paths import CLAIMS, PROVENANCE, SECTION, written
 from pipeline.paths import rows as rows_of
 from pipeline.reporting.figures import Plot
 from pipeline.reporting.notices import availability, losses
+from pipeline.reporting.pictures import chosen
 from pipeline.reporting.presentation import Part
 from pipeline.reporting.presenters import presenter, source
-from pipeline.reporting.svg import inline
-from pipeline.reporting.templates import template
+from pipeline.reporting.svg import copy, inline
+from pipeline.reporting.templates import spaceless, template
 from pipeline.results.claims.base import Context, Verdict, judge, plain
 from pipeline.results.claims.criteria import of
 from pipeline.results.claims.history import Change, changes
@@ -42,7 +43,8 @@ def render(
         NAME.svg, .png        each figure         provenance.json   where rows and report came from
         curve-NAME.csv        for `dvc plots`     section.html      the experiment's part of the page
 
-    Where there are no rows, for want of data, there are no tables, figures and claims, and the section says why.
+    Every identifier of the section begins with the names of the profile and the experiment. Where there are no rows,
+    for want of data, there are no tables, figures and claims, and the section says why.
 
     Args:
         experiment: its name; how it is presented, its `presenter` says.
@@ -68,32 +70,43 @@ def render(
     for name, curve in presentation.curves.items():
         with written(folder / f"curve-{name}.csv") as path:
             curve.to_csv(path, index=False)
+    profile = folder.parent.name
+    name = f"{profile}-{experiment}"
     changed = changes(str(run.get("code", "")))
     claims = {
-        part.name: _claims(part, own[part.name], settings, data, changed, correct) for part in presentation.parts
+        part.name: _claims(name, part, own[part.name], settings, data, changed, correct)
+        for part in presentation.parts
     }
     write_json([claim for found in claims.values() for claim in found], folder / CLAIMS)
     origin = {"title": module.TITLE, "run": dict(run), "seeds": _seeds(rows), "report": environment()}
     origin["claims"] = [criterion.id for criterion in of(experiment)]
+    pictures = chosen(experiment, [plot for part in presentation.parts[:1] for plot in part.plots])
+    origin["pictures"] = [{"name": plot.name, "id": f"{name}-{plot.name}", "alt": plot.alt} for plot in pictures]
     write_json(origin, folder / PROVENANCE)
     shown = [name for part in presentation.parts for name in part.data]
     section = template("section.html").render(
-        experiment=experiment,
-        folder=f"{folder.parent.name}/{folder.name}",  # as seen from the page, which is beside the profile's folder
-        origin=_origin(experiment, folder.parent.name, run),
+        name=name,
+        folder=f"{profile}/{folder.name}",  # as seen from the page, which is beside the profile's folder
+        origin=_origin(experiment, profile, run),
         title=module.TITLE,
         question=question,
         availability=availability(gone, some=bool(data)),
         # Data sets on which no network is left have no part that could say so.
         losses=losses(rows[~rows["data"].isin(shown)]),
         parts=[(part, claims[part.name], losses(own[part.name])) for part in presentation.parts],
-        drawings={plot.name: _drawing(plot, folder) for part in presentation.parts for plot in part.plots},
+        outcomes=[claim["outcome"] for found in claims.values() for claim in found],
+        drawings={
+            plot.name: _drawing(plot, folder, name, elsewhere=plot in pictures)
+            for part in presentation.parts
+            for plot in part.plots
+        },
     )
     with written(folder / SECTION) as path:
         path.write_text(section, encoding="utf-8")
 
 
 def _claims(
+    name: str,
     part: Part,
     rows: pd.DataFrame,
     settings: Any,
@@ -111,13 +124,13 @@ def _claims(
     for criterion in of(experiment):
         verdict = judge(criterion, rows, context, part.basis)
         last = changed.get(criterion.id) or changed.get(criterion.claim)
-        more = {"anchor": _anchor(experiment, part, verdict), "on": list(part.data)}
+        more = {"anchor": _anchor(name, part, verdict), "on": list(part.data)}
         found.append(plain(verdict) | more | {"changed": None if last is None else asdict(last)})
     return found
 
 
-def _anchor(experiment: str, part: Part, verdict: Verdict) -> str:
-    return f"{experiment}-{part.name}-{verdict.criterion.id}".replace(": ", "-").replace(" ", "-")
+def _anchor(name: str, part: Part, verdict: Verdict) -> str:
+    return f"{name}-{part.name}-{spaceless(verdict.criterion.id)}"
 
 
 def _origin(experiment: str, profile: str, run: Mapping[str, Any]) -> dict[str, str]:
@@ -129,9 +142,10 @@ def _origin(experiment: str, profile: str, run: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _drawing(plot: Plot, folder: Path) -> str:
+def _drawing(plot: Plot, folder: Path, name: str, elsewhere: bool) -> str:
+    """A figure; a copy of the one on the first page, if it is there."""
     svg = (folder / f"{plot.name}.svg").read_text(encoding="utf-8")
-    return inline(svg, plot.name, plot.alt)
+    return (copy if elsewhere else inline)(svg, f"{name}-{plot.name}", plot.alt)
 
 
 def _seeds(rows: pd.DataFrame) -> list[dict[str, Any]]:

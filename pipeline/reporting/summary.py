@@ -1,32 +1,18 @@
-"""What a reader asks of a report first: on what data, at what scale, in what time and where it was made."""
+"""What a reader asks of a report first: of a profile its scale, and how its claims came out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-from pipeline.results.provenance import data_sets
+from pipeline.reporting.analysed import Analysed, Profile
+from pipeline.reporting.templates import counts
+from pipeline.results.provenance import absent
 from pipeline.results.text import counted
 
 
-def facts(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Name -> words, from the records of the runs of a profile's experiments; what no run says is left out."""
-    data = {name: known.words for run in runs for name, known in data_sets(run).items()}
-    steps = [run["network_steps"] for run in runs if isinstance(run.get("network_steps"), int)]
-    seconds = [run["seconds"] for run in runs if isinstance(run.get("seconds"), int | float)]
-    repeated = sum(1 for run in runs if run.get("jobs") != run.get("jobs_run") or run.get("jobs_resumed"))
-    took = duration(sum(seconds)) + (
-        f", without what {counted(repeated, 'experiment')} kept from an earlier run" if repeated else ""
-    )
-    found = {
-        "Data": "; ".join(data.values()),
-        "Scale": f"{counted(len(runs), 'experiment')}, {sum(steps):,} steps of one network" if steps else "",
-        "Time to train and measure": took if seconds else "",
-        "Machine": _alike(runs, "device", "processor", "platform"),
-        "Code": _alike(runs, "code"),
-        "Versions": ", ".join(f"{name} {words}" for name in ("python", "torch") if (words := _alike(runs, name))),
-    }
-    return {name: words for name, words in found.items() if words}
+def summary(profile: Profile) -> list[str]:
+    """Sentences: the scale; the outcomes, and under whose protocol; what could not be judged, and why."""
+    return [*_scale(profile), *_outcomes(profile), *_unjudged(profile), *_fewer(profile)]
 
 
 def duration(seconds: float) -> str:
@@ -36,7 +22,53 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s" if minutes else f"{left} s"
 
 
-def _alike(runs: Sequence[Mapping[str, Any]], *keys: str) -> str:
-    """The different values of some keys together, each once."""
-    found = [", ".join(str(run[key]) for key in keys if key in run) for run in runs]
-    return "; ".join(dict.fromkeys(filter(None, found)))
+def _scale(profile: Profile) -> Iterator[str]:
+    """On what data, how much was trained and in what time; what no run says is left out."""
+    runs = [each.record["run"] for each in profile.experiments]
+    names = ", ".join(dict.fromkeys(name for run in runs for name in run["datasets"]))
+    steps = [run["network_steps"] for run in runs if isinstance(run.get("network_steps"), int)]
+    seconds = [run["seconds"] for run in runs if isinstance(run.get("seconds"), int | float)]
+    kept = sum(1 for run in runs if run.get("jobs") != run.get("jobs_run") or run.get("jobs_resumed"))
+    said = [counted(len(runs), "experiment") + (f" on {names}" if names else "")]
+    said += [f"{sum(steps):,} steps of one network"] if steps else []
+    said += [duration(sum(seconds))] if seconds else []
+    said += [f"without what {counted(kept, 'experiment')} kept from an earlier run"] if kept else []
+    yield f"{', '.join(said)}."
+
+
+def _outcomes(profile: Profile) -> Iterator[str]:
+    """How many claims had which outcome, and whether the paper's protocol was used; nothing if there are none."""
+    claims = [claim for claim in profile.claims if not claim["beyond"]]
+    if claims:
+        said = [f"{count} {outcome}" for outcome, count in counts([claim["outcome"] for claim in claims]).items()]
+        alike = sum(claim["basis"]["same_as_paper"] for claim in claims)
+        under = {0: "None", len(claims): "All"}.get(alike, str(alike))
+        yield (
+            f"Claims and parts of claims: {len(claims)}, of which {', '.join(said)}. {under} of them under the "
+            "paper’s protocol (its data, network, repeats, epochs and every other setting)."
+        )
+
+
+def _unjudged(profile: Profile) -> Iterator[str]:
+    """How many claims could not be judged and for what reason, where an experiment has no outcome at all."""
+    claiming = [each for each in profile.experiments if each.record["claims"] and not each.claims]
+    for reason, there in (("for lack of data", False), ("because every network diverged", True)):
+        without = [each for each in claiming if bool(each.record["run"]["datasets"]) == there]
+        if without:
+            count = counted(sum(len(each.record["claims"]) for each in without), "claim")
+            yield f"{count} could not be judged {reason}: {'; '.join(map(_claims, without))}."
+
+
+def _claims(experiment: Analysed) -> str:
+    return f"{experiment.title} ({', '.join(map(str, experiment.record['claims']))})"
+
+
+def _fewer(profile: Profile) -> Iterator[str]:
+    """Which experiments are judged without some of their data."""
+    names = [
+        f"{each.title} (without {', '.join(absent(each.record['run']))})"
+        for each in profile.experiments
+        if absent(each.record["run"]) and each.record["run"]["datasets"]
+    ]
+    if names:
+        yield f"Judged without some of the data, which was not available: {'; '.join(names)}."

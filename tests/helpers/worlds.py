@@ -2,7 +2,8 @@
 
     PYTHONPATH=. python tests/helpers/worlds.py
 
-prints the calibration of every criterion as a table, of one cell / of four. Worlds are numbers a repeat and cell, as estimands give them.
+prints the calibration of every criterion as a table, of one cell / of four. Worlds are numbers a repeat and cell, as
+estimands give them.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -71,6 +72,23 @@ def test_rows_become_a_page(made: Callable[[Any], None], capsys: pytest.CaptureF
     report.main(["--profile", "mine"])
     assert capsys.readouterr().out == "reports/mine.html\n"
     assert "a few digits" in Path("reports/mine.html").read_text(encoding="utf-8")
+
+
+def test_several_profiles_become_one_page(made: Callable[[Any], None], capsys: pytest.CaptureFixture[str]) -> None:
+    made({"datasets": {"digits": asdict(DIGITS)}})
+    analyse.main(["invariance", "--profile", "mine"])
+    shutil.copytree("reports/mine", "reports/other")
+    capsys.readouterr()
+    report.main(["--profile", "mine", "other"])
+    assert capsys.readouterr().out == "reports/mine+other.html\n"
+    claims = json.loads(Path("reports/mine+other.json").read_text(encoding="utf-8"))
+    assert [claim["profile"] for claim in claims] == ["mine"] * len(of("invariance")) + ["other"] * len(
+        of("invariance")
+    )
+    assert not list(Path("results").rglob("outcomes.json")), "which each profile has by itself"
+    with pytest.raises(SystemExit):
+        report.main(["--profile", "mine", "other", "mine"])
+    assert capsys.readouterr().err == "error: --profile: mine other mine names a profile twice; give each once\n"
 
 
 def test_no_rows_become_a_page_that_says_so(

@@ -73,6 +73,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_the_report_has_both_with_their_verdicts(folder: Path) -> None:
     page = paths.page("smoke").read_text(encoding="utf-8")
+    outcomes = json.loads(paths.outcomes("smoke").read_text(encoding="utf-8"))
+    assert list(outcomes) == [criterion.id for name in NAMES for criterion in of(name)]
+    together = json.loads(paths.claims("smoke").read_text(encoding="utf-8"))
+    assert {claim["id"]: claim["outcome"] for claim in together} == outcomes
     for name in NAMES:
         claims = json.loads((paths.report("smoke") / name / "claims.json").read_text(encoding="utf-8"))
         assert claims and len(claims) == len(of(name))
@@ -82,7 +86,7 @@ def test_the_report_has_both_with_their_verdicts(folder: Path) -> None:
             assert claim["outcome"] in page and escape(claim["reason"]) in page and claim["basis"]["data"]
         kinds = {path.suffix for path in (paths.report("smoke") / name).iterdir()}
         assert kinds == {".md", ".tex", ".csv", ".svg", ".png", ".json", ".html"}
-        assert json.loads(paths.metrics("smoke", name).read_text(encoding="utf-8")).keys() == {"digits", "claims"}
+        assert json.loads(paths.metrics("smoke", name).read_text(encoding="utf-8")).keys() == {"digits"}
 
 
 def test_the_record_says_what_was_run_on_what(folder: Path) -> None:

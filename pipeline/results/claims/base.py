@@ -89,6 +89,8 @@ class Criterion:
         ratio: whether the values are log10 of ratios; region, expected mean and spread are then of the logarithm.
         every: whether the claim is of every single value, not of a mean: one outside the region contradicts it, or
             all of a cell if the repeats needed follow from a simulation, as then chance has a part in each.
+        short: the number in at most eight words, with its unit, for a table of all criteria; not a part of how it is
+            judged.
         at_chance: whether networks that diverged count, at chance: the estimand then gets all rows (`at_chance`), and
             otherwise those of networks that did not.
         images: whether values are linear in test accuracies or their changes: the interval then counts images too.
@@ -111,6 +113,7 @@ class Criterion:
     why: str
     control: str
     part: str = ""
+    short: str = ""
     expected: float = math.nan
     spread: float = 0.0
     needs: int = 0

@@ -52,6 +52,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε of the network cast to float64, after full diagonalisation alone and after growing; of each "
         "repeat the largest of all configurations and changes of width",
+        short="ε, diagonalised or grown",
         values=invariance.grown_float64,
         unit="",
         region=(0.0, 1e-10),
@@ -70,6 +71,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="scaled ε in float32, after full diagonalisation alone and after growing; of each repeat the "
         "largest of all configurations and changes of width",
+        short="scaled ε, diagonalised or grown (%)",
         values=invariance.grown_float32,
         unit="%",
         region=(0.0, 1e-3),
@@ -88,6 +90,7 @@ INVARIANCE: list[Criterion] = [
         estimand="ε without intrinsic length / ε with a constant one, ψ in both; within a repeat, whose two networks "
         "are trained alike but for o = 1e-6, as the paper’s Table 1 compares them; mean of log10 over all prunings; "
         "float32",
+        short="ε of pruning, no / constant length",
         values=invariance.without_length,
         unit="",
         region=(invariance.MOVED, math.inf),
@@ -111,6 +114,7 @@ INVARIANCE: list[Criterion] = [
         estimand="ε without ψ / ε with a constant one, trainable intrinsic length in both; within a repeat, whose "
         "two networks are the same before pruning, as the paper’s Table 1 compares them; mean of log10 over all "
         "prunings; float32",
+        short="ε of pruning, no / constant ψ",
         values=invariance.without_psi,
         unit="",
         region=(invariance.MOVED, math.inf),
@@ -133,6 +137,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε with constant / ε with trainable intrinsic length, ψ in both; paired by repeat (same "
         "initialisation and batches); mean of log10 over all prunings; float32",
+        short="ε of pruning, constant / trained length",
         values=invariance.constant_length,
         unit="",
         region=(-invariance.MOVED, invariance.MOVED),
@@ -155,6 +160,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="ε with constant / ε with trainable ψ (without decay), trainable intrinsic length in both; paired "
         "by repeat (same initialisation and batches); mean of log10 over all prunings; float32",
+        short="ε of pruning, constant / trained ψ",
         values=invariance.constant_psi,
         unit="",
         region=(-invariance.MOVED, invariance.MOVED),
@@ -177,6 +183,7 @@ INVARIANCE: list[Criterion] = [
         scope=_ANY_ISOTROPIC,
         estimand="|accuracy after − before| on the test set in float32, after full diagonalisation alone and after "
         "growing; of each repeat the largest of all configurations and changes of width",
+        short="change of accuracy, grown (points)",
         values=invariance.grown_accuracy,
         unit="points",
         region=(0.0, 0.1),
@@ -195,6 +202,7 @@ INVARIANCE: list[Criterion] = [
         scope="CIFAR-10, pruning of about half the width without retraining",
         estimand="accuracy after − before on the test set in float32, at the pruning nearest to half the width; "
         "within the same network, mean of the four configurations with intrinsic length and ψ",
+        short="accuracy, half pruned − before (points)",
         values=invariance.pruned_accuracy,
         images=True,
         unit="points",
@@ -226,6 +234,7 @@ SPECTRA = [
             "few large values (8 to 50 in 100) and the rest: 0 is one bulk, 1 two groups with nothing between; "
             "isotropic, one value a network"
         ),
+        short="depth of the valley below large values",
         values=spectra.groups,
         unit="share of the lower mode",
         region=(TWO_GROUPS, math.inf),
@@ -251,6 +260,7 @@ SPECTRA = [
             "lower quartile of the singular values of map 1 after the last epoch, as a ratio to that after the "
             "first; isotropic, within a network"
         ),
+        short="lower quartile of σ, last / first epoch",
         values=spectra.decay,
         unit="ratio",
         region=(-math.inf, math.log10(0.8)),
@@ -276,6 +286,7 @@ SPECTRA = [
             "lower quartile of the singular values of map 1 after the last epoch, as a ratio to the initial value, "
             "1; isotropic, within a network"
         ),
+        short="lower quartile of σ, trained / initial",
         values=spectra.from_start,
         unit="ratio",
         region=(-math.inf, math.log10(0.95)),
@@ -301,6 +312,7 @@ SPECTRA = [
             "depth of the valley in the density of log10 singular values of map 1 after the last epoch, as for "
             "isotropic networks; standard tanh, one value a network"
         ),
+        short="depth of the valley below large values",
         values=spectra.bulk,
         unit="share of the lower mode",
         region=(-math.inf, TWO_GROUPS),
@@ -330,6 +342,7 @@ SPECTRA = [
             "how well a repeat’s ordered log10 singular values of map 1, over all trained epochs, are told by the "
             "mean of the other repeats (coefficient of determination); isotropic, one value a network"
         ),
+        short="R² of a spectrum by the other repeats’",
         values=spectra.alike,
         unit="coefficient of determination",
         region=(0.9, math.inf),
@@ -368,6 +381,7 @@ TANH_COMPARISON = [
                 "test accuracy after the last epoch of isotropic minus standard tanh, paired by repeat and "
                 "architecture (the same initial weights and batches), mean over architectures"
             ),
+            short="accuracy, isotropic − standard (points)",
             values=tanh_comparison.ahead(source),
             images=True,
             unit="percentage points",
@@ -422,6 +436,7 @@ TANH_COMPARISON = [
                 f"paired by repeat, data set and {other}, mean over those of the data sets that there are and over "
                 f"{other}s"
             ),
+            short=f"accuracy lost with {word} (points)",
             values=tanh_comparison.standard_loses(column),
             images=True,
             unit="percentage points",
@@ -454,6 +469,7 @@ TANH_COMPARISON = [
                 f"half of what standard tanh loses with {word} minus what isotropic tanh loses, paired by repeat, "
                 f"data set and {other}, mean over those of the data sets that there are and over {other}s"
             ),
+            short="½ standard’s loss − isotropic’s (points)",
             values=tanh_comparison.isotropic_loses_less(column),
             images=True,
             unit="percentage points",
@@ -493,6 +509,7 @@ ABUNDANCE = [
             "test accuracy after the last epoch of networks taken to a width minus that of the one that always "
             "had it, paired by repeat, mean over pairs of widths; one cell for narrower starts, one for wider ones"
         ),
+        short="accuracy, moved − fixed width (points)",
         values=abundance.path,
         images=True,
         unit="percentage points",
@@ -520,6 +537,7 @@ ABUNDANCE = [
             "test accuracy after the last epoch at the widest end minus that at the narrowest, paired by repeat "
             "and start width, mean over start widths"
         ),
+        short="accuracy, widest − narrowest (points)",
         values=abundance.final_width,
         images=True,
         unit="percentage points",
@@ -545,6 +563,7 @@ ABUNDANCE = [
             "test accuracy after the last epoch of networks pruned to a width minus that of the one that always "
             "had it, paired by repeat, mean over pairs of a width and a wider start"
         ),
+        short="accuracy, pruned − fixed width (points)",
         values=abundance.pruned,
         images=True,
         unit="percentage points",
@@ -572,6 +591,7 @@ ABUNDANCE = [
                 f"test accuracy after the last epoch of networks {part} to a width minus that of the one that always "
                 f"had it, paired by repeat, mean over pairs of a width and a {start} start"
             ),
+            short=f"accuracy, {part} − always that width (points)",
             values=values,
             unit="points",
             region=(0.1, inf),
@@ -610,6 +630,7 @@ WIDTH_TRANSITIONS = [
             "test accuracy after the last epoch of isotropic networks minus that of standard tanh that always had "
             "their end width, paired by repeat, mean over start widths; one cell for each end width"
         ),
+        short="accuracy, isotropic − standard (points)",
         values=width_transitions.above_control,
         images=True,
         unit="percentage points",
@@ -638,6 +659,7 @@ WIDTH_TRANSITIONS = [
                 f"test accuracy after the last epoch of isotropic networks {part} to a width minus that of the one "
                 f"that always had it, paired by repeat, mean over pairs of a width and a {start} start"
             ),
+            short=f"accuracy, {part} − always that width (points)",
             values=width_transitions.over_static(cell),
             unit="points",
             region=(0.1, inf),
@@ -684,6 +706,7 @@ LEARNING_RATES = [
             "test accuracy after the last epoch of isotropic minus standard tanh, paired by repeat, each at the "
             "learning rate at which its mean accuracy on held-out training images is highest; one cell for each width"
         ),
+        short="accuracy, isotropic − standard (points)",
         values=learning_rates.ahead_at_best,
         unit="percentage points",
         region=(1.0, inf),
@@ -715,6 +738,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "sum of the hidden widths at the end of a phase that adds a task over that at its start, within each "
             "adaptive network; each such phase by itself"
         ),
+        short="total width, end / start of a phase",
         values=task_schedule.rise,
         unit="ratio of total widths",
         region=(log10(task_schedule.CHANGED), inf),
@@ -741,6 +765,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "the first addition before it to the removal, as a percentage of those at the removal, within each "
             "adaptive network"
         ),
+        short="width lost − quarter of that gained (%)",
         values=task_schedule.fall,
         unit="% of the total width",
         region=(0.0, inf),
@@ -766,6 +791,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "sum of the hidden widths at the end of the phase without the removed tasks over that a quarter of the "
             "phase before, within each adaptive network"
         ),
+        short="total width over a phase’s last quarter",
         values=task_schedule.settling,
         unit="ratio of total widths",
         region=(-log10(task_schedule.CHANGED), log10(task_schedule.CHANGED)),
@@ -792,6 +818,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "test accuracy of an adaptive network less that of its static twin (same initialisation and order of "
             "samples), mean over the three tasks; paired by repeat"
         ),
+        short="accuracy, adaptive − static (points)",
         values=task_schedule.advantage,
         images=True,
         unit="points",
@@ -823,6 +850,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "repeat left out in turn; 0 unless one group grew by 5% on average and the other did not. Late growth: "
             "log of the width at the end of the phase with all tasks over that in its middle. Each layer by itself"
         ),
+        short="BIC of late growths, one group − two",
         values=task_schedule.division,
         unit="",
         region=(task_schedule.STRONG, inf),
@@ -852,6 +880,7 @@ TASK_SCHEDULE: list[Criterion] = [
                 "and order of samples), mean over all tasks at the end of the phase with all; paired by repeat, of "
                 "those whose adaptive network did not diverge"
             ),
+            short=f"accuracy, adaptive − static {part} (points)",
             values=task_schedule.ahead(control),
             unit="points",
             region=(0.1, inf),
@@ -896,6 +925,7 @@ SPARSIFICATION: list[Criterion] = [
         scope=_SPARSE,
         estimand="ε of the network cast to float64, of its diagonal maps and of its sparse form; of each repeat the "
         "largest of all architectures",
+        short="ε of diagonal and sparse form",
         values=sparsification.changed_float64,
         unit="",
         region=(0.0, 1e-10),
@@ -912,6 +942,7 @@ SPARSIFICATION: list[Criterion] = [
         source="version 2, section 2.2.1",
         scope=_SPARSE,
         estimand="scaled ε in float32, of the diagonal maps; of each repeat the largest of all architectures",
+        short="scaled ε of the diagonal form (%)",
         values=sparsification.changed_float32,
         unit="%",
         region=(0.0, 1e-3),
@@ -929,6 +960,7 @@ SPARSIFICATION: list[Criterion] = [
         scope=_SPARSE,
         estimand="|percentage of parameters removed, counted (above the threshold in size) − by the widths|; "
         "of each repeat the largest of all architectures",
+        short="sparsity, counted − expected (points)",
         values=sparsification.beside_widths,
         unit="points",
         region=(0.0, 1.0),
@@ -947,6 +979,7 @@ SPARSIFICATION: list[Criterion] = [
         scope=_SPARSE,
         estimand="|accuracy after − before| on the test set in float32; of each repeat the largest of all "
         "architectures",
+        short="change of accuracy (points)",
         values=sparsification.changed_accuracy,
         unit="points",
         region=(0.0, 0.1),
@@ -972,6 +1005,7 @@ TIMING: list[Criterion] = [
             "seconds of one adaptation over those of training in the same epoch; pruning and growing each by itself, "
             "timed epochs as repeats"
         ),
+        short="seconds, adaptation / training",
         values=timing.cost,
         unit="ratio of seconds",
         region=(-inf, log10(0.05)),
@@ -1001,6 +1035,7 @@ EQUIVARIANCE = [
             "ε, the distance of the logits between training after a change of basis, with the moments carried along, "
             "and training without one; the largest over all epochs from the change on; float64, within a network"
         ),
+        short="ε, trained with and without rotation",
         values=equivariance.commuting,
         unit="ε",
         region=(-math.inf, COMMUTES),
@@ -1021,6 +1056,7 @@ EQUIVARIANCE = [
         estimand=(
             "log10 ε after the last epoch, the moments carried along as far as they can be; float64, within a network"
         ),
+        short="log10 ε, with and without rotation",
         values=equivariance.parting,
         unit="log10 ε",
         region=(math.log10(DEPENDS), math.inf),

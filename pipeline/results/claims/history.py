@@ -36,9 +36,9 @@ def changes(rows: str) -> Mapping[str, Change]:
         lines = _blamed()
     except (OSError, subprocess.SubprocessError):
         return {}
-    before = _history(rows)
+    before, names = _history(rows), _names()
     return {
-        name: _change([line for first, last in places for line in lines[first - 1 : last]], before)
+        name: _change([lines[n - 1] for a, b in places for n in range(a, b + 1) if n not in names], before)
         for name, places in _places().items()
     }
 
@@ -55,6 +55,13 @@ def _places() -> dict[str, list[tuple[int, int]]]:
             whole = loops.get(node, node)
             found.setdefault(name, []).append((whole.lineno, whole.end_lineno or whole.lineno))
     return found
+
+
+def _names() -> set[int]:
+    """The lines that give a criterion its short name, by which nothing is judged."""
+    nodes = ast.walk(ast.parse(_FILE.read_text(encoding="utf-8")))
+    names = [node for node in nodes if isinstance(node, ast.keyword) and node.arg == "short"]
+    return {n for name in names for n in range(name.lineno, (name.end_lineno or name.lineno) + 1)}
 
 
 def _blamed() -> list[tuple[int, str]]:

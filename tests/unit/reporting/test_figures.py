@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from pipeline.reporting.figures import Plot, lines, no_logarithm
 from pipeline.reporting.style import COLOURS, COOL, WARM
-from pipeline.reporting.svg import inline
+from pipeline.reporting.svg import copy, inline
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE
 from pipeline.results.statistics import summarise
 
@@ -176,11 +176,20 @@ def test_all_colours_are_those_that_a_dark_page_replaces(element: str) -> None:
 
 def test_identifiers_are_prefixed_and_references_resolve(element: str) -> None:
     root = ElementTree.fromstring(element)
-    names = [node.get("id") for node in root.iter() if node.get("id")]
+    whole, *names = [node.get("id") for node in root.iter() if node.get("id")]
+    assert whole == root.get("id") == "fig"
     assert names and all(str(name).startswith("fig-") for name in names) and len(set(names)) == len(names)
     href = "{http://www.w3.org/1999/xlink}href"
     used = {str(node.get(href))[1:] for node in root.iter() if node.get(href)}
     assert used and used <= set(names)
+
+
+def test_a_copy_shows_the_whole_of_a_figure_under_the_same_words(element: str) -> None:
+    whole = ElementTree.fromstring(element)
+    copied = ElementTree.fromstring(copy(element, "fig", 'a "label" & more'))
+    (use,) = copied
+    assert use.get("href") == f"#{whole.get('id')}" and copied.get("aria-label") == whole.get("aria-label")
+    assert copied.get("viewBox") == whole.get("viewBox") == f"0 0 {use.get('width')} {use.get('height')}"
 
 
 def test_a_figure_without_a_mean_is_drawn_empty() -> None:

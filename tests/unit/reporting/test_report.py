@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from html.parser import HTMLParser
@@ -19,9 +20,14 @@ from pipeline import paths
 from pipeline.config import Configuration
 from pipeline.errors import InputError
 from pipeline.experiments.invariance import Settings
+from pipeline.reporting.analysed import Analysed, Profile, read
+from pipeline.reporting.origins import origins
+from pipeline.reporting.overview import overview
+from pipeline.reporting.pictures import PICTURES, chosen
 from pipeline.reporting.presenters import presenter
 from pipeline.reporting.render import render
-from pipeline.reporting.report import page
+from pipeline.reporting.report import outcomes, page
+from pipeline.reporting.summary import summary
 from pipeline.results.claims.criteria import of
 from pipeline.results.provenance import DataSet
 from pipeline.results.statistics import select
@@ -92,7 +98,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, invariance_rows: Callable[.
     known = settings(rows["configuration"].drop_duplicates().tolist())
     folder = root / "digits"
     render("invariance", "How far do the logits move?", rows, known, RUN, folder / "invariance")
-    page("digits", ["invariance"], folder, folder.with_suffix(".html"))
+    folder.with_suffix(".html").write_text(page([read("digits", ["invariance"], folder)]), encoding="utf-8")
     return folder
 
 
@@ -202,7 +208,7 @@ def test_page_needs_nothing_from_elsewhere(reader: Reader, folder: Path) -> None
 
 def test_each_table_and_figure_links_to_what_made_it(reader: Reader) -> None:
     targets = [target for target in reader.values("href") if target.startswith("../")]
-    made = len(reader.seen["figure"]) + sum(table["class"] == "wide" for table in reader.seen["table"])
+    made = len(reader.seen["figure"]) - 1 + sum(table["class"] == "wide" for table in reader.seen["table"])
     code, rows = "../pipeline/reporting/experiments/invariance.py", f"../{paths.rows('digits', 'invariance')}"
     assert sorted(targets) == sorted([code, rows] * made)
     assert (ROOT / "reports" / code).is_file()
@@ -224,49 +230,65 @@ def test_page_says_what_was_found_and_on_what(reader: Reader) -> None:
         assert words in text, words
 
 
-# Claim: effect, n (needed), region, outcome and reason.
+# Part: what is measured, region, effect, n (needed), data, outcome and reason.
 FIRST = {
-    "exact-growth: float64": (
-        "4.11 × 10−15 [4.04 × 10−15 to 4.20 × 10−15]; 1.00 × 10−15 [1.00 × 10−15 to 1.00 × 10−15]",
+    "float64": (
+        "ε, diagonalised or grown",
+        "all 0 to 1 × 10−10",
+        "1.00 to 4.20 × 10−15",
         "3 (1)",
-        "every value from 0 to 1.00 × 10−10",
+        "digits",
         "reproduced",
     ),
-    "close-pruning: without length": (
-        "29.7 [27.4 to 32.1]",
+    "without length": (
+        "ε of pruning, no / constant length",
+        "> 1.1",
+        "29.7 [27.4, 32.1]",
         "3 (7)",
-        "above 1.10",
-        "not judged: 3 repeats; 7 are needed to tell",
+        "digits",
+        "not judged: 3 repeats",
     ),
-    "accuracy-kept: pruning": (
-        "−0.150 [−0.150 to −0.150]",
+    "pruning": (
+        "accuracy, half pruned − before (points)",
+        "> −1",
+        "−0.150 [−0.150, −0.150]",
         "3 (5)",
-        "above −1.00 points",
-        "not judged: out of scope: the claim is of CIFAR-10, pruning of about half the width without retraining; "
-        "here: digits",
+        "digits",
+        "not judged: out of scope",
     ),
 }
 
 
-def test_the_first_table_has_a_line_for_each_criterion_that_links_to_its_section(folder: Path) -> None:
+def test_the_first_table_has_a_line_for_each_criterion_that_links_to_its_section_and_back(folder: Path) -> None:
     page = folder.with_suffix(".html").read_text(encoding="utf-8")
-    table = ElementTree.fromstring(page[page.index("<table") : page.index("</table>") + len("</table>")])
-    lines = {words(line[0]): line for line in table.iter("tr")}
-    assert [words(cell) for cell in lines.pop("Claim")] == [
-        "Claim",
-        "Effect [95% interval, or least and largest]",
-        "n (needed)",
-        "Reproduced if",
-        "Data",
-        "Outcome",
+    whole = ElementTree.fromstring(page[page.index("<table") : page.index("</table>") + len("</table>")])
+    heading, *lines = whole.iter("tr")
+    assert [words(cell) for cell in heading] == [
+        *("Claim", "Part", "Measured", "Reproduced if", "Effect [95% interval], or least to largest"),
+        *("n (needed)", "Data", "Outcome"),
     ]
-    assert list(lines) == [criterion.id for criterion in of("invariance")]
-    for name, (effect, n, region, outcome) in FIRST.items():
-        assert [words(cell) for cell in lines[name]] == [name, effect, n, region, "digits", outcome]
-    for name, line in lines.items():
+    claim, found = "", {}
+    for line in lines:
+        first, *rest = line
+        claim, cells = (words(first), rest) if first.tag == "th" else (claim, [first, *rest])
+        part = words(cells[0])
+        found[f"{claim}: {part}"] = line
+        if part in FIRST:
+            assert tuple(map(words, cells[1:])) == FIRST[part]
+    judged = ("exact-growth", "accuracy-kept")
+    ids = sorted((each.id for each in of("invariance")), key=lambda id: not id.startswith(judged))
+    assert list(found) == ids, "what was not judged comes last"
+    for name, line in found.items():
         (link,) = line.iter("a")
         section = page[page.index(f'<section class="verdict" id="{link.attrib["href"].removeprefix("#")}">') :]
-        assert section[section.index("<h5>") :].startswith(f"<h5>{name}: <span")
+        section = section[section.index("<h6>") : section.index("</h6>")]
+        assert section.startswith(f"<h6>{name}: <span") and f'href="#{line.attrib["id"]}"' in section
+    quiet = {name for name, line in found.items() if line.attrib.get("class") == "quiet"}
+    assert quiet == {claim["id"] for claim in claims(folder) if claim["outcome"] == "not judged"}
+
+
+def claims(folder: Path) -> list[dict[str, Any]]:
+    return list(json.loads((folder / "invariance" / "claims.json").read_text(encoding="utf-8")))
 
 
 def words(node: ElementTree.Element) -> str:
@@ -280,7 +302,145 @@ def test_the_section_of_a_claim_says_all_of_its_criterion(reader: Reader) -> Non
             assert " ".join(said.split()) in text, (criterion.id, said)
 
 
+def test_a_picture_of_the_first_page_is_drawn_once_and_copied_in_its_section(reader: Reader) -> None:
+    copies = [use for use in reader.seen["use"] if use.get("href") == "#digits-invariance-digits-epsilon"]
+    assert len(copies) == 1
+    drawn = [svg for svg in reader.seen["svg"] if svg.get("id") == "digits-invariance-digits-epsilon"]
+    assert len(drawn) == 1 and reader.seen["svg"][0] is drawn[0], "before all others"
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_pictures_are_figures_that_there_are(name: str) -> None:
+    settings = made_rows.settings(name)
+    data = made_rows.described(*settings.data)
+    first, *_ = presenter(name).present(made_rows.rows(name), settings, data).parts
+    assert len(chosen(name, first.plots)) == len(PICTURES[name].figures)
+
+
 def test_page_of_an_experiment_that_was_not_analysed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"invariance/claims.json: cannot be read .*stages.analyse"):
-        page("digits", ["invariance"], tmp_path, tmp_path.with_suffix(".html"))
-    assert not tmp_path.with_suffix(".html").exists()
+        read("digits", ["invariance"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"region": [0.0]}, r"claims.json: 0.criterion.region: \[0.0\]: List should have at least 2 items"),
+        ({"ratio": "no"}, r"claims.json: 0.criterion.ratio: 'no': Input should be a valid boolean"),
+        (None, r"claims.json: 0.criterion: None: Input should be .*; `python -m stages.analyse` makes it"),
+    ],
+)
+def test_a_damaged_claim_is_one_line(folder: Path, tmp_path: Path, change: Any, said: str) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    first, *others = claims(tmp_path)
+    damaged = first | {"criterion": change and first["criterion"] | change}
+    (tmp_path / "invariance/claims.json").write_text(json.dumps([damaged, *others]))
+    with pytest.raises(InputError, match=said):
+        read("digits", ["invariance"], tmp_path)
+
+
+def test_a_picture_that_is_not_there_is_one_line(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    figure = tmp_path / "invariance/digits-epsilon.svg"
+    figure.write_text("<b>", encoding="utf-8")
+    with pytest.raises(InputError, match=r"digits-epsilon.svg: cannot be read \(no <svg> in it\)"):
+        read("digits", ["invariance"], tmp_path)
+    figure.unlink()
+    with pytest.raises(InputError, match=r"provenance.json: pictures: 'digits-epsilon' is no figure here"):
+        read("digits", ["invariance"], tmp_path)
+
+
+# Several profiles, and what an experiment has beyond the paper, on claims made up here.
+
+
+def made(id: str, outcome: str, on: str = "digits", **more: Any) -> dict[str, Any]:
+    claim, _, part = id.partition(": ")
+    criterion = {"claim": claim, "part": part, "short": "ε", "region": [0.0, None], "unit": "", "ratio": False}
+    known = {"id": id, "outcome": outcome, "on": [on], "criterion": criterion | {"every": False}, "needed": 3}
+    known |= {"cells": [{"estimate": 1.0, "low": 0.5, "high": 1.5, "n": 4}], "changed": None, "reason": ""}
+    return known | {"beyond": False, "basis": {"same_as_paper": False}, "anchor": f"{on}-{id}"} | more
+
+
+def profile(name: str, claims: list[dict[str, Any]], **run: Any) -> Profile:
+    record = {"title": "An experiment", "run": RUN | run, "seeds": [], "report": {"code": "4567"}, "claims": ["a"]}
+    section = f'<details id="{name}-invariance"></details>'
+    return Profile(name, [Analysed("invariance", record, claims, section, [])])
+
+
+ONE = [made("a: 1", "not judged"), made("b", "reproduced"), made("a: 2", "not judged"), made("q", "yes", beyond=True)]
+OTHER = [made("b", "contradicted", "cifar10"), made("b", "inconclusive", "cifar100"), made("c", "not judged")]
+
+
+def test_claims_of_several_profiles_stand_side_by_side() -> None:
+    groups = overview([ONE, OTHER], beyond=False)
+    outcomes = [
+        (group.claim, [claim and (claim["on"][0], claim["outcome"]) for claim in line.judged], line.first)
+        for group in groups
+        for line in group.lines
+    ]
+    assert outcomes == [
+        ("b", [("digits", "reproduced"), ("cifar10", "contradicted")], True),
+        ("b", [None, ("cifar100", "inconclusive")], False),
+        ("a", [("digits", "not judged"), None], True),
+        ("a", [("digits", "not judged"), None], True),
+        ("c", [None, ("digits", "not judged")], True),
+    ]
+    (question,) = overview([ONE, OTHER], beyond=True)
+    assert question.claim == "q" and question.found and not groups[-1].found
+
+
+def test_the_page_of_several_profiles() -> None:
+    found = Reader()
+    found.feed(page([profile("one", ONE), profile("two", OTHER, seconds=3.5)]))
+    assert found.open == [] and len(found.values("id")) == len({*found.values("id")})
+    text = " ".join(" ".join(found.words).split())
+    assert "Profile one : 1 experiment" in text and "Profile two : 1 experiment" in text
+    assert "Claims and parts of claims: 3, of which 1 reproduced, 2 not judged." in text, "a question is no claim"
+    assert "Experiments of profile one" in text and "Experiments of profile two" in text
+    assert "contradicted on cifar10" in text and "inconclusive on cifar100" in text, "of one claim there are two"
+    assert "Beyond the paper" in text and text.count("Yes if") == 1
+    first, *_ = found.seen["table"]
+    assert first["class"] == "overview several" and "–" in text
+    lines = {str(line["id"]) for line in found.seen["tr"] if "id" in line}
+    assert lines == {"claim-a-1", "claim-a-2", "claim-b", "claim-c", "claim-q"}
+    targets = [target for target in found.values("href") if "cifar" in target]
+    assert targets == ["#cifar10-b", "#cifar100-b"], "an outcome of each profile links to its own evidence"
+
+
+def test_a_question_beyond_the_paper_is_counted_apart() -> None:
+    (said,) = [words for words in summary(profile("one", ONE)) if words.startswith("Claims")]
+    assert "1 reproduced, 2 not judged" in said and "yes" not in said
+    alone = page([profile("one", ONE[:3])])
+    assert "Beyond the paper" not in alone and 'id="beyond"' not in alone
+
+
+def test_a_criterion_that_was_changed_later_is_marked_in_the_first_table() -> None:
+    late = made("a", "reproduced", changed={"later": True})
+    assert "† Its criterion was changed" in page([profile("one", [late, made("b", "reproduced")])])
+    assert "†" not in page([profile("one", [made("a", "reproduced", changed={"later": False})])])
+
+
+def test_outcomes_are_flat_but_for_claims_on_several_data_sets() -> None:
+    assert outcomes(profile("one", ONE)) == {
+        "a: 1": "not judged",
+        "b": "reproduced",
+        "a: 2": "not judged",
+        "q": "yes",
+    }
+    several = {"cifar10": "contradicted", "cifar100": "inconclusive"}
+    assert outcomes(profile("two", OTHER)) == {"b": several, "c": "not judged"}
+
+
+def test_provenance_says_once_what_is_common_and_by_experiment_what_differs() -> None:
+    alike = [profile("one", ONE, code="aaaa"), profile("two", OTHER, code="aaaa")]
+    common = {table.title: table for table in origins(alike)}["What all experiments have in common"]
+    assert ("code", "aaaa", "4567") in common.lines and ("device", "cpu", "–") in common.lines
+    assert "Runs, by experiment" not in {table.title for table in origins(alike)}
+    differing = [profile("one", ONE, code="aaaa"), profile("two", OTHER, code="bbbb", jobs=2)]
+    tables = {table.title: table for table in origins(differing)}
+    runs = tables["Runs, by experiment"]
+    assert runs.headings == ("Experiment", "code", "jobs")
+    assert runs.lines == [("one: An experiment", "aaaa", "–"), ("two: An experiment", "bbbb", "2")]
+    assert not any(line[0] == "code" and "aaaa" in line for line in tables[common.title].lines)
+    (data,) = tables["Data"].lines
+    assert data[0] == "digits" and data[2] == "sha256:abcdef", "the same data once"

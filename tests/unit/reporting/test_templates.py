@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline.reporting.templates import bounds, effect, estimate, quantity, region, repeats
+from pipeline.reporting.templates import bounds, briefly, counts, data, effect, estimate, quantity, region, repeats
 from pipeline.results.claims.base import Basis, Cell, Criterion, Verdict, plain
 
 BASIS = Basis("digits", "64-8-10", networks=4, repeats=4, epochs=2, same_as_paper=False)
@@ -30,26 +30,28 @@ def cell(estimate: float, reach: float = 0.5, n: int = 4, name: str = "a") -> Ce
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "words", "brief"),
     [
-        ({"region": (0.5, inf)}, "above 0.500 points"),
-        ({"region": (0.0, inf)}, "above 0 points"),
-        ({"region": (-inf, -0.2)}, "below −0.200 points"),
-        ({"region": (-1.0, 1.0)}, "from −1.00 to 1.00 points"),
-        ({"region": (0.5, inf), "unit": ""}, "above 0.500"),
-        ({"region": (0.5, inf), "unit": "<n>"}, "above 0.500 &lt;n&gt;"),
-        ({"region": (log10(1.1), inf), "unit": "ratio of widths", "ratio": True}, "above 1.10"),
-        ({"region": (-inf, log10(0.05)), "unit": "", "ratio": True}, "below 0.0500"),
-        ({"region": (-log10(2), log10(2)), "unit": "", "ratio": True}, "from 0.500 to 2.00"),
+        ({"region": (0.5, inf)}, "above 0.5 points", "&gt; 0.5"),
+        ({"region": (0.0, inf)}, "above 0 points", "&gt; 0"),
+        ({"region": (100.0, inf)}, "above 100 points", "&gt; 100"),
+        ({"region": (-inf, -0.2)}, "below −0.2 points", "&lt; −0.2"),
+        ({"region": (-1.0, 1.0)}, "from −1 to 1 points", "−1 to 1"),
+        ({"region": (0.5, inf), "unit": ""}, "above 0.5", "&gt; 0.5"),
+        ({"region": (0.5, inf), "unit": "<n>"}, "above 0.5 &lt;n&gt;", "&gt; 0.5"),
+        ({"region": (log10(1.1), inf), "unit": "ratio of widths", "ratio": True}, "above 1.1", "&gt; 1.1"),
+        ({"region": (-inf, log10(0.05)), "unit": "", "ratio": True}, "below 0.05", "&lt; 0.05"),
+        ({"region": (-log10(2), log10(2)), "unit": "", "ratio": True}, "from 0.5 to 2", "0.5 to 2"),
         (
             {"region": (0.0, 1e-10), "unit": "", "every": True},
-            "every value from 0 to 1.00 × 10<sup>−10</sup>",
+            "every value from 0 to 1 × 10<sup>−10</sup>",
+            "all 0 to 1 × 10<sup>−10</sup>",
         ),
-        ({"region": (6.0, inf), "every": True}, "every value above 6.00 points"),
+        ({"region": (6.0, inf), "every": True}, "every value above 6 points", "all &gt; 6"),
     ],
 )
-def test_a_region_has_the_bounds_that_there_are(changes: dict[str, Any], words: str) -> None:
-    assert region(claim(**changes)) == words
+def test_a_region_has_the_bounds_that_there_are(changes: dict[str, Any], words: str, brief: str) -> None:
+    assert (region(claim(**changes)), region(claim(**changes), brief=True)) == (words, brief)
 
 
 @pytest.mark.parametrize(
@@ -74,10 +76,12 @@ def test_a_mean_and_its_interval(of: Cell, ratio: bool, mean: str, interval: str
     ("cells", "words"),
     [
         ([], "–"),
-        ([cell(1.0)], "1.00 [0.50 to 1.50]"),
-        ([cell(3.0), cell(1.0)], "3.00 [2.50 to 3.50]; 1.00 [0.50 to 1.50]"),
-        ([cell(3.0), cell(2.0), cell(4.0), cell(1.0)], "1.00 [0.50 to 1.50] … 4.00 [3.50 to 4.50]"),
-        ([cell(3.0), Cell("b", inf, 1.0, inf, 4), cell(1.0)], "1.00 [0.50 to 1.50] … – [–]"),
+        ([cell(1.0)], "1.00 [0.50, 1.50]"),
+        ([cell(1e-15, 5e-16)], "1.00 [0.50, 1.50] × 10<sup>−15</sup>"),
+        ([cell(1e-15, 1e-15)], "1.00 [0, 2.00] × 10<sup>−15</sup>"),
+        ([cell(3.0), cell(1.0)], "3.00 [2.50, 3.50]; 1.00 [0.50, 1.50]"),
+        ([cell(3.0), cell(2.0), cell(4.0), cell(1.0)], "1.00 [0.50, 1.50] … 4.00 [3.50, 4.50]"),
+        ([cell(3.0), Cell("b", inf, 1.0, inf, 4), cell(1.0)], "1.00 [0.50, 1.50] … – [–]"),
         ([cell(1.0, nan, n=1)], "1.00 [–]"),
     ],
 )
@@ -86,8 +90,34 @@ def test_an_effect_is_of_each_cell_or_of_the_least_and_the_most(cells: list[Cell
 
 
 def test_an_effect_in_ratios_is_a_ratio() -> None:
-    assert effect(claim(cell(0.0, log10(2)), ratio=True)) == "1.00 [0.50 to 2.00]"
-    assert effect(claim(cell(0.0, log10(2)))) == "0 [−0.301 to 0.301]"
+    assert effect(claim(cell(0.0, log10(2)), ratio=True)) == "1.00 [0.50, 2.00]"
+    assert effect(claim(cell(0.0, log10(2)))) == "0 [−0.301, 0.301]"
+    assert effect(claim(cell(1e300, 0.0), ratio=True)) == "1.00 [1.00, 1.00] × 10<sup>300</sup>", "no overflow"
+
+
+def test_an_effect_on_every_value_is_the_least_and_the_largest() -> None:
+    assert effect(claim(cell(2.0), cell(4.0), every=True)) == "1.50 to 4.50"
+    assert effect(claim(cell(2e-7, 1e-7), every=True)) == "1.00 to 3.00 × 10<sup>−7</sup>"
+    assert effect(claim(cell(2.0), Cell("b", inf, 1.0, inf, 4), every=True)) == effect(claim(every=True)) == "–"
+
+
+def test_what_was_not_judged_is_said_in_few_words() -> None:
+    assert briefly("out of scope: the claim is of CIFAR-10; here: digits") == "out of scope"
+    assert briefly("3 repeats; 7 are needed to tell") == "3 repeats"
+    assert briefly("one two three four five six seven") == "one two three four five six…"
+
+
+def test_outcomes_are_counted_in_one_order() -> None:
+    assert counts(["not judged", "reproduced", "not judged"]) == {"reproduced": 1, "not judged": 2}
+    assert list(counts(["inconclusive", "no", "yes", "yes"]).items()) == [("inconclusive", 1), ("yes", 2), ("no", 1)]
+    assert counts([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("on", "words"), [(["digits"], "digits"), (["a + b + c"], "a + 2 more"), (["a", "b"], "a + 1 more")]
+)
+def test_data_is_named_by_the_first(on: list[str], words: str) -> None:
+    assert data(claim() | {"on": on}) == words
 
 
 @pytest.mark.parametrize(

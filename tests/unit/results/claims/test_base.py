@@ -267,6 +267,7 @@ def test_plain_is_json_without_nan() -> None:
 def test_every_criterion_says_what_it_is_and_can_be_met(each: Criterion) -> None:
     words = (each.sentence, each.source, each.scope, each.estimand, each.why, each.control)
     assert all(words) and each.region[0] < each.region[1]
+    assert 1 <= len(each.short.split()) <= 8
     assert each.every or (each.region[0] < each.expected < each.region[1] and each.spread > 0)
     assert not each.needs or each.every, "what is simulated is no mean"
     assert each.repeats(4) <= 40

@@ -86,6 +86,15 @@ def test_a_change_after_the_rows_is_later_and_only_of_its_criterion(repository: 
         assert changes(rows) == {"a-claim: ψ": Change(second[:12], later=False), "another": early}
 
 
+def test_a_short_name_is_no_change_of_a_criterion(repository: Repository) -> None:
+    first = repository.commit()
+    repository.edit('        part="ψ",\n', '        part="ψ",\n        short="a name",\n')
+    repository.commit()
+    assert set(changes(first).values()) == {Change(first[:12], later=False)}
+    repository.edit('short="a name"', 'scope="a name"')
+    assert changes(first)["a-claim: ψ"] == Change("not committed", None), "the control"
+
+
 def test_what_is_said_beside_the_criteria_is_no_change_of_them(repository: Repository) -> None:
     first = repository.commit()
     repository.edit('FIRST = "shared"', '# more\n# lines\nFIRST = "other"')

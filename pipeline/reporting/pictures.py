@@ -1,0 +1,53 @@
+"""The pictures that carry the paper, on the first page of every report: of which figures they are is said here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.reporting.figures import Plot
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Some figures of an experiment, side by side.
+
+    Attributes:
+        title: what it is about.
+        caption: how to read it, a sentence.
+        figures: the ends of their names; of several data sets those on the first.
+    """
+
+    title: str
+    caption: str
+    figures: tuple[str, ...]
+
+
+PICTURES = {
+    "invariance": Picture(
+        "Growing is exact, pruning is close",
+        "How far the logits move when neurons are added (right of 0) or removed (left of it); rounding is all that "
+        "may be left of an exact change.",
+        ("epsilon",),
+    ),
+    "spectra": Picture(
+        "Spectra in training",
+        "Singular values and biases of each map, a ridge for each epoch from the top down: isotropic, and standard "
+        "tanh.",
+        ("figure-2-4", "figure-5"),
+    ),
+    "task_schedule": Picture(
+        "Widths that follow tasks",
+        "Widths of the hidden layers as tasks come (T1, T2) and go (T3), and accuracy beside networks of constant "
+        "width.",
+        ("figure-3",),
+    ),
+}
+
+
+def chosen(experiment: str, plots: Iterable[Plot]) -> list[Plot]:
+    """Those of an experiment's figures on a data set that the first page shows."""
+    wanted = PICTURES[experiment].figures if experiment in PICTURES else ()
+    return [plot for plot in plots if plot.name.endswith(wanted)] if wanted else []
