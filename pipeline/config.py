@@ -202,7 +202,7 @@ def _explain(model: type[BaseModel], error: Any) -> str:
         case "list_type":
             return f"{value} is not a list"
         case "float_type" if isinstance(error["input"], str):
-            return f"{value} is text, not a number (YAML wants 1.0e-3, not 1e-3)"
+            return f"{value} is text, not a number"
         case "value_error":
             return f"{value}: {context['error']}"
         case _:
