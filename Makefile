@@ -69,11 +69,11 @@ clean:  ## remove everything that the pipeline made (data, results, reports, run
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[pipeline]'
+	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[pipeline]'
 	@touch $@
 
 .venv/installed-test: .venv/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ .venv/installed
 
 # What `dvc plots` makes its page from: with the scripts in it, so that the page works offline.

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import errno
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipeline.errors import InputError
+
+# Figures become files, in whatever surroundings: a notebook names a backend that only it has. Matplotlib reads it once.
+os.environ["MPLBACKEND"] = "agg"
 
 # No space on the disk, none within the quota, none within the limit of a file's size.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
