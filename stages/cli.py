@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from pipeline.errors import InputError
 
-# Figures become files, in whatever surroundings: a notebook names a backend that only it has. Matplotlib reads it once.
+# Figures become files, in whatever surroundings: a notebook names a backend that only it has. Read once, by matplotlib.
 os.environ["MPLBACKEND"] = "agg"
 
 # No space on the disk, none within the quota, none within the limit of a file's size.
