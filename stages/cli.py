@@ -78,12 +78,17 @@ def _remedy(error: OSError) -> str:
 
 
 def _of_another(path: Path) -> str:
-    """Whose a path is that may not be written, or what of it is there, and how it becomes one's own."""
+    """Whose a path is that may not be used, or what of it is there, and how it becomes one's own."""
+    path = path.absolute()
     while not os.path.lexists(path):
         path = path.parent
     with suppress(KeyError, OSError, NotImplementedError):  # a user without a name; Windows
-        if (owner := path.owner()) != (me := getpass.getuser()):
-            return f"{path} belongs to {owner}: `sudo chown -R {me} {shlex.quote(str(path))}` makes it yours"
+        owner, me = path.owner(), getpass.getuser()
+        while path.parent.owner() == owner and Path.cwd() not in (path, path.parent):
+            path = path.parent  # all that is theirs, up to a folder of the project
+        if owner != me:
+            where = shlex.quote(os.path.relpath(path))
+            return f"{where} belongs to {owner}: `sudo chown -R {me} {where}` makes it yours"
     return f"make {path} writable"
 
 
