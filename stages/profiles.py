@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import paths, sources
+from pipeline.clone import check_clone
 from pipeline.errors import InputError
 from pipeline.profile import Profile, load_profile
 from pipeline.yaml_file import to_text
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("names", nargs="*", metavar="PROFILE", help="(default: all that have them already)")
     names = parser.parse_args(arguments).names or made()
     with cli.clear_errors():
+        check_clone()
         wanted = [files(load_profile(name)) for name in names]  # all are right, or nothing is written
         for path, text in (item for each in wanted for item in each.items()):
             if not path.is_file() or path.read_text(encoding="utf-8") != text:

@@ -12,8 +12,8 @@ import pytest
 from mlflow_testing import assert_shown
 
 from pipeline import tracking
+from pipeline.clone import code_version
 from pipeline.experiments.invariance import ROWS
-from pipeline.results.provenance import code_version
 from pipeline.results.rows import read, write
 from pipeline.tracking import connection
 from pipeline.tracking.publisher import Publisher
