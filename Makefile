@@ -60,8 +60,8 @@ pictures: .venv/installed-test  ## make the pictures of the README, from the res
 profiles: .venv/installed  ## bring params.yaml and dvc.yaml of the profiles that were run up to date, as repro does
 	@python -m stages.profiles
 
-clean:  ## remove everything that the pipeline made (data, results, reports, runs); not .venv
-	rm -rf data results/*/*/rows.parquet results/*/*/run.json results/*/*/networks.npz reports/*/ .shards mlartifacts mlflow.db* .dvc/cache .dvc/tmp
+clean:  ## remove everything that the pipeline made (data, results, reports, runs), and nothing else; not .venv
+	@"$(or $(wildcard .venv/bin/python),$(PYTHON))" -m stages.clean
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
