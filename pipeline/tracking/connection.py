@@ -21,6 +21,8 @@ ENVIRONMENT = {  # unless set by the user
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines for each run on a server
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a dead server then holds a call for 5 s instead of 247 s
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; by default a silent server holds each try for 120 s
+    # Of its own experiment "Default": otherwise the working directory, at whose apostrophes MLflow fails.
+    "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
 }
 # Each table made, each try, and each network saved: that a pickle can do anything, which `models.py` deals with.
 _NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool", "mlflow.pytorch")
