@@ -64,8 +64,8 @@ pictures: .venv/installed-test  ## make the pictures of the README, from the res
 profiles: .venv/installed  ## bring params.yaml and dvc.yaml of the profiles that were run up to date, as repro does
 	@python -m stages.profiles
 
-clean:  ## remove everything that the pipeline made (data, results, reports, runs); not .venv
-	rm -rf data results/*/*/rows.parquet results/*/*/correct.parquet results/*/*/run.json results/*/*/networks.npz reports/*/ reports/*.html reports/*.json .shards mlartifacts mlflow.db* .dvc/cache .dvc/tmp
+clean:  ## remove everything that the pipeline made (data, results, reports, runs), and nothing else; not .venv
+	@"$(or $(wildcard .venv/bin/python),$(PYTHON))" -m stages.clean
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -73,11 +73,11 @@ clean:  ## remove everything that the pipeline made (data, results, reports, run
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[pipeline]'
+	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[pipeline]'
 	@touch $@
 
 .venv/installed-test: .venv/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ .venv/installed
 
 # What `dvc plots` makes its page from: with the scripts in it, so that the page works offline.

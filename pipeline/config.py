@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -37,6 +39,16 @@ def _different(values: list[Item]) -> list[Item]:
     return values
 
 
+def _at_home(place: str) -> str:
+    """A place with the home folder written out, in a path or the URL of one; as it is where there is none."""
+    start, path = re.fullmatch(r"((?:(?:file|local)://)?)(.*)", place, re.DOTALL).groups()  # type: ignore[union-attr]
+    if (found := os.path.expanduser(path)).startswith("~"):
+        raise ValueError(
+            f"there is no home folder {path.partition('/')[0]}; for a folder of that name write ./{path}"
+        )
+    return start + found
+
+
 # Bounds are far beyond what any machine does with it: they keep a slip of the keyboard from being tried.
 WIDEST = 100_000
 Width = Annotated[int, Field(ge=1, le=WIDEST)]  # neurons of a layer
@@ -44,7 +56,8 @@ Depth = Annotated[int, Field(ge=1, le=100)]  # hidden layers
 MOST_EPOCHS = 100_000
 EpochCount = Annotated[int, Field(ge=0, le=MOST_EPOCHS)]
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]  # of a data set
-Place = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]  # a path or an address
+# A path or an address; ~ in it is the home folder, wherever it is used.
+Place = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$"), AfterValidator(_at_home)]
 Samples = Annotated[int, Field(ge=1, le=100_000_000)]
 Widths = Annotated[list[Width], Field(min_length=1, max_length=100)]  # of the hidden layers
 Several = Annotated[list[Item], Field(min_length=1, max_length=1000), AfterValidator(_different)]
@@ -202,7 +215,7 @@ def _explain(model: type[BaseModel], error: Any) -> str:
         case "list_type":
             return f"{value} is not a list"
         case "float_type" if isinstance(error["input"], str):
-            return f"{value} is text, not a number (YAML wants 1.0e-3, not 1e-3)"
+            return f"{value} is text, not a number"
         case "value_error":
             return f"{value}: {context['error']}"
         case _:

@@ -91,16 +91,34 @@ def written(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to, and move it into place only if the block succeeds.
 
     A reader therefore sees the old file, the new file or none, never half of one; a failure leaves nothing.
+
+    Raises:
+        OSError: it cannot be written; the error names `path`, not the one beside it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     beside = Path(name)
     try:
-        yield beside
-        umask = os.umask(0)
-        os.umask(umask)
-        beside.chmod(0o666 & ~umask)
-        beside.replace(path)
+        with naming(path, beside):
+            yield beside
+            umask = os.umask(0)
+            os.umask(umask)
+            beside.chmod(0o666 & ~umask)
+            beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path, beside: Path | None = None) -> Iterator[None]:
+    """Have an OSError in the block name `path`: always, or where it names `beside` or nothing."""
+    try:
+        yield
+    except OSError as error:
+        if beside is None or error.filename in (None, str(beside), beside):
+            error.filename, error.filename2 = str(path), None
+            if error.errno is not None:  # libraries write the name into the reason
+                error.strerror = os.strerror(error.errno)
+        raise

@@ -1,12 +1,19 @@
-"""YAML files of settings, read strictly: what a person cannot have meant is refused, not interpreted."""
+"""YAML files of settings, read strictly: what a person cannot have meant is refused, not interpreted.
+
+The dialect is YAML 1.2, by the library that DVC has for it: what both read is the same to both, and what DVC writes
+(`dvc exp run -S`) is read as what it is.
+"""
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pipeline.errors import InputError
 from pipeline.paths import NAMES, is_name
@@ -15,7 +22,7 @@ _LARGEST = 1_000_000  # bytes of a file
 _LONGEST = 1_000  # characters of a value
 _MOST = 100_000  # values, with every alias written out
 _TAG = "tag:yaml.org,2002:"
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # where libyaml is there, six times as fast
+_OCTAL = re.compile(r"[-+]?0[0-9_]+")  # 010 is 10 to YAML 1.2, and 8 to YAML 1.1, which other tools read
 _KINDS = {_TAG + kind for kind in ("str", "int", "float", "bool", "null", "seq", "map")}
 
 
@@ -32,9 +39,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise
     except RecursionError:
         raise InputError(f"{path}: not valid settings (exceeded maximum nesting depth)") from None  # as libyaml says
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         raise InputError(f"{path}: not valid YAML ({_problem(error)})") from None
-    except Exception as error:  # PyYAML's constructors raise whatever they trip over, e.g. KeyError for `!!bool x`
+    except Exception as error:  # constructors raise whatever they trip over, e.g. KeyError for `!!bool x`
         raise InputError(f"{path}: not valid YAML ({type(error).__name__} in one of its values)") from error
     if not isinstance(content, dict):
         found = "nothing" if content is None else type(content).__name__
@@ -53,23 +60,33 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: not valid YAML (byte {error.start} is not UTF-8)") from None
 
 
-def _problem(error: yaml.YAMLError) -> str:
+def _problem(error: YAMLError) -> str:
     """A YAML error in a few words on one line."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     where = f"line {mark.line + 1}: " if mark is not None else ""
     return where + " ".join(str(problem or error).split())[:200]
 
 
+def to_text(content: object) -> str:
+    """Plain values as YAML, in their order; what would be read as something else is put into quotes."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # None by default: sorted
+    buffer = io.StringIO()
+    yaml.dump(content, buffer)
+    return buffer.getvalue()
+
+
 def _parsed(text: str, path: Path) -> Any:
-    loader = _Loader(text)
+    constructor, parser = YAML(typ="safe", pure=True).get_constructor_parser(text)
     try:
-        node = loader.get_single_node()
+        node = constructor.composer.get_single_node()
         if node is None:
             return None
         _Check(path).values(node, "")
-        return loader.construct_document(node)
+        return constructor.construct_document(node)
     finally:
-        loader.dispose()
+        parser.dispose()
 
 
 class _Check:
@@ -95,15 +112,23 @@ class _Check:
     def _inside(self, node: Node, where: str) -> int:
         if node.tag not in _KINDS:
             found = repr(node.value[:60]) if isinstance(node, ScalarNode) else "a list or mapping"
-            self._refuse(where, node, f"{found} is of kind {node.tag.removeprefix(_TAG)!r}; put text into quotes")
+            self._refuse(
+                where, node, f"{found} is of kind {str(node.tag).removeprefix(_TAG)!r}; put text into quotes"
+            )
         if isinstance(node, MappingNode):
             self._keys(node, where)
             return sum(self.values(value, _under(where, key.value)) for key, value in node.value)
         if isinstance(node, SequenceNode):
             return sum(self.values(value, _under(where, number)) for number, value in enumerate(node.value))
-        if isinstance(node, ScalarNode) and len(node.value) > _LONGEST:
-            self._refuse(where, node, f"a value of {len(node.value)} characters; at most {_LONGEST} are valid")
+        if isinstance(node, ScalarNode):
+            self._scalar(node, where)
         return 0
+
+    def _scalar(self, node: ScalarNode, where: str) -> None:
+        if len(node.value) > _LONGEST:
+            self._refuse(where, node, f"a value of {len(node.value)} characters; at most {_LONGEST} are valid")
+        if node.tag == f"{_TAG}int" and _OCTAL.fullmatch(node.value):
+            self._refuse(where, node, f"{node.value} is another number to YAML 1.1; write it without the first 0")
 
     def _keys(self, node: MappingNode, where: str) -> None:
         lines: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""What a stage of hours owes its surroundings: to be the only one at its work, and to end with DVC."""
+"""What a stage owes its surroundings: to be the only one at its work, and to begin and to end with DVC."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.clone import check_clone
 from pipeline.errors import InputError
 
 _EVERY = 0.5  # seconds between looks at whether DVC is there
@@ -38,12 +39,22 @@ def alone(path: Path) -> Iterator[None]:
         ) from None
 
 
+def begin_with_dvc() -> None:
+    """If `dvc` started this process, check that it will be able to end.
+
+    Raises:
+        InputError: it will not be.
+    """
+    if "DVC_ROOT" in os.environ:  # which DVC sets for its stages
+        check_clone()
+
+
 def end_with_dvc() -> None:
     """End this process soon after the `dvc` that started it, if one did, has ended.
 
     A killed DVC cannot end its stages; they would train on unseen, beside those of the next `dvc repro`.
     """
-    if "DVC_ROOT" in os.environ:  # which DVC sets for its stages
+    if "DVC_ROOT" in os.environ:
         threading.Thread(target=_wait_for_dvc, daemon=True).start()
 
 

@@ -5,14 +5,29 @@ from __future__ import annotations
 import argparse
 import errno
 import gc
+import getpass
+import os
+import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, escaped
 
-# No space on the disk, none within the quota, none within the limit of a file's size.
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Figures become files, in whatever surroundings: a notebook names a backend that only it has. Matplotlib reads it at
+# its import.
+os.environ["MPLBACKEND"] = "agg"
+
+# What to do about an error of the system, by its number; first what the number stands for where it is several.
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "close programs, or allow more with `ulimit -n`"),
+    errno.EROFS: "it is on a file system that is mounted to be read only",
+    errno.ENAMETOOLONG: "use shorter names, or a folder nearer to the top",
+    errno.EPIPE: "what reads the output has ended",
+}
 
 
 def parser(description: str, *, several: bool = False) -> argparse.ArgumentParser:
@@ -27,25 +42,55 @@ def parser(description: str, *, several: bool = False) -> argparse.ArgumentParse
 def clear_errors() -> Iterator[None]:
     """Print an InputError as one line `error: ...` on standard error, and exit with status 1.
 
-    So are a full disk, and an interruption by the user (status 130).
+    So is every error of the system, such as a full disk, a file of another user or a closed pipe, and an interruption
+    by the user (status 130).
     """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):  # one that a test has put there
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no ψ ends a run
     try:
         yield
+        sys.stdout.flush()  # a closed pipe shows here, and not when Python ends
     except InputError as error:
-        print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
-        raise SystemExit(1) from None
+        _end(str(error))
     except KeyboardInterrupt:
         print("interrupted: what was finished is kept, and the same command goes on from there", file=sys.stderr)
         raise SystemExit(130) from None
     except OSError as error:
-        if error.errno not in _NO_SPACE:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"error: {where}{error.strerror}; nothing that was kept is damaged: make room, then run the same command",
-            file=sys.stderr,
-        )
-        raise SystemExit(1) from None
+        where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it goes nowhere
+        _end(f"{where}{reason}; {_remedy(error)}; what was finished is kept, and the same command goes on from there")
+
+
+def _end(line: str) -> NoReturn:
+    """Print an error as one line, and exit with status 1."""
+    with suppress(OSError):  # where standard error is closed as well, there is nobody to tell
+        print("error:", " ".join(escaped(line).splitlines()), file=sys.stderr, flush=True)
+    raise SystemExit(1) from None
+
+
+def _remedy(error: OSError) -> str:
+    """What to do about an error of the system, in a few words."""
+    if error.errno in (errno.EACCES, errno.EPERM) and error.filename:
+        return _of_another(Path(os.fsdecode(error.filename)))
+    return _REMEDIES.get(error.errno or 0, "mend that")
+
+
+def _of_another(path: Path) -> str:
+    """Whose a path is that may not be used, or what of it is there, and how it becomes one's own."""
+    path = path.absolute()
+    while not os.path.lexists(path):
+        path = path.parent
+    with suppress(KeyError, OSError, NotImplementedError):  # a user without a name; Windows
+        owner, me = path.owner(), getpass.getuser()
+        while path.parent.owner() == owner and Path.cwd() not in (path, path.parent):
+            path = path.parent  # all that is theirs, up to a folder of the project
+        if owner != me:
+            where = shlex.quote(os.path.relpath(path))
+            return f"{where} belongs to {owner}: `sudo chown -R {me} {where}` makes it yours"
+    return f"make {path} writable"
 
 
 @contextmanager

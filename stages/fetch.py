@@ -8,6 +8,7 @@ from pipeline import paths
 from pipeline.errors import InputError
 from pipeline.profile import load_profile
 from stages import cli
+from stages.alone import begin_with_dvc
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -16,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("name", metavar="NAME", help="a data set of the profile")
     options = parser.parse_args(arguments)
     with cli.clear_errors():
+        begin_with_dvc()
         print(_fetch(options.name, options.profile))
 
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from pipeline import paths, sources
+from pipeline.clone import check_clone
 from pipeline.errors import InputError
 from pipeline.profile import Profile, load_profile
+from pipeline.yaml_file import to_text
 from stages import cli
 
 MAIN = "digits"  # the profile whose pipeline lies at the top
@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("names", nargs="*", metavar="PROFILE", help="(default: all that have them already)")
     names = parser.parse_args(arguments).names or made()
     with cli.clear_errors():
+        check_clone()
         wanted = [files(load_profile(name)) for name in names]  # all are right, or nothing is written
         for path, text in (item for each in wanted for item in each.items()):
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
@@ -59,7 +60,7 @@ def files(profile: Profile) -> dict[Path, str]:
         "experiments": {name: {"presenter": sources.presenter(name)} for name in profile.experiments},
     }
     head = f"# Made from {paths.profile(profile.name)}, by `make repro` or `make profiles`: edit that.\n"
-    made = {pipeline.with_name("params.yaml"): head + yaml.safe_dump(values, sort_keys=False)}
+    made = {pipeline.with_name("params.yaml"): head + to_text(values)}
     whole = with_code(paths.pipeline(MAIN).read_text(encoding="utf-8"))
     stages, plots, drawn = whole.partition("\nplots:")
     there = "invariance" in profile.experiments or profile.name == MAIN  # which the plots are of

@@ -13,7 +13,7 @@ from pipeline.execution import processes
 from pipeline.experiments import experiment
 from pipeline.profile import Profile, load_profile
 from stages import cli
-from stages.alone import alone, end_with_dvc
+from stages.alone import alone, begin_with_dvc, end_with_dvc
 
 if TYPE_CHECKING:
     from pipeline.execution.prepare import Prepared
@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     end_with_dvc()
     with cli.clear_errors():
+        begin_with_dvc()
         profile = load_profile(options.profile)
         profile.settings(options.experiment)  # an experiment that is not there has no lock
         processes.begin(profile.execution)  # first: what is imported from here on is imported meanwhile

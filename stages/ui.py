@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ from urllib.request import urlopen
 
 from pipeline.errors import InputError
 from pipeline.tracking import pages, reason
-from pipeline.tracking.connection import ENVIRONMENT, address, artifacts, shown
+from pipeline.tracking.connection import ENVIRONMENT, address, artifacts, ask_directly, shown
 from stages import cli
 
 _START = 120.0  # seconds that the server may take to answer
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(description="Open MLflow on this machine.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=5000, help="port to listen on (default: 5000)")
+    parser.add_argument("--port", type=int, default=5000, help="port to listen on (default: 5000); 0: any free one")
     options = parser.parse_args(arguments)
     with cli.clear_errors(), suppress(KeyboardInterrupt):
         store = address()
@@ -42,8 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _serve(store: str, host: str, port: int) -> None:
-    _check_free(host, port)
-    server = f"http://{host}:{port}"
+    port = _free(host, port)
+    ask_directly(host)
+    # Who listens on all addresses is asked at one; in an address, IPv6 is in brackets.
+    asked = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    server = f"http://[{asked}]:{port}" if ":" in asked else f"http://{asked}:{port}"
     found = _pages(server)  # before the server starts, which would make the tables of a fresh store without our lock
     with _running(store, host, port) as process:
         _wait_for(server, process)
@@ -92,15 +96,22 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _check_free(host: str, port: int) -> None:
-    """Raise InputError if the address cannot be listened on."""
+def _free(host: str, port: int) -> int:
+    """The port, or any free one for 0; raise InputError if the address cannot be listened on."""
+    if not 0 <= port < 65536:
+        raise InputError(f"--port {port}: no port; valid are 1 to 65535, and 0 for any that is free")
     try:
-        with socket.socket() as trial:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind((host, port))
-    except (OSError, OverflowError) as error:
-        another = 'try another port, as with `make ui ARGS="--port 5001"`'
-        raise InputError(f"--host {host} --port {port}: cannot be listened on ({error}); {another}") from error
+            trial.bind(place)
+            return int(trial.getsockname()[1])
+    except OSError as error:
+        of_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        other = (
+            'try another port, as with `make ui ARGS="--port 0"`' if of_port else "give an address of this machine"
+        )
+        raise InputError(f"--host {host} --port {port}: cannot be listened on ({error.strerror}); {other}") from error
 
 
 def _wait_for(server: str, process: subprocess.Popen[bytes]) -> None:

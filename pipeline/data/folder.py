@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,20 +15,28 @@ from pipeline.data.divide import divide
 from pipeline.data.reading import need_root, one_line
 from pipeline.errors import InputError
 
-# PIL's names for the kinds of pixels that are taken -> what they become, without loss.
-MODES = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB"}
+if TYPE_CHECKING:
+    from PIL import Image
+
+# PIL's names for the kinds of pixels that are taken -> what they become, without loss. A palette becomes grey if all
+# that it shows is grey; what could be transparent is taken where nothing is.
+MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB"}
+# What systems leave beside images, in lower case; other such names start with a dot.
+_STRAY = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r"}
 
 
 def image_folder(settings: Data, name: str) -> Dataset:
     """A data set from folders `train/CLASS/IMAGE` and `test/CLASS/IMAGE` below the root.
 
     Classes are the folders of `train/`, numbered by name. Images are grey or RGB, in any format that PIL reads; where
-    both occur, all become RGB. They must have one size, unless `side` in the settings resizes them. Without `test/` a
-    seeded fifth of each class of `train/` is kept for testing. Names that start with a dot are passed over.
+    both occur, all become RGB. They are turned as their EXIF orientation says, as every viewer shows them, and must
+    then have one size, unless `side` in the settings resizes them. Without `test/` a seeded fifth of each class of
+    `train/` is kept for testing. Names that start with a dot, and what systems leave (Thumbs.db), are passed over.
 
     Raises:
         InputError: a folder is missing, has no classes or has one that training lacks; a class without images, or
-            with too few to divide; an unreadable image, or one of another size.
+            with too few to divide; an unreadable image, or one of another size, of several frames, or with
+            transparent pixels.
     """
     root = need_root(settings, name)
     classes = _classes(root / "train", name)
@@ -56,7 +65,7 @@ def _classes(folder: Path, name: str) -> list[Path]:
     """The class folders of `train/` or `test/`, by name."""
     if not folder.is_dir():
         raise InputError(f"data.{name}: no folder {folder}; expected one with a folder per class, {folder}/cat/1.png")
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not _stray(path))
     if not classes:
         raise InputError(f"data.{name}: {folder} has no folder per class; expected e.g. {folder}/cat/1.png")
     return classes
@@ -64,10 +73,18 @@ def _classes(folder: Path, name: str) -> list[Path]:
 
 def _images(folder: Path, name: str) -> list[Path]:
     """The image files of a class, by name."""
-    files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    files = sorted(path for path in folder.iterdir() if not _stray(path))
     if not files:
         raise InputError(f"data.{name}: {folder} has no images; add some or remove the folder")
+    for path in files:
+        if not path.is_file():  # a pipe would be waited for
+            kind = "a folder" if path.is_dir() else "no file" if path.exists() else "a link to nothing"
+            raise InputError(f"data.{name}: {path} is not a readable image: it is {kind}; remove it")
     return files
+
+
+def _stray(path: Path) -> bool:
+    return path.name.startswith(".") or path.name.lower() in _STRAY
 
 
 def _divided(whole: Split, name: str, root: Path) -> tuple[Split, Split]:
@@ -99,22 +116,28 @@ class _Reader:
         return Split(images.flatten(1), torch.tensor([number for _, number in files]))
 
     def _mode_of(self, path: Path) -> str:
-        """What the pixels of a file become, from its first bytes."""
+        """What the pixels of a file become: from its first bytes, but for palettes and what could be transparent."""
         from PIL import Image
 
         with self._clear(path), Image.open(path) as image:
-            mode = image.mode
-        if mode not in MODES:
+            kind, several = image.mode, getattr(image, "is_animated", False) and image.format != "MPO"
+            mode = _opaque(image).mode if kind in MODES and not several else ""
+        if several:  # but the photographs of some telephones, with a preview after the image
+            raise InputError(
+                f"data.{self._name}: {path} has several frames; save the one that is meant, or remove it"
+            )
+        if mode not in ("L", "RGB"):
+            what = "transparent pixels" if kind in MODES else "pixels"
             needed = "grey (L) or RGB are needed: convert or remove it"
-            raise InputError(f"data.{self._name}: {path} has pixels of kind {mode!r}; {needed}")
-        return MODES[mode]
+            raise InputError(f"data.{self._name}: {path} has {what} of kind {kind!r}; {needed}")
+        return mode
 
     def _pixels(self, path: Path) -> np.ndarray:
         """The image in a file, uint8 [C, H, W]."""
-        from PIL import Image
+        from PIL import Image, ImageOps
 
         with self._clear(path), Image.open(path) as file:
-            image = file.convert(self._mode)
+            image = _opaque(ImageOps.exif_transpose(file)).convert(self._mode)
             if self._side is not None:
                 image = image.resize((self._side, self._side), Image.Resampling.BILINEAR)
             pixels = np.array(image)  # [H, W] or [H, W, 3]
@@ -122,3 +145,19 @@ class _Reader:
 
     def _clear(self, path: Path) -> AbstractContextManager[None]:
         return one_line(f"data.{self._name}: {path} is not a readable image", "replace or remove it")
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """An image without alpha, palette or transparent colour, in L or RGB; with them if some pixel is transparent.
+
+    Where all is as it should be already, the image itself, of which no pixel has been read.
+    """
+    if image.mode in ("1", "L", "RGB") and "transparency" not in image.info:
+        return image if image.mode != "1" else image.convert("L")
+    whole = image.convert("RGBA")
+    if whole.getchannel("A").getextrema() != (255, 255):
+        return whole
+    colours = whole.convert("RGB")
+    red, green, blue = (channel.tobytes() for channel in colours.split())
+    grey = image.mode in ("1", "L", "LA") or (image.mode in ("P", "PA") and red == green == blue)
+    return colours.convert("L") if grey else colours

@@ -45,6 +45,6 @@ def torchvision(settings: Data, name: str) -> AbstractContextManager[None]:
     remedy = (
         "check the network, or delete damaged files there"
         if settings.download
-        else "set root to a folder that has it whole, or download to true"
+        else "set root to a folder that has it whole; or delete what is damaged there, and set download to true"
     )
     return one_line(f"data.{name}: cannot get {settings.source} from root {settings.root!r}", remedy)

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from pipeline.config import Execution
 from pipeline.errors import InputError
 from pipeline.sources import ROOT
+from pipeline.yaml_file import read_yaml, to_text
 
 _PROFILE, _EXPERIMENT, _NETWORKS = "digits", "spectra", 4  # what is run, two jobs of two networks
 
@@ -86,14 +85,14 @@ def _prepare(folder: Path, execution: Execution) -> None:
         (folder / file).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / file, folder / file)
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
-    smoke = yaml.safe_load((ROOT / "profiles/smoke.yaml").read_text(encoding="utf-8"))
+    smoke = read_yaml(ROOT / "profiles/smoke.yaml")
     how = execution.model_dump(include={"runner", "workers", "device"})
     if execution.runner == "ray":
         how["runner"] = "processes"
     experiments = {_EXPERIMENT: smoke["experiments"][_EXPERIMENT]}
     profile = {"execution": how, "data": {"digits": {"source": "digits"}}, "experiments": experiments}
     (folder / "profiles").mkdir()
-    (folder / f"profiles/{_PROFILE}.yaml").write_text(yaml.safe_dump(profile), encoding="utf-8")
+    (folder / f"profiles/{_PROFILE}.yaml").write_text(to_text(profile), encoding="utf-8")
 
 
 def _said(command: Sequence[str], folder: Path, environment: dict[str, str]) -> list[tuple[float, str]]:

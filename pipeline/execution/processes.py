@@ -18,7 +18,14 @@ def workers(execution: Execution, jobs: int, device: str) -> int:
     """How many processes work on so many jobs at once; 1 is this process alone."""
     if execution.runner == "serial" or device == "cuda":
         return 1
-    return max(1, min(execution.workers or os.cpu_count() or 1, jobs))
+    return max(1, min(execution.workers or cores(), jobs))
+
+
+def cores() -> int:
+    """How many cores this process may use: those of its affinity, or fewer where its container has a quota."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 def context() -> BaseContext:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,7 @@ class Store:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        path = address.removeprefix("file://")
+        path = re.sub("^(file|local)://", "", address)  # which fsspec would not make
         self._folder = None if "://" in path else Path(path)
 
     def write(self, name: str, content: bytes) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,12 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pipeline.clone import code_version
 from pipeline.data.facts import DataSet
 from pipeline.errors import InputError
 from pipeline.results.text import counted
 
 _PACKAGES = ("torch", "numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "mlflow", "dvc")
-_CODE = ("isotropic", "pipeline", "stages", "profiles", "pyproject.toml")
 
 
 def data_sets(record: Mapping[str, Any]) -> dict[str, DataSet]:
@@ -77,22 +76,6 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def code_version() -> str:
-    """The commit of the code, "+ changes" if the code (not the results) differs from it, or that there is none."""
-    root = Path(__file__).parents[2]
-    try:
-        commit = _git(root, "rev-parse", "--short=12", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--", *_CODE)
-    except (OSError, subprocess.SubprocessError):
-        return "not under version control"
-    return f"{commit} + changes" if changed else commit
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True, timeout=30)
-    return done.stdout.strip()
 
 
 def _installed(package: str) -> str:

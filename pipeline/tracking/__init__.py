@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pipeline.clone import code_version
 from pipeline.experiments import experiment
-from pipeline.results.provenance import code_version
 from pipeline.tracking.connection import load, opened, shown
 from pipeline.tracking.guide import guide
 from pipeline.tracking.runs import plan

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.errors import InputError
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -19,18 +21,40 @@ ENVIRONMENT = {  # unless set by the user
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines for each run on a server
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a dead server then holds a call for 5 s instead of 247 s
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; by default a silent server holds each try for 120 s
+    # Of its own experiment "Default": otherwise the working directory, at whose apostrophes MLflow fails.
+    "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
 }
 # Each table made, each try, and each network saved: that a pickle can do anything, which `models.py` deals with.
 _NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool", "mlflow.pytorch")
 _WAIT = 60.0  # seconds for another process to finish publishing
+_HERE = ("localhost", "127.0.0.1", "::1", "[::1]")
 _DEFAULT = "mlflow.db"  # in the working directory
 
 
 def address() -> str:
-    """The tracking URI: MLFLOW_TRACKING_URI, by default mlflow.db in the working directory; a file is absolute."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_DEFAULT}"
-    path = _database(uri)
-    return uri if path is None else f"sqlite:///{path}"
+    """The tracking URI: MLFLOW_TRACKING_URI, by default mlflow.db in the working directory; a file is absolute.
+
+    Raises:
+        InputError: MLFLOW_TRACKING_URI is the address of no store.
+    """
+    from sqlalchemy.engine import URL
+
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    path = _database(uri) if uri else Path(_DEFAULT).absolute()
+    # By the library that reads it: a folder may be called my%20work or "50% done?".
+    return uri or "" if path is None else URL.create("sqlite", database=str(path)).render_as_string()
+
+
+def ask_directly(*hosts: str) -> None:
+    """Have this process, and those that it starts, ask what is on this machine without the environment's proxy.
+
+    Args:
+        hosts: further names of this machine.
+    """
+    for name in ("no_proxy", "NO_PROXY"):
+        known = [entry.strip() for entry in os.environ.get(name, "").split(",") if entry.strip()]
+        if known != ["*"]:  # which is all there are, and with others would be none
+            os.environ[name] = ",".join(dict.fromkeys([*known, *_HERE, *hosts]))
 
 
 def shown(uri: str) -> str:
@@ -46,6 +70,7 @@ def artifacts(uri: str) -> Path | None:
 
 def load() -> type[MlflowClient]:
     """MLflow's client, imported as it is wanted here: quiet, and telling nobody. Takes seconds the first time."""
+    ask_directly()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     for name in _NOISY:
@@ -81,8 +106,19 @@ def opened() -> Iterator[MlflowClient]:
 
 
 def _database(uri: str) -> Path | None:
-    scheme, _, path = uri.partition(":///")
-    return Path(path).absolute() if scheme == "sqlite" else None
+    """The file of a SQLite store; None of any other."""
+    if not uri.startswith("sqlite:"):
+        return None
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        name = make_url(uri).database
+    except ArgumentError as error:
+        raise InputError(
+            f"MLFLOW_TRACKING_URI: {uri!r} is no address of a database; e.g. sqlite:///mlflow.db"
+        ) from error
+    return None if name in (None, "", ":memory:") else Path(name).expanduser().absolute()
 
 
 @contextmanager

@@ -155,7 +155,7 @@ def _write(
     for network in run.networks:
         progress()
         models.log(client, made, network, metrics, _copied)
-    client.set_terminated(run_id, end_time=start)
+    client.update_run(run_id, status="FINISHED")  # without an end: when it was trained, rows do not say
     return run_id
 
 

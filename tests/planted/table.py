@@ -608,8 +608,22 @@ DATA = [
     Fault(
         "classes in the order of the file system",
         "pipeline/data/folder.py",
-        'classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))',
-        'classes = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")][::-1]',
+        "classes = sorted(path for path in folder.iterdir() if path.is_dir() and not _stray(path))",
+        "classes = [path for path in folder.iterdir() if path.is_dir() and not _stray(path)][::-1]",
+        ("unit/data/test_folder.py",),
+    ),
+    Fault(
+        "a photograph as it is stored, on its side",
+        "pipeline/data/folder.py",
+        "_opaque(ImageOps.exif_transpose(file))",
+        "_opaque(file)",
+        ("unit/data/test_folder.py",),
+    ),
+    Fault(
+        "the hidden colour of a transparent pixel",
+        "pipeline/data/folder.py",
+        "extrema() != (255, 255)",
+        "extrema() == (1, 1)",
         ("unit/data/test_folder.py",),
     ),
     Fault(
@@ -1032,8 +1046,8 @@ AROUND = [
     Fault(
         "a wrong input ends with status 0",
         "stages/cli.py",
-        "file=sys.stderr)\n        raise SystemExit(1) from None\n    except KeyboardInterrupt",
-        "file=sys.stderr)\n        raise SystemExit(0) from None\n    except KeyboardInterrupt",
+        "raise SystemExit(1) from None",
+        "raise SystemExit(0) from None",
         ("unit/test_fetch_stage.py",),
     ),
     Fault(

@@ -56,7 +56,10 @@ BROKEN = {
         changed(epochs=True),
         "experiments.invariance.epochs: True: input should be a valid integer",
     ),
-    "YAML's 1e-3": (changed(learning_rate="1e-3"), "experiments.invariance.learning_rate: '1e-3' is text"),
+    "number in quotes": (replaced("rate: 1.0e-3", "rate: '1e-3'"), "common.learning_rate: '1e-3' is text"),
+    "decimal comma": (replaced("rate: 1.0e-3", "rate: 1,0e-3"), "common.learning_rate: '1,0e-3' is text"),
+    "octal number": (replaced("batch_size: 48", "batch_size: 048"), "048 is another number to YAML 1.1; write"),
+    "sexagesimal number": (replaced("batch_size: 48", "batch_size: 1:30"), "common.batch_size: '1:30': input"),
     "out of range": (changed(batch_size=0), "experiments.invariance.batch_size: 0"),
     "no number": (changed(learning_rate=float("nan")), "learning_rate: nan: input should be"),
     "infinity": (
@@ -133,7 +136,7 @@ BROKEN = {
     "data without a name": (replaced("  digits:", '  "":'), "data: line 5: '' is no key"),
     "data of two lines": (replaced("  digits:", '  "a\\nb":'), "data: line 5: 'a\\nb' is no key"),
     "key that is a number": (replaced("  digits:", "  1:"), "data: line 5: '1' is no key"),
-    "key that is a truth": (replaced("  digits:", "  on:"), "data: line 5: 'on' is no key"),
+    "key that is a truth": (replaced("  digits:", "  true:"), "data: line 5: 'true' is no key"),
     "key that is a list": (replaced("  digits:", "  [a]:"), "data: line 5: a list or mapping is no key"),
     "key twice": (
         replaced("    repeats: 2", "    repeats: 2\n    epochs: 2\n    repeats: 3"),

@@ -15,7 +15,8 @@ from pipeline.experiments.plan import Member, Plan
 class NamedOptimiser(config.Settings):
     """An optimiser, by the name that it has in rows; what it leaves open is as in the experiment's settings."""
 
-    name: str = Field(pattern=r"^[\w][\w .+-]{0,59}$")  # of words: it stands in tables
+    # Of words, since it stands in tables, and of letters that the font of figures has: Latin, Greek and Cyrillic.
+    name: str = Field(pattern=r"^[0-9A-Za-zÀ-ɏͰ-ӿ][0-9A-Za-zÀ-ɏͰ-ӿ_ .+-]{0,59}$")
     optimiser: Optimiser | None = None
     learning_rate: float | None = Field(default=None, gt=0)
     momentum: float = Field(default=0.0, ge=0, lt=1)

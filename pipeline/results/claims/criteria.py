@@ -880,7 +880,7 @@ TASK_SCHEDULE: list[Criterion] = [
                 "and order of samples), mean over all tasks at the end of the phase with all; paired by repeat, of "
                 "those whose adaptive network did not diverge"
             ),
-            short=f"accuracy, adaptive − static {part} (points)",
+            short="accuracy, adaptive − static (points)",
             values=task_schedule.ahead(control),
             unit="points",
             region=(0.1, inf),

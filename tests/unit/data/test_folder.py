@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from PIL import Image
 from pipeline.config import Data
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import fetch
+from pipeline.errors import InputError
 
 Refusal = Callable[..., str]
 
@@ -144,6 +148,128 @@ def test_without_test_a_fifth_of_every_class_is_kept(refusal: Refusal, root: Pat
     assert data.test.labels.bincount().tolist() in ([3, 2, 2], [2, 2, 3])  # of 12, 11 and 12
     assert torch.equal(data.test.images, get(root).test.images)
     assert str(data.provenance["description"]).endswith("one folder per class, seeded stratified 80/20 split")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["png", "jpg", "tiff", "webp", "palette.png", "rgba.png", "avif", "mpo"])
+def test_photographs_are_turned_as_viewers_show_them(root: Path, kind: str, orientation: int) -> None:
+    seen = Image.fromarray(np.kron(pixels(0, 3, 2, 1).repeat(3, 2) // 64 * 64, np.ones((8, 8, 1), np.uint8)))
+    back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # as a camera stores it -> Image.Transpose that undoes it
+    stored = seen if orientation == 1 else seen.transpose(Image.Transpose(back[orientation]))
+    stored = {"palette.png": stored.quantize(8), "rgba.png": stored.convert("RGBA")}.get(kind, stored)
+    for name in ("train/a/0", "test/a/0"):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        (path := root / "turned" / f"{name}.{kind}").parent.mkdir(parents=True, exist_ok=True)
+        lossless = {"lossless": True} if kind == "webp" else {"quality": 100}
+        stored.save(path, exif=exif, **lossless)
+    found = get(root / "turned")
+    assert found.shape[1:] == (24, 16)
+    wanted = torch.from_numpy(np.array(seen.convert("L" if found.shape[0] == 1 else "RGB"))).float()
+    image = found.train.images[0].view(found.shape).permute(1, 2, 0).squeeze(-1).float()
+    assert (image - wanted).abs().mean() < 4  # what JPEG and AVIF lose
+
+
+def formats() -> list[str]:
+    """All that PIL writes and reads again without a program of its own."""
+    Image.init()
+    return sorted((set(Image.SAVE) & set(Image.OPEN)) - {"BUFR", "GRIB", "HDF5", "WMF", "EPS", "MPEG"})
+
+
+@pytest.mark.parametrize("name", formats())
+def test_the_same_picture_in_any_format(name: str, tmp_path: Path) -> None:
+    """Whatever kind of pixels a format has: the picture, or one line; never another picture."""
+    colours = Image.fromarray(np.kron(pixels(0, 4, 4, 3) // 64 * 64, np.ones((16, 16, 1), np.uint8)))
+    grey = colours.convert("L")
+    kinds = {
+        "L": grey,
+        "1": grey.convert("1"),
+        "P": colours.quantize(64),
+        "grey P": grey.quantize(64),
+        "RGB": colours,
+        "RGBA": colours.convert("RGBA"),
+        "LA": grey.convert("LA"),
+    }
+    read = 0
+    for kind, picture in kinds.items():
+        root = tmp_path / kind
+        for place in ("train/a/0", "test/a/0"):
+            (path := root / place).parent.mkdir(parents=True)
+            try:
+                picture.save(path, format=name)
+            except (OSError, ValueError, KeyError):
+                break  # this format has no such pixels
+        else:
+            with Image.open(path) as file:
+                whole = file.convert("RGBA")
+            try:
+                found = get(root)
+            except InputError as error:
+                assert whole.getchannel("A").getextrema() != (255, 255) or "pixels of kind" in str(error), str(error)
+                continue
+            read += 1
+            image = found.train.images[0].view(found.shape).permute(1, 2, 0).expand(-1, -1, 3)
+            assert np.array_equal(image.numpy(), np.array(whole.convert("RGB"))), kind
+            assert found.shape[0] == (1 if kind in ("L", "1", "grey P", "LA") else 3) or name not in ("PNG", "GIF")
+    assert read or name in ("SPIDER", "PALM", "MSP", "XBM", "BLP"), "nothing of it was read"
+
+
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "P", "L", "RGB", "1"])
+def test_what_is_transparent_is_refused_in_any_kind(refusal: Refusal, root: Path, kind: str) -> None:
+    """One pixel of six; a colour that is transparent, and that no pixel has, is the control."""
+    path = root / "train" / "ant" / "d.png"
+    array = np.zeros((3, 2, 4), np.uint8)
+    array[..., 3], array[1, 1, :3] = 255, 200
+    shown = Image.fromarray(array)
+    if kind in ("RGBA", "LA"):
+        shown.convert(kind).save(path)
+        get(root)
+        array[0, 0, 3] = 254
+        Image.fromarray(array).convert(kind).save(path)
+    else:
+        image = shown.convert("RGB").convert(kind) if kind != "P" else shown.convert("RGB").quantize(2)
+        colour = {"P": 5, "L": 7, "RGB": (7, 7, 7), "1": None}[kind]
+        if colour is not None:
+            image.save(path, transparency=colour)
+            get(root)
+        there = {"P": image.getpixel((0, 0)), "L": 0, "RGB": (0, 0, 0), "1": 0}[kind]
+        image.save(path, transparency=there)
+    line = refusal(get, root)
+    assert str(path) in line and "has transparent pixels of kind" in line
+
+
+@pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
+def test_animations_are_refused(refusal: Refusal, root: Path, name: str) -> None:
+    frames = [Image.fromarray(pixels(number, 3, 2, 3)) for number in range(3)]
+    path = root / "train" / "ant" / f"d.{name.lower()}"
+    frames[0].save(path, format=name)
+    get(root)  # the control: one frame
+    frames[0].save(path, format=name, save_all=True, append_images=frames[1:])
+    line = refusal(get, root)
+    assert f"{path} has several frames" in line
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "link to nothing", "socket"])
+def test_what_is_no_file(refusal: Refusal, root: Path, kind: str) -> None:
+    path, pipe = root / "train" / "bee" / "z.png", root / "pipe"
+    if kind == "socket":
+        with socket.socket(socket.AF_UNIX) as listening, contextlib.chdir(path.parent):  # its path must be short
+            listening.bind(path.name)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        os.mkfifo(pipe)
+        path.symlink_to(pipe if kind == "link to a pipe" else root / "nothing")
+    assert f"{path} is not a readable image: it is" in refusal(get, root)
+
+
+@pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", "__MACOSX", "Icon\r", "ehthumbs.db"])
+def test_what_systems_leave_is_passed_over(root: Path, name: str) -> None:
+    before = get(root).train.images
+    (root / "train" / "ant" / name).write_bytes(b"\0")
+    (root / "train" / name).mkdir()
+    (root / "test" / name).mkdir()
+    assert torch.equal(get(root).train.images, before)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "CMYK"])

@@ -63,7 +63,7 @@ def test_no_network(refusal: Refusal, source: Source, tmp_path: Path, monkeypatc
 def test_not_there_and_not_to_be_downloaded(refusal: Refusal, source: Source, tmp_path: Path) -> None:
     line = refusal(fetch, "mine", Data(source=source, root=str(tmp_path)))
     assert line.startswith(f"data.mine: cannot get {source}")
-    assert "not found" in line and "download to true" in line
+    assert "not found" in line and "set download to true" in line
     absent = tmp_path / "absent"
     assert "absent' is not a folder" in refusal(fetch, "mine", Data(source=source, root=str(absent)))
     assert not absent.exists()

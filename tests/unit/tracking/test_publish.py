@@ -10,10 +10,12 @@ from typing import Any
 import pandas as pd
 import pytest
 from mlflow_testing import assert_shown
+from sqlalchemy.engine import make_url
 
 from pipeline import tracking
+from pipeline.clone import code_version
+from pipeline.errors import InputError
 from pipeline.experiments.invariance import ROWS
-from pipeline.results.provenance import code_version
 from pipeline.results.rows import read, write
 from pipeline.tracking import connection
 from pipeline.tracking.publisher import Publisher
@@ -23,11 +25,17 @@ from pipeline.tracking.views import TAG, link
 
 @pytest.fixture(scope="module", autouse=True)
 def store(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """One fresh store for all tests here, because it costs seconds; each test has a profile of its own in it."""
-    folder = tmp_path_factory.mktemp("store")
+    """One fresh store for all tests here, because it costs seconds; each test has a profile of its own in it.
+
+    It is the default one, in a folder of a name that no address and no SQL may take apart.
+    """
+    folder = tmp_path_factory.mktemp("it's 100%20? #") / "ü"
+    folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.chdir(folder)
         yield folder
+    assert (folder / "mlflow.db").is_file() and not (folder / "mlruns").exists()
 
 
 def synchronise(rows: pd.DataFrame, settings: dict[str, Any], profile: str, report: Path | None = None) -> Counts:
@@ -52,6 +60,23 @@ def shown(profile: str) -> dict[str, Any]:
 
 def history(run: Any, metric: str) -> dict[int, float]:
     return {each.step: each.value for each in client().get_metric_history(run.info.run_id, metric)}
+
+
+def test_the_address_of_a_file_is_read_as_it_is_written(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert make_url(connection.address()).database == str(store / "mlflow.db")
+    assert connection.artifacts(connection.address()) == store / "mlartifacts"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for given, path in (("sqlite:///~/a.db", tmp_path / "a.db"), ("sqlite:///b%2520.db", store / "b%20.db")):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+        assert make_url(connection.address()).database == str(path)
+    for other in ("http://127.0.0.1:5000", "postgresql://me@host/db"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", other)
+        assert connection.address() == other and connection.artifacts(other) is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:nowhere")
+    with pytest.raises(InputError, match=r"'sqlite:nowhere' is no address of a database; e.g. sqlite:///mlflow.db"):
+        connection.address()
 
 
 def test_a_run_per_configuration_with_a_child_per_repeat(

@@ -5,6 +5,8 @@ import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass_environment
 
 import made_rows
 import pandas as pd
@@ -14,7 +16,7 @@ from pipeline import paths
 from pipeline.profile import load_profile
 from pipeline.results.rows import write
 from pipeline.tracking import reason, synchronise
-from pipeline.tracking.connection import shown
+from pipeline.tracking.connection import ask_directly, shown
 from pipeline.tracking.store import Counts
 from stages import track, ui
 
@@ -152,6 +154,42 @@ def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
             ui.main(["--port", str(other.getsockname()[1])])
     assert ended.value.code == 1
     assert "try another port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "advice"),
+    [
+        ("127.0.0.1", 80000, "0 for any that is free"),
+        ("127.0.0.1", -1, "0 for any that is free"),
+        ("192.0.2.1", 5000, "give an address of this machine"),
+        ("no.such.host.invalid", 5000, "give an address of this machine"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_is_said(
+    host: str, port: int, advice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ui.main(["--host", host, "--port", str(port)])
+    said = capsys.readouterr().err
+    assert ended.value.code == 1 and said.startswith("error: --") and advice in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("known", ["", "*", "intern.example.org, 10.0.0.0/8"])
+def test_what_is_on_this_machine_is_asked_without_a_proxy(known: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from requests.utils import get_environ_proxies
+
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, known)
+    here = ["http://localhost:5000/health", "http://127.0.0.1:1/", "http://[::1]:5000/", "http://my.machine:5000"]
+    if known != "*":
+        assert all(map(get_environ_proxies, here)), "the control"
+    ask_directly("my.machine")
+    assert not any(map(get_environ_proxies, here))
+    assert all(proxy_bypass_environment(urlsplit(each).netloc) for each in here), "by urllib, too"
+    assert bool(get_environ_proxies("http://example.org/")) == (known != "*")
+    assert not get_environ_proxies("http://intern.example.org/") or not known
 
 
 def _free_port() -> int:

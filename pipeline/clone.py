@@ -1,0 +1,51 @@
+"""What git says of the clone that this code is in."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+from pipeline.errors import InputError
+
+_ROOT = Path(__file__).parents[1]
+_CODE = ("isotropic", "pipeline", "stages", "profiles", "pyproject.toml")
+
+
+def code_version() -> str:
+    """The commit of the code, "+ changes" if the code (not the results) differs from it, or why there is none."""
+    try:
+        commit = _git("rev-parse", "--short=12", "HEAD")
+        return f"{commit} + changes" if _git("status", "--porcelain", "--", *_CODE) else commit
+    except FileNotFoundError:
+        return "unknown, without git on this machine"
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or ""
+        if "dubious ownership" in said:
+            return "unknown: git refuses a clone that belongs to another user"
+        return "not under version control" if "not a git repository" in said else "unknown: git fails"
+
+
+def check_clone() -> None:
+    """Check that git may be used here, before DVC has anything done: at its end it asks git, and fails.
+
+    Raises:
+        InputError: git refuses the clone, since it belongs to another user.
+    """
+    try:
+        _git("rev-parse", "HEAD")
+    except (OSError, subprocess.SubprocessError) as error:
+        if "dubious ownership" in (getattr(error, "stderr", None) or ""):
+            remedy = f"`git config --global --add safe.directory {shlex.quote(str(_ROOT))}` allows it"
+            raise InputError(
+                f"{_ROOT}: belongs to another user, so git refuses it, and DVC with it; {remedy}"
+            ) from None
+
+
+def _git(*arguments: str) -> str:
+    known = os.environ | {"LC_ALL": "C"}  # what it says is looked into
+    done = subprocess.run(
+        ["git", *arguments], cwd=_ROOT, env=known, capture_output=True, text=True, check=True, timeout=30
+    )
+    return done.stdout.strip()

@@ -1,0 +1,78 @@
+"""Remove what the pipeline made, and nothing else: python -m stages.clean."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from pipeline import paths
+from pipeline.errors import escaped
+from stages import cli
+
+_RESULTS = ("rows.parquet", "correct.parquet", "run.json", "networks.npz", ".lock")
+_FOLDERS = ("data", "results", "reports", ".shards")  # where it writes, and a user may, too
+_SHARD = re.compile(r"\.?[0-9a-f]{32}\..+")  # of a job, by its key
+_CACHE = Path(".dvc/cache")
+_WHOLE = (Path("mlartifacts"), Path("dvc_plots"), _CACHE, Path(".dvc/tmp"))  # nobody else writes there
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Remove data sets, results, reports, runs and caches; say what else lies there, and is left."""
+    argparse.ArgumentParser(description="Remove everything that the pipeline made.").parse_args(arguments)
+    with cli.clear_errors():
+        for path in list(_made()):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        for folder in map(Path, _FOLDERS):
+            for inside in sorted(folder.rglob("*"), reverse=True):
+                _remove_empty(inside)
+            _remove_empty(folder)
+        if left := _left():
+            print(escaped(f"left, since the pipeline did not make it: {', '.join(left)}"))
+
+
+def _made() -> Iterator[Path]:
+    """What the pipeline made, by the names that it gives."""
+    for file in Path("data").glob("*/*.pt"):
+        if file.with_suffix(".json").is_file():  # its facts
+            yield from (file, file.with_suffix(".json"))
+    for folder in _folders(Path("results").glob("*/*")):
+        yield from (folder / name for name in _RESULTS)
+    whole = set()
+    for profile in _folders(Path("reports").glob("*")):
+        made = [each for each in _folders(profile.glob("*")) if (each / paths.PROVENANCE).is_file()]
+        yield from made
+        whole |= {profile.name} if made else set()
+    for file in (*Path("reports").glob("*.html"), *Path("reports").glob("*.json")):
+        if whole.issuperset(file.stem.split("+")):  # of one profile, or of several
+            yield file
+    yield from (file for file in Path(".shards").glob("*") if _SHARD.fullmatch(file.name))
+    yield from Path().glob("mlflow.db*")
+    by_hand = [file for place in (".", "data/**", "datasets/**") for file in Path().glob(f"{place}/*.dvc")]
+    for path in _WHOLE:
+        # Of what was added to DVC by hand, its cache may have the only copy.
+        if path.exists() and not (path == _CACHE and any(file.is_file() for file in by_hand)):
+            yield path
+
+
+def _folders(found: Iterable[Path]) -> list[Path]:
+    return [path for path in found if path.is_dir()]
+
+
+def _remove_empty(folder: Path) -> None:
+    if folder.is_dir() and not folder.is_symlink() and not any(os.scandir(folder)):
+        folder.rmdir()
+
+
+def _left() -> list[str]:
+    """What lies where the pipeline writes, but for what git has: outer folders, in their order."""
+    files = (file for folder in _FOLDERS for file in Path(folder).rglob("*") if not file.is_dir())
+    tracked = ("metrics.json", "outcomes.json")
+    left = [file for file in files if file.name not in tracked and file != Path("reports/README.md")]
+    return list(dict.fromkeys("/".join(file.parts[:3]) for file in sorted(left)))

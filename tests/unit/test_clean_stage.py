@@ -1,0 +1,95 @@
+"""`make clean` removes what the pipeline made, and nothing that a user may have put beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stages import clean
+
+MADE = [
+    "data/mine/mine.pt",
+    "data/mine/mine.json",
+    "results/digits/spectra/rows.parquet",
+    "results/digits/spectra/run.json",
+    "results/digits/spectra/networks.npz",
+    "results/digits/spectra/.lock",
+    "reports/digits/spectra/provenance.json",
+    "reports/digits/spectra/a.svg",
+    "reports/digits.html",
+    "reports/digits.json",
+    "reports/digits+digits.html",
+    "results/digits/spectra/correct.parquet",
+    ".shards/0123456789abcdef0123456789abcdef.parquet",
+    ".shards/.0123456789abcdef0123456789abcdef.x1.checkpoint",
+    "mlflow.db",
+    "mlflow.db.lock",
+    "mlartifacts/1/a.png",
+    "dvc_plots/index.html",
+    ".dvc/tmp/x",
+]
+OWN = [
+    "data/mine/train/a/0.png",
+    "data/mine/other.pt",
+    "data/photos.zip",
+    "results/digits/spectra/metrics.json",
+    "reports/README.md",
+    "results/digits/spectra/notes.txt",
+    "reports/mine.html",
+    "results/digits/outcomes.json",
+    "reports/talk/figure.svg",
+    ".shards/notes.txt",
+    "datasets/a/b.png",
+    "profiles/digits.yaml",
+    ".dvc/config",
+]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (*MADE, *OWN, ".dvc/cache/files/md5/00/1"):
+        (path := Path(name)).parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+
+
+def there() -> set[str]:
+    return {str(path) for path in Path().rglob("*") if path.is_file()}
+
+
+def test_what_the_pipeline_made_goes_and_all_else_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    clean.main([])
+    assert there() == set(OWN)
+    assert not Path("mlartifacts").exists() and not Path("data/mine/mine.pt").exists()
+    said = capsys.readouterr().out
+    left = ".shards/notes.txt, data/mine/other.pt, data/mine/train, data/photos.zip, reports/mine.html, "
+    assert (
+        said == f"left, since the pipeline did not make it: {left}reports/talk/figure.svg, results/digits/spectra\n"
+    )
+
+
+def test_nothing_is_said_where_nothing_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in OWN:
+        if not name.endswith(("metrics.json", "README.md", ".yaml", "config", "datasets/a/b.png")):
+            Path(name).unlink()
+    clean.main([])
+    assert capsys.readouterr().out == "" and not Path("data").exists() and not Path(".shards").exists()
+    clean.main([])  # and there is nothing to do
+
+
+def test_the_cache_stays_where_something_was_added_by_hand() -> None:
+    Path("datasets/a.dvc").write_text("")
+    clean.main([])
+    assert Path(".dvc/cache/files/md5/00/1").is_file()
+
+
+def test_links_are_removed_and_what_they_lead_to_stays(tmp_path_factory: pytest.TempPathFactory) -> None:
+    disk = tmp_path_factory.mktemp("disk")
+    (disk / "mine").mkdir()
+    for name in ("mine.pt", "mine.json", "own.txt"):
+        (disk / "mine" / name).write_text("")
+    Path("results/link").symlink_to(disk)
+    (disk / "mine" / "notes.txt").write_text("")
+    clean.main([])
+    assert (disk / "mine" / "notes.txt").is_file() and (disk / "mine" / "own.txt").is_file()
