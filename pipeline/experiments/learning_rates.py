@@ -116,13 +116,12 @@ def run(work: Work[Settings, AtRate]) -> pd.DataFrame:
     Networks of a repeat start alike and see the same batches, whatever their activation and learning rate.
     """
     from isotropic.training.measures import accuracy
-    from pipeline.experiments.plan.work import Work as WorkOn
     from pipeline.training import evaluation
 
     settings = work.settings.trained_at(work.members[0].learning_rate)
     (data,) = work.data
     images, validation = divided(data, work.settings)
-    own = WorkOn(settings, work.members, [images], work.device, work.checkpoints)
+    own = work.on(settings, [images])
     observed = own.observations()
     ensemble, _ = own.trained(observed)
     held = validation.to(work.device)

@@ -66,6 +66,12 @@ class Work(Generic[S, M]):
         self.kept: list[Network] = []
         self._observed: list[Observations] = []
 
+    def on(self, settings: S, data: Sequence[Dataset]) -> Work[S, M]:
+        """The same members by other settings and on other data; what is observed and kept there is so here, too."""
+        other = Work(settings, self.members, data, self.device, self.checkpoints)
+        other.kept, other._observed = self.kept, self._observed
+        return other
+
     @cached_property
     def images(self) -> Dataset:
         """The round's only data set, on the device."""

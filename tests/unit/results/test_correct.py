@@ -19,6 +19,7 @@ from pipeline.experiments.plan import Member
 from pipeline.experiments.plan.observations import Observations
 from pipeline.experiments.plan.work import Work
 from pipeline.results import correct
+from pipeline.results.claims.criteria import CRITERIA
 from pipeline.results.measures import TRAINING
 from pipeline.results.schema import Factor, Schema
 from pipeline.results.statistics import select
@@ -26,7 +27,7 @@ from pipeline.training.engine import Epoch
 
 SCHEMA = Schema({"training": "after an epoch"}, TRAINING, observations={"task": Factor("one of the tasks")})
 IMAGES = 43  # no multiple of eight
-JUDGED = ("abundance", "invariance", "tanh_comparison", "task_schedule", "width_transitions")
+JUDGED = sorted({criterion.experiment for criterion in CRITERIA if criterion.images})
 
 
 @cache
@@ -64,7 +65,7 @@ def test_bits_are_of_the_accuracies_in_the_rows(name: str, tmp_path: Path) -> No
 def test_they_are_kept_where_claims_are_about_accuracies_and_nowhere_else() -> None:
     kept = {name: ran(name)[1].groupby(["phase", "epoch"], observed=True).size().to_dict() for name in JUDGED}
     own = {name: made_rows.settings(name, repeats=2) for name in JUDGED}
-    for name in ("abundance", "tanh_comparison", "width_transitions"):
+    for name in {*JUDGED} - {"task_schedule", "invariance"}:
         assert list(kept[name]) == [("training", own[name].epochs)]
     schedule, invariance = own["task_schedule"], own["invariance"]
     ends = np.cumsum([phase.epochs for phase in schedule.schedule]).tolist()
