@@ -27,7 +27,7 @@ ARGUMENTS = {
 # What would take an hour, download data, time this machine for a minute, or begin these tests again.
 ONLY_PLANNED = {
     *("make repro PROFILE=desk", "make repro PROFILE=paper", "make estimate PROFILE=paper"),
-    *("make test-all", 'make bench ARGS="--tables peers"'),
+    *("make test-all", 'make bench ARGS="--tables peers"', 'make report PROFILES="digits desk"'),
 }
 SERVER = "make ui"
 # Numbers, hashes, halves of the day, where a clone is: what is not the same twice.
