@@ -34,7 +34,7 @@ def main() -> None:
     keep((REPORTS / "digits/task_schedule/figure-3.png").read_bytes(), "widths.png")
     keep(spectrum(), "spectrum.png")
     with chromium() as browser, served() as pages:
-        page = browser.new_page(viewport={"width": 1200, "height": 800})
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
         page.goto((REPORTS / "digits.html").as_uri())
         keep(page.screenshot(), "report.png")
         page = browser.new_page(viewport={"width": 1500, "height": 900})

@@ -101,7 +101,7 @@ def test_two_profiles_stand_side_by_side(look: Callable[..., Any], both: Path) -
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [400, 900, 1400])
+@pytest.mark.parametrize("width", [400, 900, 1200, 1400])
 def test_nothing_is_loaded_nothing_complains_nothing_overflows(
     look: Callable[..., Any], report: Path, width: int, scheme: str
 ) -> None:
@@ -117,7 +117,7 @@ def test_nothing_is_loaded_nothing_complains_nothing_overflows(
 
 
 def test_the_outcome_is_seen_beside_the_claim_at_any_width(look: Callable[..., Any], report: Path) -> None:
-    for width in (400, 900, 1400):
+    for width in (400, 900, 1200, 1400):
         line = look(report.as_uri(), width).page.locator("tr#claim-exact-growth-float64")
         box = line.locator(".outcome").bounding_box()
         assert 0 < box["x"] < box["x"] + box["width"] <= width
