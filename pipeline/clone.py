@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.errors import InputError
 
 _ROOT = Path(__file__).parents[1]
+_OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 _CODE = ("isotropic", "pipeline", "stages", "profiles", "pyproject.toml")
 
 
@@ -44,8 +45,16 @@ def check_clone() -> None:
 
 
 def _git(*arguments: str) -> str:
-    known = os.environ | {"LC_ALL": "C"}  # what it says is looked into
+    # A hook of git, or whoever starts us in one, is told of one clone; asked is for this one.
+    known = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
     done = subprocess.run(
-        ["git", *arguments], cwd=_ROOT, env=known, capture_output=True, text=True, check=True, timeout=30
+        ["git", *arguments],
+        cwd=_ROOT,
+        env=known | {"LC_ALL": "C"},  # what it says is looked into
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",  # names of files, of which some are no UTF-8
+        check=True,
+        timeout=30,
     )
     return done.stdout.strip()

@@ -39,14 +39,29 @@ def alone(path: Path) -> Iterator[None]:
         ) from None
 
 
-def begin_with_dvc() -> None:
+def begin_with_dvc(*outputs: Path) -> None:
     """If `dvc` started this process, check that it will be able to end.
+
+    Args:
+        outputs: what DVC keeps afterwards, in the working directory.
 
     Raises:
         InputError: it will not be.
     """
     if "DVC_ROOT" in os.environ:  # which DVC sets for its stages
         check_clone()
+        for path in outputs:
+            _check_inside(path)
+
+
+def _check_inside(path: Path) -> None:
+    for folder in path.parents:
+        if folder.is_symlink() and not folder.resolve().is_relative_to(Path.cwd().resolve()):
+            remedy = "remove the link; what is large can go elsewhere by `dvc cache dir --local FOLDER`, and"
+            raise InputError(
+                f"{folder}: a link to {folder.resolve()}, out of the clone, where DVC keeps no results; {remedy}"
+                " `dvc config --local cache.type symlink`"
+            )
 
 
 def end_with_dvc() -> None:

@@ -44,6 +44,7 @@ def clear_errors() -> Iterator[None]:
     So is every error of the system, such as a full disk, a file of another user or a closed pipe, and an interruption
     by the user (status 130).
     """
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):  # one that a test has put there
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no ψ ends a run
@@ -61,6 +62,19 @@ def clear_errors() -> Iterator[None]:
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it goes nowhere
         _end(f"{where}{reason}; {_remedy(error)}; what was finished is kept, and the same command goes on from there")
+
+
+def _open_streams() -> None:
+    """Standard streams that are closed, as under some schedulers and desktops, lead nowhere from now on.
+
+    Otherwise Python has None for them, and the next file that is opened takes their number: what a library or a
+    process that is started prints would go into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # each takes the lowest number that is free
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 def _end(line: str) -> NoReturn:

@@ -1,0 +1,86 @@
+"""Where people work: closed streams, git's hooks, links to other disks, settings of the libraries that are used."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import clone
+from pipeline.errors import InputError
+from stages.alone import begin_with_dvc
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_closed_streams_lead_nowhere(tmp_path: Path) -> None:
+    program = """
+import os, subprocess, sys
+from stages import cli
+with cli.clear_errors():
+    print("said")
+    with open("file", "w") as file:
+        subprocess.run([sys.executable, "-c", "import os; os.write(1, b'by a process')"], check=True)
+        os.write(2, b"by a library")
+"""
+    whole = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: os.closerange(0, 3),
+    )
+    assert whole.returncode == 0
+    assert (tmp_path / "file").read_text() == ""
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone with one commit, whose code `code_version` looks at."""
+    for name in ("ours", "theirs"):
+        folder = tmp_path / name
+        (folder / "pipeline").mkdir(parents=True)
+        (folder / "pipeline/code.py").write_text(name)
+        for command in ("init", "add .", "-c user.name=a -c user.email=a@b -c commit.gpgsign=false commit -m x"):
+            subprocess.run(["git", *command.split()], cwd=folder, check=True, capture_output=True)
+    monkeypatch.setattr(clone, "_ROOT", tmp_path / "ours")
+    return tmp_path
+
+
+def test_the_version_is_of_this_clone_also_in_a_hook_of_another(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = clone.code_version()
+    monkeypatch.setenv("GIT_DIR", str(repository / "theirs/.git"))
+    assert clone.code_version() == ours
+
+
+def test_a_name_that_is_no_utf8_is_a_change_as_any_other(repository: Path) -> None:
+    ours = repository / "ours"
+    before = clone.code_version()
+    subprocess.run(["git", "config", "core.quotepath", "false"], cwd=ours, check=True)
+    with open(os.fsencode(ours) + b"/pipeline/\xe9.py", "w"):
+        pass
+    assert clone.code_version() == f"{before} + changes"
+
+
+def test_results_behind_a_link_out_of_the_clone_are_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, outside = tmp_path / "clone", tmp_path / "scratch"
+    (inside / "elsewhere").mkdir(parents=True)
+    outside.mkdir()
+    monkeypatch.chdir(inside)
+    monkeypatch.setenv("DVC_ROOT", str(inside))
+    rows = Path("results/tiny/spectra/rows.parquet")
+    begin_with_dvc(rows)
+    Path("results").symlink_to("elsewhere")
+    begin_with_dvc(rows)
+    Path("results").unlink()
+    Path("results").symlink_to(outside)
+    with pytest.raises(InputError, match=r"^results: a link to .*scratch, out of the clone"):
+        begin_with_dvc(rows)
+    monkeypatch.delenv("DVC_ROOT")
+    begin_with_dvc(rows)  # without DVC a link is as good as a folder
