@@ -72,7 +72,7 @@ def _open_streams() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # each takes the lowest number that is free
         if getattr(sys, name) is None:
-            stream = open(os.devnull, mode, encoding="utf-8")
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # for as long as the process lives
             os.set_inheritable(stream.fileno(), True)
             setattr(sys, name, stream)
 

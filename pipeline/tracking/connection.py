@@ -22,6 +22,9 @@ ENVIRONMENT = {  # unless set by the user
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a dead server then holds a call for 5 s instead of 247 s
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; by default a silent server holds each try for 120 s
 }
+# What says how a user's own script is logged. MLflow's client heeds it for ours as well: values would go to a model
+# of theirs, or be lost with a process that ends before a thread of its has written them.
+_OF_A_SCRIPT = ("MLFLOW_ACTIVE_MODEL_ID", "_MLFLOW_ACTIVE_MODEL_ID", "MLFLOW_ENABLE_ASYNC_LOGGING")
 # Each table made, each try, and each network saved: that a pickle can do anything, which `models.py` deals with.
 _NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool", "mlflow.pytorch")
 _WAIT = 60.0  # seconds for another process to finish publishing
@@ -71,6 +74,8 @@ def load() -> type[MlflowClient]:
     ask_directly()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    for name in _OF_A_SCRIPT:
+        os.environ.pop(name, None)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
     from mlflow import MlflowClient
