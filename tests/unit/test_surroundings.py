@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from clones import cloned, environment, run
 
 from pipeline import clone
 from pipeline.errors import InputError
@@ -64,6 +65,39 @@ def test_a_name_that_is_no_utf8_is_a_change_as_any_other(repository: Path) -> No
     with open(os.fsencode(ours) + b"/pipeline/\xe9.py", "w"):
         pass
     assert clone.code_version() == f"{before} + changes"
+
+
+def git(*arguments: str, **more: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment(ROOT), capture_output=True, text=True, **more).stdout
+
+
+def test_every_clone_has_the_same_bytes_whatever_git_makes_of_line_ends_elsewhere() -> None:
+    """`core.autocrlf`: DVC would run everything again, and bash not read .ci/run."""
+    said = git("check-attr", "eol", "--stdin", input=git("ls-files")).splitlines()
+    assert len(said) > 100 and {line.rpartition(": ")[2] for line in said} == {"lf"}
+
+
+def test_what_dvc_needs_git_to_see_is_never_ignored(tmp_path: Path) -> None:
+    (tmp_path / "ignored").write_text("*.lock\n*.json\n")
+    names = ["dvc.lock", "profiles/mine/dvc.lock", "results/mine/spectra/metrics.json"]
+    command = ["-c", f"core.excludesFile={tmp_path / 'ignored'}", "check-ignore", "--no-index"]
+    assert git(*command, *names) == ""
+    assert git(*command, "other.lock", "results/mine/spectra/run.json") != "", "the control"
+
+
+def test_a_clone_for_tests_heeds_no_settings_of_a_developer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hooks").mkdir()
+    (tmp_path / "hooks/pre-commit").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "hooks/pre-commit").chmod(0o755)
+    (tmp_path / "config").write_text(
+        f"[commit]\ngpgsign = true\n[gpg]\nprogram = false\n[core]\nhooksPath = {tmp_path}/hooks\n"
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
+    (tmp_path / "clone").mkdir()
+    folder = cloned(tmp_path / "clone")
+    assert run(folder, "git", "log", "--format=%s") == "test\n"
 
 
 def test_results_behind_a_link_out_of_the_clone_are_refused_before_anything_is_trained(
