@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.clone import check_clone
 from pipeline.errors import InputError
+from pipeline.paths import naming
 
 _EVERY = 0.5  # seconds between looks at whether DVC is there
 
@@ -26,17 +27,23 @@ def alone(path: Path) -> Iterator[None]:
 
     Raises:
         InputError: another process holds it.
+        OSError: it cannot be locked, as on some network file systems.
     """
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=0)
     try:
-        with FileLock(path, timeout=0):
-            yield
+        with naming(path):
+            lock.acquire()
     except Timeout:
         raise InputError(
             f"{path}: locked, so another process is running this experiment; wait for it, or stop it"
         ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def begin_with_dvc(*outputs: Path) -> None:

@@ -9,6 +9,7 @@ import getpass
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,9 @@ _REMEDIES = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "close programs, or allow more with `ulimit -n`"),
     errno.EROFS: "it is on a file system that is mounted to be read only",
     errno.ENAMETOOLONG: "use shorter names, or a folder nearer to the top",
+    **dict.fromkeys(
+        (errno.ENOLCK, errno.ENOTSUP), "its file system has no locks: mount it with them, or clone to another disk"
+    ),
     errno.EPIPE: "what reads the output has ended",
 }
 
@@ -45,6 +49,7 @@ def clear_errors() -> Iterator[None]:
     by the user (status 130).
     """
     _open_streams()
+    _survive_warnings()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):  # one that a test has put there
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no ψ ends a run
@@ -75,6 +80,13 @@ def _open_streams() -> None:
             stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # for as long as the process lives
             os.set_inheritable(stream.fileno(), True)
             setattr(sys, name, stream)
+
+
+def _survive_warnings() -> None:
+    """What a library of others will change some day is a warning, also under PYTHONWARNINGS=error, and ends no run."""
+    if any(option.startswith("error") for option in sys.warnoptions):
+        warnings.simplefilter("default")
+        os.environ["PYTHONWARNINGS"] = "default"  # for the processes that are started
 
 
 def _end(line: str) -> NoReturn:

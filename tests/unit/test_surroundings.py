@@ -37,6 +37,20 @@ with cli.clear_errors():
     assert (tmp_path / "file").read_text() == ""
 
 
+def test_warnings_of_libraries_end_no_stage() -> None:
+    program = """
+import os, subprocess, sys, warnings
+from stages import cli
+with cli.clear_errors():
+    warnings.warn("copy will go", DeprecationWarning)
+    subprocess.run([sys.executable, "-c", "import warnings; warnings.warn('in a worker')"], check=True)
+"""
+    known = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    done = subprocess.run([sys.executable, "-c", program], env=known, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "copy will go" in done.stderr and "in a worker" in done.stderr
+
+
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone with one commit, whose code `code_version` looks at."""
