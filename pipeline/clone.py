@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import time
 from pathlib import Path
 
 from pipeline.errors import InputError
 
 _ROOT = Path(__file__).parents[1]
 _OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
+_LONG = 60  # seconds, for which no git keeps its index locked
 _CODE = ("isotropic", "pipeline", "stages", "profiles", "pyproject.toml")
 
 
@@ -32,16 +34,19 @@ def check_clone() -> None:
     """Check that git may be used here, before DVC has anything done: at its end it asks git, and fails.
 
     Raises:
-        InputError: git refuses the clone, since it belongs to another user.
+        InputError: git refuses the clone, since it belongs to another user, or its index was left locked.
     """
     try:
-        _git("rev-parse", "HEAD")
+        lock = _ROOT / _git("rev-parse", "--git-path", "index.lock")
     except (OSError, subprocess.SubprocessError) as error:
         if "dubious ownership" in (getattr(error, "stderr", None) or ""):
             remedy = f"`git config --global --add safe.directory {shlex.quote(str(_ROOT))}` allows it"
             raise InputError(
                 f"{_ROOT}: belongs to another user, so git refuses it, and DVC with it; {remedy}"
             ) from None
+        return  # no clone, or no git
+    if lock.exists() and time.time() - lock.stat().st_mtime > _LONG:
+        raise InputError(f"{lock}: left by a git that was killed, so DVC will fail at its end; remove it")
 
 
 def _git(*arguments: str) -> str:

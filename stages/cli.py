@@ -83,7 +83,7 @@ def _open_streams() -> None:
 
 
 def _survive_warnings() -> None:
-    """What a library of others will change some day is a warning, also under PYTHONWARNINGS=error, and ends no run."""
+    """What a library will change some day is a warning, and ends no run, also under PYTHONWARNINGS=error."""
     if any(option.startswith("error") for option in sys.warnoptions):
         warnings.simplefilter("default")
         os.environ["PYTHONWARNINGS"] = "default"  # for the processes that are started

@@ -81,6 +81,22 @@ def test_a_name_that_is_no_utf8_is_a_change_as_any_other(repository: Path) -> No
     assert clone.code_version() == f"{before} + changes"
 
 
+def test_an_index_that_was_left_locked_is_said_before_anything_is_trained(repository: Path) -> None:
+    clone.check_clone()
+    lock = repository / "ours/.git/index.lock"
+    lock.touch()
+    clone.check_clone()  # an editor looks at the clone, for a moment
+    os.utime(lock, (0, 0))
+    with pytest.raises(InputError, match=r"index\.lock: left by a git that was killed.*remove it"):
+        clone.check_clone()
+
+
+def test_without_a_clone_there_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clone, "_ROOT", tmp_path)
+    clone.check_clone()
+    assert clone.code_version() == "not under version control"
+
+
 def git(*arguments: str, **more: str) -> str:
     command = ["git", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment(ROOT), capture_output=True, text=True, **more).stdout
