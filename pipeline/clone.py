@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import InputError
@@ -49,12 +50,26 @@ def check_clone() -> None:
         raise InputError(f"{lock}: left by a git that was killed, so DVC will fail at its end; remove it")
 
 
-def _git(*arguments: str) -> str:
+def check_whole(folder: Path) -> None:
+    """Check that DVC can fetch an experiment (`dvc exp run --temp`) back into a clone; else it drops it, in silence.
+
+    Raises:
+        InputError: it cannot, since the clone is a shallow one.
+    """
+    with suppress(OSError, subprocess.SubprocessError):
+        if _git("rev-parse", "--is-shallow-repository", folder=folder) == "true":
+            raise InputError(
+                f"{folder}: a shallow clone, where DVC would lose an experiment that is run beside it;"
+                " `git fetch --unshallow` makes it whole"
+            )
+
+
+def _git(*arguments: str, folder: Path | None = None) -> str:
     # A hook of git, or whoever starts us in one, is told of one clone; asked is for this one.
     known = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
     done = subprocess.run(
         ["git", *arguments],
-        cwd=_ROOT,
+        cwd=folder or _ROOT,
         env=known | {"LC_ALL": "C"},  # what it says is looked into
         capture_output=True,
         encoding="utf-8",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.clone import check_clone
+from pipeline.clone import check_clone, check_whole
 from pipeline.errors import InputError
 from pipeline.paths import naming
 
@@ -57,6 +57,10 @@ def begin_with_dvc(*outputs: Path) -> None:
     """
     if "DVC_ROOT" in os.environ:  # which DVC sets for its stages
         check_clone()
+        if not Path.cwd().samefile(
+            root := Path(os.environ["DVC_ROOT"])
+        ):  # in a folder that DVC made for an experiment
+            check_whole(root)
         for path in outputs:
             _check_inside(path)
 

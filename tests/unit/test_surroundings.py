@@ -91,6 +91,24 @@ def test_an_index_that_was_left_locked_is_said_before_anything_is_trained(reposi
         clone.check_clone()
 
 
+def test_an_experiment_beside_a_shallow_clone_is_refused(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC 3.67 computes it, cannot fetch it, and ends with status 0."""
+    ours, shallow = repository / "ours", tmp_path / "shallow"
+    whole = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    subprocess.run([*whole, "commit", "--allow-empty", "-qm", "second"], cwd=ours, check=True)
+    subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{ours}", shallow], check=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(ours))
+    begin_with_dvc()
+    monkeypatch.setenv("DVC_ROOT", str(shallow))
+    with pytest.raises(InputError, match="a shallow clone.*git fetch --unshallow"):
+        begin_with_dvc()
+    monkeypatch.chdir(shallow)
+    begin_with_dvc()  # `dvc repro`, for which no history is needed
+
+
 def test_without_a_clone_there_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clone, "_ROOT", tmp_path)
     clone.check_clone()
