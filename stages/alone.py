@@ -57,9 +57,8 @@ def begin_with_dvc(*outputs: Path) -> None:
     """
     if "DVC_ROOT" in os.environ:  # which DVC sets for its stages
         check_clone()
-        if not Path.cwd().samefile(
-            root := Path(os.environ["DVC_ROOT"])
-        ):  # in a folder that DVC made for an experiment
+        root = Path(os.environ["DVC_ROOT"]).resolve()
+        if root != Path.cwd().resolve():  # an experiment, which runs beside the clone
             check_whole(root)
         for path in outputs:
             _check_inside(path)

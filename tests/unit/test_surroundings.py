@@ -103,7 +103,7 @@ def test_an_experiment_beside_a_shallow_clone_is_refused(
     monkeypatch.setenv("DVC_ROOT", str(ours))
     begin_with_dvc()
     monkeypatch.setenv("DVC_ROOT", str(shallow))
-    with pytest.raises(InputError, match="a shallow clone.*git fetch --unshallow"):
+    with pytest.raises(InputError, match=r"a shallow clone.*git fetch --unshallow"):
         begin_with_dvc()
     monkeypatch.chdir(shallow)
     begin_with_dvc()  # `dvc repro`, for which no history is needed
