@@ -111,3 +111,32 @@ def test_two_processes_publish_to_a_fresh_store_at_once(
     both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = {process.communicate(timeout=300)[0].strip() for process in both}
     assert said == {str(Counts(added=6)), str(Counts(kept=6))}
+
+
+def test_settings_for_a_users_own_scripts_are_not_for_ours(
+    rows: pd.DataFrame, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    """A model that the store does not have would be refused; values that a thread writes later may be lost."""
+    write(rows, tmp_path / "rows")
+    command = [sys.executable, "-c", PUBLISH, str(tmp_path / "rows"), json.dumps(settings)]
+    own = {
+        "MLFLOW_ACTIVE_MODEL_ID": "m-of-a-script",
+        "MLFLOW_ENABLE_ASYNC_LOGGING": "true",
+        "MLFLOW_RUN_ID": "run-of-a-script",
+        "MLFLOW_EXPERIMENT_NAME": "of-a-script",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
+    }
+    done = subprocess.run(command, env=os.environ | own, capture_output=True, text=True)
+    assert done.stdout.strip() == str(Counts(added=6)), done.stderr
+
+
+def test_a_store_of_another_mlflow_comes_with_advice(
+    rows: pd.DataFrame, settings: dict[str, Any], empty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Path(shutil.copy(empty, tmp_path / "mlflow.db"))
+    with closing(sqlite3.connect(store)) as connected, connected:
+        connected.execute("UPDATE alembic_version SET version_num = 'cc1f77228345'")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}")
+    with pytest.raises(Exception, match="out-of-date") as failure:
+        tracking.synchronise(rows, profile="p", settings=settings)
+    assert "of another version of MLflow; `mlflow db upgrade ADDRESS` converts" in tracking.reason(failure.value)

@@ -16,7 +16,7 @@ from pipeline import paths
 from pipeline.profile import load_profile
 from pipeline.results.rows import write
 from pipeline.tracking import reason, synchronise
-from pipeline.tracking.connection import ask_directly, shown
+from pipeline.tracking.connection import ask_directly, load, shown
 from pipeline.tracking.store import Counts
 from stages import track, ui
 
@@ -190,6 +190,14 @@ def test_what_is_on_this_machine_is_asked_without_a_proxy(known: str, monkeypatc
     assert all(proxy_bypass_environment(urlsplit(each).netloc) for each in here), "by urllib, too"
     assert bool(get_environ_proxies("http://example.org/")) == (known != "*")
     assert not get_environ_proxies("http://intern.example.org/") or not known
+
+
+def test_how_a_users_own_scripts_are_logged_is_not_for_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `test_failures.py` shows in a process of its own, which takes seconds."""
+    monkeypatch.setenv("MLFLOW_ACTIVE_MODEL_ID", "m-1")
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
+    load()
+    assert not {"MLFLOW_ACTIVE_MODEL_ID", "MLFLOW_ENABLE_ASYNC_LOGGING"} & set(os.environ)
 
 
 def _free_port() -> int:
