@@ -23,7 +23,7 @@ ENVIRONMENT = {  # unless set by the user
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; by default a silent server holds each try for 120 s
 }
 # What says how a user's own script is logged. MLflow's client heeds it for ours as well: values would go to a model
-# of theirs, or be lost with a process that ends before a thread of its has written them.
+# of theirs, or be written by a thread, whose errors nobody hears of.
 _OF_A_SCRIPT = ("MLFLOW_ACTIVE_MODEL_ID", "_MLFLOW_ACTIVE_MODEL_ID", "MLFLOW_ENABLE_ASYNC_LOGGING")
 # Each table made, each try, and each network saved: that a pickle can do anything, which `models.py` deals with.
 _NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool", "mlflow.pytorch")

@@ -113,21 +113,29 @@ def test_two_processes_publish_to_a_fresh_store_at_once(
     assert said == {str(Counts(added=6)), str(Counts(kept=6))}
 
 
+WHOLE = """
+import json, sys
+from pathlib import Path
+from pipeline.experiments.invariance import ROWS
+from pipeline.results import rows
+from pipeline.tracking import synchronise
+table, settings = rows.read(Path(sys.argv[1]), "invariance", ROWS), json.loads(sys.argv[2])
+print(synchronise(table, profile="p", settings=settings))
+"""
+
+
 def test_settings_for_a_users_own_scripts_are_not_for_ours(
-    rows: pd.DataFrame, settings: dict[str, Any], tmp_path: Path
+    rows: pd.DataFrame, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A model that the store does not have would be refused; values that a thread writes later may be lost."""
+    """MLflow's client would have our values be of the model of a script, which the store refuses."""
     write(rows, tmp_path / "rows")
-    command = [sys.executable, "-c", PUBLISH, str(tmp_path / "rows"), json.dumps(settings)]
-    own = {
-        "MLFLOW_ACTIVE_MODEL_ID": "m-of-a-script",
-        "MLFLOW_ENABLE_ASYNC_LOGGING": "true",
-        "MLFLOW_RUN_ID": "run-of-a-script",
-        "MLFLOW_EXPERIMENT_NAME": "of-a-script",
-        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
-    }
-    done = subprocess.run(command, env=os.environ | own, capture_output=True, text=True)
+    for name in ("MLFLOW_ACTIVE_MODEL_ID", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.setenv(name, "of-a-script")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    command = [sys.executable, "-c", WHOLE, str(tmp_path / "rows"), json.dumps(settings)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.strip() == str(Counts(added=6)), done.stderr
+    assert_shown(rows, settings, "p")
 
 
 def test_a_store_of_another_mlflow_comes_with_advice(
