@@ -8,6 +8,8 @@ export PATH := $(BIN):$(PATH)
 # Packages go into the environment, and modules come from this folder, whatever a user's settings say elsewhere.
 export PIP_USER := 0
 export PYTHONSAFEPATH :=
+# PYTHONWARNINGS=error would have DVC end at what its libraries will change some day.
+export PYTHONWARNINGS :=
 # DVC gives its commands to SHELL, which of a service may be nologin, and of a person fish.
 export SHELL := /bin/sh
 # In a container a user may have no name, which DVC asks for.

@@ -39,7 +39,7 @@ def place(tmp_path: Path) -> Path:
     python = tmp_path / "python"
     python.write_text(
         f"""#!/bin/sh
-echo "$PIP_USER|$PYTHONSAFEPATH|$SHELL|$USER|$*" >> "{tmp_path}/asked"
+echo "$PIP_USER|$PYTHONSAFEPATH$PYTHONWARNINGS|$SHELL|$USER|$*" >> "{tmp_path}/asked"
 case "$*" in
     "-m venv .venv")
         mkdir -p .venv/bin
@@ -88,7 +88,18 @@ def test_a_clone_that_was_moved_still_works(place: Path) -> None:
 
 def test_a_users_settings_of_pip_python_and_shell_are_not_for_the_environment(place: Path) -> None:
     (place / "ensurepip").touch()
-    assert make(place, "repro", PIP_USER="1", PYTHONSAFEPATH="1", SHELL="/usr/sbin/nologin", USER="me") == 0
+    assert (
+        make(
+            place,
+            "repro",
+            PIP_USER="1",
+            PYTHONSAFEPATH="1",
+            PYTHONWARNINGS="error",
+            SHELL="/usr/sbin/nologin",
+            USER="me",
+        )
+        == 0
+    )
     assert {tuple(call[:4]) for call in asked(place)} == {("0", "", "/bin/sh", "me")}
 
 
