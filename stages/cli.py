@@ -17,9 +17,10 @@ from typing import NoReturn
 
 from pipeline.errors import InputError, escaped
 
-# Figures become files, in whatever surroundings: a notebook names a backend that only it has. Matplotlib reads it at
-# its import.
+# Figures become files, in whatever surroundings: a notebook names a backend that only it has, and what a user's
+# matplotlibrc says may fail at once, as a locale that is not installed. Matplotlib reads both at its import.
 os.environ["MPLBACKEND"] = "agg"
+os.environ["MATPLOTLIBRC"] = os.devnull
 
 # What to do about an error of the system, by its number; first what the number stands for where it is several.
 _REMEDIES = {

@@ -51,6 +51,16 @@ with cli.clear_errors():
     assert "copy will go" in done.stderr and "in a worker" in done.stderr
 
 
+@pytest.mark.parametrize(("first", "status"), [("from stages import cli", 0), ("pass", 1)], ids=["ours", "control"])
+def test_matplotlib_is_imported_whatever_its_user_has_set(first: str, status: int, tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_text("axes.formatter.use_locale: True\n")
+    own = {"MPLCONFIGDIR": str(tmp_path), "LC_ALL": "xx_XX.UTF-8", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{first}; import matplotlib"], env=os.environ | own, capture_output=True
+    )
+    assert done.returncode == status, done.stderr
+
+
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone with one commit, whose code `code_version` looks at."""
