@@ -54,10 +54,12 @@ with cli.clear_errors():
 @pytest.mark.parametrize(("first", "status"), [("from stages import cli", 0), ("pass", 1)], ids=["ours", "control"])
 def test_matplotlib_is_imported_whatever_its_user_has_set(first: str, status: int, tmp_path: Path) -> None:
     (tmp_path / "matplotlibrc").write_text("axes.formatter.use_locale: True\n")
+    known = {
+        name: value for name, value in os.environ.items() if name != "MATPLOTLIBRC"
+    }  # which other tests have set
     own = {"MPLCONFIGDIR": str(tmp_path), "LC_ALL": "xx_XX.UTF-8", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", f"{first}; import matplotlib"], env=os.environ | own, capture_output=True
-    )
+    command = [sys.executable, "-c", f"{first}; import matplotlib"]
+    done = subprocess.run(command, env=known | own, capture_output=True)
     assert done.returncode == status, done.stderr
 
 
