@@ -3,8 +3,18 @@ PROFILE ?= digits
 PROFILES ?= $(PROFILE)
 PYTHON  ?= python3
 BIN     := $(CURDIR)/.venv/bin
-# Stages are started by DVC as `python -m stages...`: that must be the environment's python.
+# Stages are started by DVC as `python -m stages...`: that must be the environment's python. So are programs here,
+# by their modules: as commands they name the folder that the environment was made in, and do not survive a move.
 export PATH := $(BIN):$(PATH)
+# Packages go into the environment, and modules come from this folder, whatever a user's settings say elsewhere.
+export PIP_USER := 0
+export PYTHONSAFEPATH :=
+# PYTHONWARNINGS=error would have DVC end at what its libraries will change some day.
+export PYTHONWARNINGS :=
+# DVC gives its commands to SHELL, which of a service may be nologin, and of a person fish.
+export SHELL := /bin/sh
+# In a container a user may have no name, which DVC asks for.
+export USER ?= $(shell id -u)
 # One thread a process: processes, not threads, share the cores.
 export OMP_NUM_THREADS := 1
 
@@ -24,7 +34,7 @@ help:  ## list the targets
 repro: .venv/installed .dvc/plots.html  ## install if needed, then run the whole pipeline of a profile (embedded digits)
 	@python -m stages.profiles $(PROFILE)
 	@python -m stages.track --profile $(PROFILE) --follow & \
-	  follower=$$!; echo dvc repro $(PIPELINE); dvc repro $(PIPELINE); status=$$?; kill $$follower 2>/dev/null; exit $$status
+	  follower=$$!; echo dvc repro $(PIPELINE); python -m dvc repro $(PIPELINE); status=$$?; kill $$follower 2>/dev/null; exit $$status
 
 report: .venv/installed  ## one report of several profiles that were run, side by side: PROFILES="digits desk"
 	@python -m stages.report --profile $(PROFILES)
@@ -33,16 +43,16 @@ estimate: .venv/installed  ## how long a profile will take on this machine, and 
 	python -m stages.estimate --profile $(PROFILE)
 
 test: .venv/installed-test  ## minutes: test all that is computed, from the mathematics to the report, and what is refused
-	pytest -n auto -m "not slow" $(ARGS)
+	python -m pytest -n auto -m "not slow" $(ARGS)
 
 # In this order: what fails soon comes first.
 test-all: lint test  ## style, types, `make test`, then kills, servers, a browser, and profile smoke as a user runs it
-	pytest -n auto -m slow $(ARGS)
+	python -m pytest -n auto -m slow $(ARGS)
 
 lint: .venv/installed-test  ## check style and types
-	ruff check .
-	ruff format --check .
-	mypy
+	python -m ruff check .
+	python -m ruff format --check .
+	python -m mypy
 
 bench: .venv/installed  ## measure how fast this machine trains, beside a plain loop (minutes; ARGS=--help for options)
 	@python -m benchmarks $(ARGS)
@@ -67,20 +77,21 @@ profiles: .venv/installed  ## bring params.yaml and dvc.yaml of the profiles tha
 clean:  ## remove everything that the pipeline made (data, results, reports, runs), and nothing else; not .venv
 	@"$(or $(wildcard .venv/bin/python),$(PYTHON))" -m stages.clean
 
-.venv/bin/python:
+# Its pip is made last: an environment that was begun in vain, as without Debian's python3-venv, is made again.
+.venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: $(PYTHON) is older than Python 3.11; give a newer one, e.g. make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/installed: .venv/bin/python pyproject.toml
-	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[pipeline]'
+.venv/installed: .venv/bin/pip pyproject.toml
+	python -m pip install --quiet --disable-pip-version-check --editable '.[pipeline]'
 	@touch $@
 
-.venv/installed-test: .venv/bin/python pyproject.toml
-	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test]'
+.venv/installed-test: .venv/bin/pip pyproject.toml
+	python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ .venv/installed
 
 # What `dvc plots` makes its page from: with the scripts in it, so that the page works offline.
 .dvc/plots.html: .venv/installed stages/plots_page.py
 	@python -m stages.plots_page $@
-	@dvc config --local plots.html_template plots.html
+	@python -m dvc config --local plots.html_template plots.html

@@ -99,7 +99,7 @@ def written(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
-    beside = Path(name)
+    beside = path.with_name(Path(name).name)  # what is given is absolute: in a container that may be another mount
     try:
         with naming(path, beside):
             yield beside

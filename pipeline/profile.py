@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +60,18 @@ def load_profile(name: str) -> Profile:
     if "common" in content:  # an anchor that the experiments merge from
         validate_some(Plan, content.pop("common"), origin, "common")
     file = validate(_File, content, origin)
+    _check_apart(file.data, origin)
     checked = {key: _experiment(key, settings, file, origin) for key, settings in file.experiments.items()}
     return Profile(name, file.execution, file.data, checked)
+
+
+def _check_apart(data: Iterable[str], origin: str) -> None:
+    """Check that each data set has a file of its own on every file system."""
+    known: dict[str, str] = {}
+    for name in data:
+        if (other := known.setdefault(name.lower(), name)) != name:
+            remedy = "which are one file to macOS and Windows; rename one"
+            raise InputError(f"{origin}: data.{name}: differs from data.{other} only in capital letters, {remedy}")
 
 
 def _known() -> str:

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.clone import check_clone
+from pipeline.clone import check_clone, check_whole
 from pipeline.errors import InputError
+from pipeline.paths import naming
 
 _EVERY = 0.5  # seconds between looks at whether DVC is there
 
@@ -26,27 +27,51 @@ def alone(path: Path) -> Iterator[None]:
 
     Raises:
         InputError: another process holds it.
+        OSError: it cannot be locked, as on some network file systems.
     """
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=0)
     try:
-        with FileLock(path, timeout=0):
-            yield
+        with naming(path):
+            lock.acquire()
     except Timeout:
         raise InputError(
             f"{path}: locked, so another process is running this experiment; wait for it, or stop it"
         ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def begin_with_dvc() -> None:
+def begin_with_dvc(*outputs: Path) -> None:
     """If `dvc` started this process, check that it will be able to end.
+
+    Args:
+        outputs: what DVC keeps afterwards, in the working directory.
 
     Raises:
         InputError: it will not be.
     """
     if "DVC_ROOT" in os.environ:  # which DVC sets for its stages
         check_clone()
+        root = Path(os.environ["DVC_ROOT"]).resolve()
+        if root != Path.cwd().resolve():  # an experiment, which runs beside the clone
+            check_whole(root)
+        for path in outputs:
+            _check_inside(path)
+
+
+def _check_inside(path: Path) -> None:
+    for folder in path.parents:
+        if folder.is_symlink() and not folder.resolve().is_relative_to(Path.cwd().resolve()):
+            remedy = "remove the link; what is large can go elsewhere by `dvc cache dir --local FOLDER`, and"
+            raise InputError(
+                f"{folder}: a link to {folder.resolve()}, out of the clone, where DVC keeps no results; {remedy}"
+                " `dvc config --local cache.type symlink`"
+            )
 
 
 def end_with_dvc() -> None:

@@ -9,6 +9,7 @@ import getpass
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,9 +17,10 @@ from typing import NoReturn
 
 from pipeline.errors import InputError, escaped
 
-# Figures become files, in whatever surroundings: a notebook names a backend that only it has. Matplotlib reads it at
-# its import.
+# Figures become files, in whatever surroundings: a notebook names a backend that only it has, and what a user's
+# matplotlibrc says may fail at once, as a locale that is not installed. Matplotlib reads both at its import.
 os.environ["MPLBACKEND"] = "agg"
+os.environ["MATPLOTLIBRC"] = os.devnull
 
 # What to do about an error of the system, by its number; first what the number stands for where it is several.
 _REMEDIES = {
@@ -26,6 +28,9 @@ _REMEDIES = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "close programs, or allow more with `ulimit -n`"),
     errno.EROFS: "it is on a file system that is mounted to be read only",
     errno.ENAMETOOLONG: "use shorter names, or a folder nearer to the top",
+    **dict.fromkeys(
+        (errno.ENOLCK, errno.ENOTSUP), "its file system has no locks: mount it with them, or clone to another disk"
+    ),
     errno.EPIPE: "what reads the output has ended",
 }
 
@@ -45,6 +50,8 @@ def clear_errors() -> Iterator[None]:
     So is every error of the system, such as a full disk, a file of another user or a closed pipe, and an interruption
     by the user (status 130).
     """
+    _open_streams()
+    _survive_warnings()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):  # one that a test has put there
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no ψ ends a run
@@ -62,6 +69,26 @@ def clear_errors() -> Iterator[None]:
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it goes nowhere
         _end(f"{where}{reason}; {_remedy(error)}; what was finished is kept, and the same command goes on from there")
+
+
+def _open_streams() -> None:
+    """Standard streams that are closed, as under some schedulers and desktops, lead nowhere from now on.
+
+    Otherwise Python has None for them, and the next file that is opened takes their number: what a library or a
+    process that is started prints would go into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # each takes the lowest number that is free
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # for as long as the process lives
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
+
+
+def _survive_warnings() -> None:
+    """What a library will change some day is a warning, and ends no run, also under PYTHONWARNINGS=error."""
+    if any(option.startswith("error") for option in sys.warnoptions):
+        warnings.simplefilter("default")
+        os.environ["PYTHONWARNINGS"] = "default"  # for the processes that are started
 
 
 def _end(line: str) -> NoReturn:

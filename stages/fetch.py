@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("name", metavar="NAME", help="a data set of the profile")
     options = parser.parse_args(arguments)
     with cli.clear_errors():
-        begin_with_dvc()
+        begin_with_dvc(paths.dataset(options.profile, options.name))
         print(_fetch(options.name, options.profile))
 
 

@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     end_with_dvc()
     with cli.clear_errors():
-        begin_with_dvc()
+        begin_with_dvc(
+            paths.rows(options.profile, options.experiment), paths.report(options.profile) / options.experiment
+        )
         profile = load_profile(options.profile)
         profile.settings(options.experiment)  # an experiment that is not there has no lock
         processes.begin(profile.execution)  # first: what is imported from here on is imported meanwhile

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from glob import escape
 from types import FrameType
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -22,6 +23,7 @@ from pipeline.tracking.connection import ENVIRONMENT, address, artifacts, ask_di
 from stages import cli
 
 _START = 120.0  # seconds that the server may take to answer
+_PRIVATE = ",".join(["192.168.*", "10.*", *(f"172.{number}.*" for number in range(16, 32)), "fc00:*", "fd00:*"])
 _STOP = 10.0  # seconds that it may take to end
 
 
@@ -77,7 +79,7 @@ def _running(store: str, host: str, port: int) -> Iterator[subprocess.Popen[byte
     folder = artifacts(store)
     if folder is not None:
         command += ["--artifacts-destination", str(folder)]
-    environment = os.environ | ENVIRONMENT | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = os.environ | ENVIRONMENT | _allowed(host) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     environment["PYTHONWARNINGS"] = "ignore"  # MLflow's own, about what it imports
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -90,6 +92,29 @@ def _running(store: str, host: str, port: int) -> Iterator[subprocess.Popen[byte
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_STOP)
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def _allowed(host: str) -> dict[str, str]:
+    """As whom, and from whose pages, the server may be asked: by this machine's own names, on whatever port.
+
+    By itself MLflow allows localhost, and private addresses to be looked at but not used; or what the user allows.
+    It refuses all else, against pages elsewhere that would have a browser ask it. Containers and tunnels change the
+    port.
+    """
+    import psutil
+
+    kinds = (socket.AF_INET, socket.AF_INET6)
+    places = [each.address for all_of in psutil.net_if_addrs().values() for each in all_of if each.family in kinds]
+    own = ["localhost", "127.0.0.1", "::1", host, socket.gethostname(), socket.getfqdn(), *places]
+    names = list(dict.fromkeys(f"[{name}]" if ":" in name else name for name in own if "%" not in name))
+    hosts = [entry for name in names for entry in (name, f"{escape(name)}:*")]
+    pages = [f"http://{entry}" for entry in hosts]
+    known = os.environ.get("MLFLOW_SERVER_ALLOWED_HOSTS") or _PRIVATE
+    trusted = filter(None, [os.environ.get("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS")])
+    return {
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join([known, *hosts]),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join([*trusted, *pages]),
+    }
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

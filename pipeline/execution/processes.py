@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 from multiprocessing import get_context, parent_process
 from multiprocessing.context import BaseContext
 
 from pipeline.config import Execution
 
+_SOCKET = 103  # bytes of the path of a Unix socket, at most: on macOS; on Linux 107
 _PRELOADED = ["pipeline.execution.worker"]
 
 
@@ -32,17 +34,27 @@ def context() -> BaseContext:
     """How workers are started: forked from a server that has torch imported and has computed nothing.
 
     A fork of a process that has computed copies torch's thread pools in an unusable state, and one that is spawned
-    imports torch again, which takes seconds. Where there is no such server (Windows), they are spawned.
+    imports torch again, which takes seconds. Where there can be no such server, they are spawned.
     """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    if not _has_server():
         return get_context("spawn")
     multiprocessing.set_forkserver_preload(_PRELOADED)
     return get_context("forkserver")
 
 
+def _has_server() -> bool:
+    """Whether there can be a server: not on Windows, nor where the path of its socket would be too long.
+
+    That lies in the folder for temporary files, `TMPDIR`, which on a cluster is often deep.
+    """
+    deep = len(os.fsencode(tempfile.gettempdir())) + len("/pymp-12345678/listener-12345678") > _SOCKET
+    return "forkserver" in multiprocessing.get_all_start_methods() and not deep
+
+
 def begin(execution: Execution) -> None:
     """Have the server start, and import, while this process still finds out what there is to do."""
-    if execution.runner == "processes" and execution.device != "cuda" and execution.workers != 1:
+    several = execution.runner == "processes" and execution.device != "cuda" and execution.workers != 1
+    if several and _has_server():
         context()
         from multiprocessing import forkserver
 

@@ -127,7 +127,8 @@ class Watch:
 def watched(watch: Watch, every: float = LOG_EVERY) -> Iterator[None]:
     """Show it on standard error while the block runs: in a terminal as a table that stays in place, else in lines."""
     console = Console(stderr=True)
-    if console.is_terminal:
+    # Not all that rich takes for a terminal: FORCE_COLOR makes one of a log, on a dumb one nothing stays in place.
+    if sys.stderr.isatty() and not console.is_dumb_terminal:
         with Live(get_renderable=watch.table, console=console, refresh_per_second=_REFRESH, transient=True):
             yield
         return

@@ -45,11 +45,13 @@ class Plot:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Matplotlib with this project's settings, on a backend that needs no screen."""
+    """Matplotlib with this project's settings and no others, on a backend that needs no screen."""
     import matplotlib as mpl
 
     mpl.use("Agg")
-    with mpl.rc_context(settings()):  # type: ignore[arg-type]  # its stub wants literal keys
+    with mpl.rc_context():
+        mpl.rcdefaults()  # without what a user's matplotlibrc says: usetex, another font, a tight frame
+        mpl.rcParams.update(settings())  # type: ignore[arg-type]  # its stub wants literal keys
         yield
 
 

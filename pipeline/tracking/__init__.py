@@ -76,5 +76,7 @@ def pages(server: str) -> dict[str, str]:
 
 def reason(error: Exception) -> str:
     """An error in one line of at most 200 characters, without passwords in the addresses that it names."""
+    if "out-of-date database schema" in str(error):  # MLflow's advice comes after three sentences
+        return "its tables are of another version of MLflow; `mlflow db upgrade ADDRESS` converts those of an older"
     lines = shown(str(error)).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]

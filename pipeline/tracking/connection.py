@@ -24,6 +24,9 @@ ENVIRONMENT = {  # unless set by the user
     # Of its own experiment "Default": otherwise the working directory, at whose apostrophes MLflow fails.
     "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
 }
+# What says how a user's own script is logged. MLflow's client heeds it for ours as well: values would go to a model
+# of theirs, or be written by a thread, whose errors nobody hears of.
+_OF_A_SCRIPT = ("MLFLOW_ACTIVE_MODEL_ID", "_MLFLOW_ACTIVE_MODEL_ID", "MLFLOW_ENABLE_ASYNC_LOGGING")
 # Each table made, each try, and each network saved: that a pickle can do anything, which `models.py` deals with.
 _NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool", "mlflow.pytorch")
 _WAIT = 60.0  # seconds for another process to finish publishing
@@ -73,6 +76,8 @@ def load() -> type[MlflowClient]:
     ask_directly()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    for name in _OF_A_SCRIPT:
+        os.environ.pop(name, None)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
     from mlflow import MlflowClient

@@ -18,6 +18,8 @@ def cloned(folder: Path) -> Path:
     run(folder, "git", "init", "--quiet", "--initial-branch", "main")
     run(folder, "git", "config", "user.name", "test")
     run(folder, "git", "config", "user.email", "test@localhost")
+    run(folder, "git", "config", "commit.gpgsign", "false")  # and no other of a developer's own settings
+    run(folder, "git", "config", "core.hooksPath", os.devnull)
     committed(folder)
     return folder
 
@@ -59,8 +61,9 @@ def in_shell(folder: Path, line: str, **more: str) -> str:
     return done.stdout + done.stderr
 
 
-# How `make` hands the ARGS of its own command line down, and pytest-xdist the number of a worker.
-HANDED_DOWN = ("MAKE", "MFLAGS", "ARGS", "PYTEST_")
+# How `make` hands the ARGS of its own command line down, pytest-xdist the number of a worker, and git, in a hook or
+# `git rebase --exec`, which clone it is at work in.
+HANDED_DOWN = ("MAKE", "MFLAGS", "ARGS", "PYTEST_", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 
 
 def environment(folder: Path) -> dict[str, str]:

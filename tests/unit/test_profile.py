@@ -21,6 +21,19 @@ def test_profiles_are_valid(name):
     assert load_profile(name).name == name
 
 
+def test_data_sets_that_would_be_one_file_are_refused(tmp_path, monkeypatch):
+    text = (ROOT / "profiles/smoke.yaml").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    Path("profiles").mkdir()
+    for name, right in (("other", True), ("Digits", False)):
+        Path("profiles/own.yaml").write_text(text.replace("data:\n", f"data:\n  {name}: {{source: digits}}\n", 1))
+        if right:
+            assert name in load_profile("own").data
+        else:
+            with pytest.raises(InputError, match=r"own\.yaml: data\.digits: differs from data\.Digits only in"):
+                load_profile("own")
+
+
 def test_paper_holds_the_protocol():
     """EXPERIMENTS: "Common to all" and the row `invariance`."""
     settings = load_profile("paper").experiments["invariance"]

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +37,14 @@ if __name__ == "__main__":
 )  # fmt: skip
 def test_how_many_workers(runner_name, workers, jobs, device, count):
     assert processes.workers(Execution(runner=runner_name, workers=workers, device="auto"), jobs, device) == count
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no server to fork from")
+@pytest.mark.parametrize(("folder", "method"), [("/tmp", "forkserver"), (f"/tmp/{'d' * 70}", "spawn")])
+def test_workers_start_also_where_the_folder_for_temporary_files_lies_deep(folder, method, monkeypatch):
+    """A server of them has a socket there, whose path has at most 107 bytes."""
+    monkeypatch.setattr(tempfile, "tempdir", folder)
+    assert processes.context().get_start_method() == method
 
 
 def alive(pid: int) -> bool:

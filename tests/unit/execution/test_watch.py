@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,18 @@ def test_a_log_gets_lines_now_and_then_and_none_of_what_is_soon_over(
     with watched(watch, every=0.01):
         while not (said := capsys.readouterr().err):
             pass
+    assert said.startswith("spectra: 0 of ") and "\x1b" not in said
+
+
+@pytest.mark.parametrize(("name", "value"), [("FORCE_COLOR", "1"), ("TTY_COMPATIBLE", "1")])
+def test_a_log_is_no_terminal_whatever_colours_are_asked_for(
+    name: str, value: str, smoke: Profile, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    _, watch = watch_of(smoke, "spectra", Store("shards"))
+    with watched(watch, every=0.01):
+        time.sleep(0.3)
+    said = capsys.readouterr().err
     assert said.startswith("spectra: 0 of ") and "\x1b" not in said
 
 

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
@@ -45,6 +46,14 @@ def test_same_numbers_same_bytes(tmp_path: Path) -> None:
     assert set(first) == {"x.svg", "x.png"}
     assert first == second
     assert first["x.svg"] != other["x.svg"] and first["x.png"] != other["x.png"]  # negative control
+
+
+def test_a_users_own_settings_of_matplotlib_change_no_byte(tmp_path: Path) -> None:
+    """As in ~/.config/matplotlib/matplotlibrc; where no LaTeX is installed the first would fail."""
+    own = {"text.usetex": True, "savefig.bbox": "tight", "savefig.transparent": True, "axes.labelpad": 9.0}
+    plain = saved(tmp_path / "1")
+    with rc_context(own):
+        assert saved(tmp_path / "2") == plain
 
 
 def marks(ax: Axes) -> dict[tuple[float, float], str]:

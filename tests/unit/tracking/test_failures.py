@@ -111,3 +111,40 @@ def test_two_processes_publish_to_a_fresh_store_at_once(
     both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = {process.communicate(timeout=300)[0].strip() for process in both}
     assert said == {str(Counts(added=6)), str(Counts(kept=6))}
+
+
+WHOLE = """
+import json, sys
+from pathlib import Path
+from pipeline.experiments.invariance import ROWS
+from pipeline.results import rows
+from pipeline.tracking import synchronise
+table, settings = rows.read(Path(sys.argv[1]), "invariance", ROWS), json.loads(sys.argv[2])
+print(synchronise(table, profile="p", settings=settings))
+"""
+
+
+def test_settings_for_a_users_own_scripts_are_not_for_ours(
+    rows: pd.DataFrame, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's client would have our values be of the model of a script, which the store refuses."""
+    write(rows, tmp_path / "rows")
+    for name in ("MLFLOW_ACTIVE_MODEL_ID", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.setenv(name, "of-a-script")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    command = [sys.executable, "-c", WHOLE, str(tmp_path / "rows"), json.dumps(settings)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.strip() == str(Counts(added=6)), done.stderr
+    assert_shown(rows, settings, "p")
+
+
+def test_a_store_of_another_mlflow_comes_with_advice(
+    rows: pd.DataFrame, settings: dict[str, Any], empty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Path(shutil.copy(empty, tmp_path / "mlflow.db"))
+    with closing(sqlite3.connect(store)) as connected, connected:
+        connected.execute("UPDATE alembic_version SET version_num = 'cc1f77228345'")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}")
+    with pytest.raises(Exception, match="out-of-date") as failure:
+        tracking.synchronise(rows, profile="p", settings=settings)
+    assert "of another version of MLflow; `mlflow db upgrade ADDRESS` converts" in tracking.reason(failure.value)

@@ -16,7 +16,7 @@ from pipeline import paths
 from pipeline.profile import load_profile
 from pipeline.results.rows import write
 from pipeline.tracking import reason, synchronise
-from pipeline.tracking.connection import ask_directly, shown
+from pipeline.tracking.connection import ask_directly, load, shown
 from pipeline.tracking.store import Counts
 from stages import track, ui
 
@@ -174,6 +174,33 @@ def test_an_address_that_cannot_be_listened_on_is_said(
     assert ended.value.code == 1 and said.startswith("error: --") and advice in said and said.count("\n") == 1
 
 
+@pytest.mark.parametrize("own", ["", "hub.example.org"])
+def test_the_server_may_be_asked_by_every_name_of_this_machine(own: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By MLflow's own judgement, which without these settings is that of the control."""
+    rules = pytest.importorskip("mlflow.server.security_utils")
+    monkeypatch.setattr(socket, "gethostname", lambda: "my-box")
+    monkeypatch.setattr(socket, "getfqdn", lambda: "my-box.example.org")
+    monkeypatch.setenv("MLFLOW_SERVER_ALLOWED_HOSTS", own)
+    hosts, pages = (each.split(",") for each in ui._allowed("0.0.0.0").values())
+    for name in (
+        "localhost:8080",
+        "127.0.0.1:5000",
+        "[::1]:5000",
+        "my-box:5000",
+        "my-box.example.org",
+        own or "10.1.2.3",
+    ):
+        assert rules.is_allowed_host_header(hosts, name), name
+    assert not rules.is_allowed_host_header(hosts, "elsewhere.example.org:5000")
+    asked = {
+        name: not rules.should_block_cors_request(f"http://{name}:5000", "POST", pages)
+        for name in ("localhost", "my-box", "my-box.example.org", "elsewhere.example.org")
+    }
+    assert asked == dict.fromkeys(asked, True) | {"elsewhere.example.org": False}
+    assert not rules.is_allowed_host_header(rules.get_default_allowed_hosts(), "my-box:5000"), "the control"
+    assert rules.should_block_cors_request("http://my-box:5000", "POST", None), "the control"
+
+
 @pytest.mark.parametrize("known", ["", "*", "intern.example.org, 10.0.0.0/8"])
 def test_what_is_on_this_machine_is_asked_without_a_proxy(known: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from requests.utils import get_environ_proxies
@@ -190,6 +217,14 @@ def test_what_is_on_this_machine_is_asked_without_a_proxy(known: str, monkeypatc
     assert all(proxy_bypass_environment(urlsplit(each).netloc) for each in here), "by urllib, too"
     assert bool(get_environ_proxies("http://example.org/")) == (known != "*")
     assert not get_environ_proxies("http://intern.example.org/") or not known
+
+
+def test_how_a_users_own_scripts_are_logged_is_not_for_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `test_failures.py` shows in a process of its own, which takes seconds."""
+    monkeypatch.setenv("MLFLOW_ACTIVE_MODEL_ID", "m-1")
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
+    load()
+    assert not {"MLFLOW_ACTIVE_MODEL_ID", "MLFLOW_ENABLE_ASYNC_LOGGING"} & set(os.environ)
 
 
 def _free_port() -> int:
