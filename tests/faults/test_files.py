@@ -129,7 +129,7 @@ def test_a_full_disk_stops_with_one_line_and_harms_nothing(folder: Path, runner:
     _, err = process.communicate()
     (line,) = [each for each in err.splitlines() if each.startswith("error: ")]
     assert process.returncode == 1
-    assert "File too large; nothing that was kept is damaged" in line, err
+    assert "File too large; make room; what was finished is kept" in line, err
     assert "Traceback" not in err
     assert not list(full.glob("results/faults/*/*.parquet"))
     os.chdir(full)  # `folder` goes back from wherever it is
