@@ -117,8 +117,8 @@ def naming(path: Path, beside: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if beside is None or error.filename in (None, str(beside), beside):
-            error.filename, error.filename2 = str(path), None
-            if error.errno is not None:  # libraries write the name into the reason
-                error.strerror = os.strerror(error.errno)
-        raise
+        if beside is not None and error.filename not in (None, str(beside), beside):
+            raise
+        # A new one, since a process that sends it sends what it was made of; libraries write names into the reason.
+        reason = str(error) if error.errno is None else os.strerror(error.errno)
+        raise OSError(error.errno, reason, str(path)) from error

@@ -1,0 +1,158 @@
+"""Whatever error the system raises for a file: one line that names it and says what to do, in every stage."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.json_file import write_json
+from pipeline.paths import naming, written
+from stages import cli
+
+ROOT = Path(__file__).parents[2]
+# What open, read, write, rename, mkdir and flock may raise (their manual pages), but for mistakes of a program.
+NUMBERS = [
+    "EACCES",
+    "EBUSY",
+    "EDQUOT",
+    "EEXIST",
+    "EFBIG",
+    "EINTR",
+    "EINVAL",
+    "EIO",
+    "EISDIR",
+    "ELOOP",
+    "EMFILE",
+    "EMLINK",
+    "ENAMETOOLONG",
+    "ENFILE",
+    "ENODEV",
+    "ENOENT",
+    "ENOLCK",
+    "ENOMEM",
+    "ENOSPC",
+    "ENOTDIR",
+    "ENOTEMPTY",
+    "ENOTSUP",
+    "ENXIO",
+    "EOVERFLOW",
+    "EPERM",
+    "EPIPE",
+    "EROFS",
+    "ESTALE",
+    "ETXTBSY",
+    "EXDEV",
+    "EAGAIN",
+    "ETIMEDOUT",
+    "ECONNRESET",
+    "EREMOTEIO",
+]
+STAGES = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem not in ("__init__", "cli", "alone"))
+
+
+@pytest.mark.parametrize("name", [each for each in NUMBERS if hasattr(errno, each)])
+def test_every_error_of_the_system_is_one_line(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Standard output is closed for good where a pipe is.
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr(sys.stdout, "fileno", lambda: 1, raising=False)
+    number = getattr(errno, name)
+    with pytest.raises(SystemExit) as ended, cli.clear_errors(), written(Path("results/rows.parquet")) as beside:
+        raise OSError(number, f"Cannot open {beside}", str(beside))
+    said = capsys.readouterr().err
+    assert ended.value.code == 1 and said.count("\n") == 1
+    assert said.startswith(f"error: results/rows.parquet: {os.strerror(number)}; ")
+    assert "what was finished is kept, and the same command goes on from there" in said
+    assert list(Path("results").iterdir()) == [], "nothing is left half done"
+
+
+def test_what_is_no_error_of_the_system_is_a_traceback() -> None:
+    """The control: a mistake of the program is not hidden."""
+    with pytest.raises(ZeroDivisionError), cli.clear_errors():
+        print(1 / 0)
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EMFILE, "`ulimit -n`"),
+        (errno.EROFS, "mounted to be read only"),
+        (errno.ENAMETOOLONG, "shorter names"),
+        (errno.EIO, "mend that"),
+    ],
+)
+def test_what_to_do_follows_from_the_error(number: int, remedy: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), cli.clear_errors():
+        raise OSError(number, os.strerror(number), "data/a.pt")
+    assert remedy in capsys.readouterr().err
+
+
+def test_whose_a_folder_is_and_how_it_becomes_ones_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a run in a container: all of results/ is of another user, the clone is not."""
+    monkeypatch.chdir(tmp_path)
+    Path("results/my digits").mkdir(parents=True)
+    monkeypatch.setattr(Path, "owner", lambda path: "root" if "results" in path.parts else "me")
+    monkeypatch.setattr("getpass.getuser", lambda: "me")
+    with pytest.raises(SystemExit), cli.clear_errors(), naming(Path("results/my digits/spectra/rows.parquet")):
+        raise PermissionError(errno.EACCES, "Permission denied", "results/my digits/spectra")
+    said = capsys.readouterr().err
+    assert said.startswith("error: results/my digits/spectra/rows.parquet: Permission denied; ")
+    assert "results belongs to root: `sudo chown -R me results` makes it yours" in said
+
+
+def test_an_error_names_the_file_also_when_a_worker_sends_it() -> None:
+    with pytest.raises(OSError, match="No space") as caught, naming(Path("shards/a.parquet"), Path("shards/.x")):
+        raise OSError(errno.ENOSPC, "Failed to write shards/.x", "shards/.x")
+    sent = pickle.loads(pickle.dumps(caught.value))
+    assert (sent.filename, sent.strerror) == ("shards/a.parquet", os.strerror(errno.ENOSPC))
+
+
+def test_the_error_of_another_file_keeps_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, written(tmp_path / "a.json"):
+        (tmp_path / "other").read_bytes()
+    assert caught.value.filename in (tmp_path / "other", str(tmp_path / "other"))
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir(mode=0o500)
+    with pytest.raises(PermissionError) as caught:
+        write_json({}, tmp_path / "reports/a.json")
+    assert caught.value.filename == str(tmp_path / "reports/a.json")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_closed_pipe_ends_a_stage_without_a_traceback(stage: str) -> None:
+    """`python -m stages... --help | true`, with standard error into the same pipe and without."""
+    program = f"""
+import os, sys
+read, write = os.pipe()
+os.dup2(write, 1); os.close(read); os.close(write)
+from stages import cli, {stage}
+with cli.clear_errors():
+    print("x" * 100_000)
+"""
+    known = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program], env=known, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("error: Broken pipe; what reads the output has ended; ")
+
+
+def test_what_a_stream_cannot_write_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    with cli.clear_errors():
+        print("ψ \udce9")
+    assert stream.buffer.getvalue() == b"\\u03c8 \\udce9\n"  # type: ignore[attr-defined]
