@@ -22,7 +22,7 @@ from pipeline.reporting.presenters import presenter, source
 from pipeline.reporting.svg import copy, inline
 from pipeline.reporting.templates import spaceless, template
 from pipeline.results.claims.base import Context, Verdict, judge, plain
-from pipeline.results.claims.criteria import of
+from pipeline.results.claims.criteria import SEEN, of
 from pipeline.results.claims.history import Change, changes
 from pipeline.results.divergence import completed
 from pipeline.results.provenance import absent, data_sets, environment
@@ -124,7 +124,8 @@ def _claims(
     for criterion in of(experiment):
         verdict = judge(criterion, rows, context, part.basis)
         last = changed.get(criterion.id) or changed.get(criterion.claim)
-        more = {"anchor": _anchor(name, part, verdict), "on": list(part.data)}
+        seen = SEEN.issuperset(context.sources.values())
+        more = {"seen": seen, "anchor": _anchor(name, part, verdict), "on": list(part.data)}
         found.append(plain(verdict) | more | {"changed": None if last is None else asdict(last)})
     return found
 

@@ -107,24 +107,29 @@ def likeness(logs: np.ndarray) -> np.ndarray:
 def valley(logs: np.ndarray) -> np.ndarray:
     """How deep the density of log10 sigma [..., n] falls between a few large values and the rest: [...], from 0 to 1.
 
-        max_k 1 - f(between x_k and x_k+1) / min(max_i<=k f(x_i), max_i>k f(x_i)),    x ascending
+        max_k 1 - f_k(between x_k and x_k+1) / min(max_i<=k f_k(x_i), max_i>k f_k(x_i)),    x ascending
 
-    over those k that leave at least FEWEST and at most half of the values above. f is a Gaussian kernel estimate with
-    the bandwidth of Silverman's rule, 0.9 min(sd, interquartile range / 1.34) n^(-1/5). 0: one bulk, the density
-    falls to one side alone; 1: nothing lies between two groups. From TWO_GROUPS on there are two: the tests have how
-    often that is said of made spectra. NaN where a value is missing; 0 where the spectrum is flat (FLAT).
+    over those k that leave at least FEWEST and at most half of the values above. f_k is a Gaussian kernel estimate of
+    bandwidth n^(-1/5) min(0.9 spread, 1.5 within). The one is Silverman's rule, spread = min(sd, interquartile
+    range / 1.34); within is the standard deviation in the two groups that k makes: between groups far apart the
+    spread of all would smear one into the other. 0: one bulk, the density falls to one side alone; 1: nothing lies
+    between two groups. From TWO_GROUPS on there are two: the tests have how often that is said of made spectra. NaN
+    where a value is missing; 0 where the spectrum is flat (FLAT).
     """
     x = np.sort(logs, axis=-1)
     n = x.shape[-1]
-    above = np.arange(max(2, math.ceil(FEWEST * n)), n // 2 + 1)
     sd, quartiles = x.std(-1), np.quantile(x, [0.75, 0.25], axis=-1)
     middle = (quartiles[0] - quartiles[1]) / 1.34
-    spread = np.where(middle > FLAT, np.minimum(sd, middle), sd)[..., None]
-    width = 0.9 * np.maximum(spread, FLAT) * n**-0.2
-    heights, between = _density(x, x, width), _density(x, (x[..., 1:] + x[..., :-1]) / 2, width)
-    lower, upper = np.maximum.accumulate(heights, -1), np.maximum.accumulate(heights[..., ::-1], -1)
-    depth = 1 - between[..., n - above - 1] / np.minimum(lower[..., n - above - 1], upper[..., above - 1])
-    found = np.where(sd > FLAT, depth.max(-1, initial=0.0), 0.0)
+    spread = np.where(middle > FLAT, np.minimum(sd, middle), sd)
+    deepest = np.zeros(x.shape[:-1])
+    for above in range(max(2, math.ceil(FEWEST * n)), n // 2 + 1):
+        low, high = x[..., : n - above], x[..., n - above :]
+        within = np.sqrt((low.var(-1) * (n - above) + high.var(-1) * above) / (n - 2))
+        width = n**-0.2 * np.maximum(np.minimum(0.9 * spread, 1.5 * within), FLAT)[..., None]
+        heights, between = _density(x, x, width), _density(x, (low[..., -1:] + high[..., :1]) / 2, width)[..., 0]
+        modes = np.minimum(heights[..., : n - above].max(-1), heights[..., n - above :].max(-1))
+        deepest = np.maximum(deepest, 1 - between / modes)
+    found = np.where(sd > FLAT, deepest, 0.0)
     return np.where(np.isfinite(x).all(-1), found, np.nan)
 
 

@@ -18,7 +18,8 @@ One t for both, with Satterthwaite's degrees of freedom, covers less than 95% wh
 chance it takes the mean for one of images alone. Both parts have e in them, so that it is counted twice: the interval
 is somewhat wider than it had to be. v is the variance over draws of N images with replacement, the same images for
 all networks (the bootstrap), in its limit of infinitely many draws, which a linear mean has in closed form. Test sets
-of several data sets or tasks are independent: their v add up.
+of several data sets or tasks are independent, and their v add up, but for those that have the same images in another
+form.
 
 Why not bootstrap the repeats as well, and take percentiles: resampling n repeats gives (n - 1) / n of their variance,
 and a percentile knows no Student's t. tests/unit/results/claims/test_judge.py has the coverage of each.
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from pipeline.results.claims.base import Context, Criterion, Values
 
 _SAME = 1e-6  # percentage points, within which a value is the one that follows from accuracies
+# Sources whose images are those of another, turned or with pixels exchanged, in the same order: one test set.
+_SAME_IMAGES = {"digits-permuted": "digits", "digits-turned": "digits"}
 _CHOOSES = "validation_accuracy"  # by which an estimand may choose networks, of no test image
 Floats = NDArray[np.float64]
 
@@ -77,6 +80,9 @@ def sampling(criterion: Criterion, rows: pd.DataFrame, context: Context, values:
             f"{follows[apart][0]:g}: with `images` an estimand is linear in accuracies of which bits were kept"
         )
     cells = values["cell"].astype(str).to_numpy()
+    data = own["task"].fillna(own["data"]) if "task" in own else own["data"]
+    sources = data.astype(str).replace(dict(context.sources)).replace(_SAME_IMAGES)
+    own = own.assign(test_set=sources.where(sources.isin(_SAME_IMAGES.values()), data.astype(str)))
     return {cell: _of_images(weights[cells == cell].mean(0), own) for cell in dict.fromkeys(cells)}
 
 
@@ -127,8 +133,7 @@ def _weights(
 def _of_images(weight: Floats, own: pd.DataFrame) -> Sampling:
     """What the images add to a mean in which accuracies have these weights, [R]."""
     own, weight = own[weight != 0], weight[weight != 0]
-    by = [column for column in ("data", "task", "images") if column in own]
-    test_set = own.groupby(by, dropna=False, observed=True).ngroup().to_numpy(dtype=int)
+    test_set = own.groupby(["test_set", "images"]).ngroup().to_numpy(dtype=int)
     variances, counts = [], []
     for number in range(test_set.max(initial=-1) + 1):
         here, its = own[test_set == number], weight[test_set == number]

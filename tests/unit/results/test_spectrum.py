@@ -162,11 +162,21 @@ def test_unequal_groups_of_every_share() -> None:
 
 
 def test_valley_by_hand() -> None:
-    h = 0.9 * 0.5 * 4**-0.2
-    between, mode = math.exp(-0.125 / h**2), (1 + math.exp(-0.5 / h**2)) / 2
-    logs = np.array([1.0, 0.0, 1.0, 0.0])
-    assert valley(logs) == pytest.approx(1 - between / mode)
+    logs = np.array([1.2, 0.0, 1.0, 0.2])
+    h = 1.5 * math.sqrt(4 * 0.1**2 / 2) * 4**-0.2  # of the two groups, each 0.1 about its mean; less than of all
+
+    def f(x: float) -> float:
+        return sum(math.exp(-((x - each) ** 2) / (2 * h**2)) for each in logs)
+
+    assert valley(logs) == pytest.approx(1 - f(0.6) / f(0.2))
     assert valley(3 * logs - 5) == pytest.approx(valley(logs))  # of no unit
+
+
+def test_two_groups_far_apart_have_nothing_between_them() -> None:
+    """Whatever share of the values is in which: the spread of all would smear the one into the other."""
+    for few in (3, 9, 16):
+        logs = np.concatenate([np.linspace(0, 0.4, 32 - few), 0.4 + math.log10(3.5) + np.linspace(0, 0.2, few)])
+        assert valley(logs) > 0.9
 
 
 def test_few_values_below_the_rest_or_one_above_it_are_no_group_of_large_values() -> None:

@@ -34,7 +34,8 @@ def made(name: str, lost: bool = False) -> tuple[pd.DataFrame, Context]:
         which = rows[rows["repeat"] == 1].iloc[-1]
         rows = made_rows.diverged(rows, 1, repeat=1, configuration=which["configuration"], network=which["network"])
     rows, bits = made_bits.with_bits(rows, schema, settings.ends, IMAGES)
-    sources = {name: name for name in settings.data}
+    other = {"digits-permuted": "fashion-mnist", "digits-turned": "emnist-aj"}  # independent images
+    sources = {name: other.get(name, name) for name in settings.data}
     return rows, Context(settings, sources, 10.0, bits)
 
 
@@ -45,13 +46,17 @@ def given(criterion: Criterion, lost: bool = False) -> tuple[pd.DataFrame, Conte
     return own, context, criterion.values(own, context)
 
 
-def drawn(criterion: Criterion, rows: pd.DataFrame, context: Context) -> pd.Series[float]:
-    """Variance of the mean of each cell over draws of images, each a table of its own: nothing is taken as linear."""
+def drawn(criterion: Criterion, rows: pd.DataFrame, context: Context, together: bool = False) -> pd.Series[float]:
+    """Variance of the mean of each cell over draws of images, each a table of its own: nothing is taken as linear.
+
+    Of all test sets by themselves, or the same draw of all of them `together`.
+    """
     assert context.correct is not None
     random, number = np.random.default_rng(0), int(rows["repeat"].max()) + 1
     own = correct.observed(context.correct, rows)
     bits = correct.unpacked(own)
     sets = own.groupby([name for name in ("data", "task") if name in own], sort=False).ngroup().to_numpy()
+    sets = 0 * sets if together else sets
     often = random.multinomial(IMAGES, [1 / IMAGES] * IMAGES, size=(DRAWS, sets.max() + 1))
     tables = []
     for k in range(DRAWS):
@@ -92,6 +97,17 @@ def test_networks_that_diverged_are_no_hindrance(criterion: Criterion) -> None:
     assert set(found) == set(values["cell"].astype(str)) and all(
         math.isfinite(own.variance) for own in found.values()
     )
+
+
+def test_the_same_images_in_another_form_are_one_test_set() -> None:
+    """Digits, permuted and turned: what one network has right of them is no independent sample."""
+    (criterion,) = (each for each in COUNTED if each.part == "twins of the same first widths")
+    rows, context, values = given(criterion)
+    digits = replace(context, sources={name: name for name in context.sources})
+    (one,), (three,) = (sampling(criterion, rows, each, values).values() for each in (digits, context))
+    assert (one.images, three.images) == (IMAGES, 3 * IMAGES)
+    known = drawn(criterion, rows, context, together=True)
+    assert one.variance == pytest.approx(float(known.iloc[0]), rel=0.25)
 
 
 def test_images_are_those_of_the_test_sets_that_a_cell_is_of() -> None:
@@ -149,7 +165,7 @@ def test_what_is_not_linear_or_has_no_bits_is_refused() -> None:
 
 
 def test_the_judge_counts_images_where_it_knows_them() -> None:
-    criterion = next(each for each in COUNTED if each.id == "overabundance")
+    criterion = next(each for each in COUNTED if each.id == "overabundance: no worse than constant width")
     rows, context = made("abundance")
     (repeats,) = judge(criterion, rows, replace(context, correct=None), BASIS).cells
     (both,) = judge(criterion, rows, context, BASIS).cells

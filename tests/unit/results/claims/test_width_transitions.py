@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.experiments.width_transitions import ROWS
-from pipeline.results.claims.base import Basis, Context, judge
+from pipeline.results.claims.base import ANSWERS, Basis, Context, Outcome, judge
 from pipeline.results.claims.criteria import of
 from pipeline.results.claims.width_transitions import CONTROL, TRAINED, above_control, over_static, trained_otherwise
 from pipeline.results.claims.widths import GROWN, PRUNED
@@ -153,12 +153,16 @@ def test_over_static_is_against_isotropic_networks_that_always_had_the_width() -
     assert numbers(over_static(PRUNED)(control, CONTEXT)) == {(PRUNED, 0): -0.5, (PRUNED, 1): 0.0}
 
 
-@pytest.mark.parametrize(("by", "answer"), [(1.0, "yes"), (-1.0, "no"), (0.1, "inconclusive")])
+@pytest.mark.parametrize(("by", "outcome"), [(1.0, "reproduced"), (-1.0, "contradicted"), (0.1, "inconclusive")])
 @pytest.mark.parametrize("grown", [True, False])
-def test_whether_moving_beats_staying_is_asked_of_growing_and_pruning(grown: bool, by: float, answer: str) -> None:
-    elsewhere = Context(CONTEXT.settings, {"digits": "digits"}, chance=10.0)
-    own = BEAT[0 if grown else 1]
-    assert own.part == ("grown" if grown else "pruned")
-    assert judge(own, exchanged(by, grown), elsewhere, BASIS).outcome == answer
-    few = judge(own, exchanged(by, grown, repeats=3), elsewhere, BASIS)
+def test_whether_moving_beats_staying_is_a_claim_of_pruning_and_asked_of_growing(
+    grown: bool, by: float, outcome: Outcome
+) -> None:
+    own = BEAT[1 if grown else 0]
+    assert own.beyond == grown
+    wanted = ANSWERS[outcome] if grown else outcome
+    assert judge(own, exchanged(by, grown), CONTEXT, BASIS).outcome == wanted
+    few = judge(own, exchanged(by, grown, repeats=3), CONTEXT, BASIS)
     assert (few.outcome, few.reason) == ("not judged", "3 repeats; 7 are needed to tell")
+    elsewhere = Context(CONTEXT.settings, {"digits": "digits"}, chance=10.0)
+    assert judge(own, exchanged(by, grown), elsewhere, BASIS).outcome == (wanted if grown else "not judged")
