@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NAME = "[A-Za-z0-9][A-Za-z0-9._+-]{0,63}"  # as a pattern, and in words
+AND = ","  # between the names of profiles that have one report: no name has it
 NAMES = "1 to 64 letters, digits, dots, + - and _, a letter or digit first"
 
 # In an experiment's folder of the report: its part of the page, the verdicts, and where rows and report came from.

@@ -50,7 +50,7 @@ def _made() -> Iterator[Path]:
         yield from made
         whole |= {profile.name} if made else set()
     for file in (*Path("reports").glob("*.html"), *Path("reports").glob("*.json")):
-        if whole.issuperset(file.stem.split("+")):  # of one profile, or of several
+        if whole.issuperset(file.stem.split(paths.AND)):  # of one profile, or of several
             yield file
     yield from (file for file in Path(".shards").glob("*") if _SHARD.fullmatch(file.name))
     yield from Path().glob("mlflow.db*")
@@ -76,3 +76,7 @@ def _left() -> list[str]:
     tracked = ("metrics.json", "outcomes.json")
     left = [file for file in files if file.name not in tracked and file != Path("reports/README.md")]
     return list(dict.fromkeys("/".join(file.parts[:3]) for file in sorted(left)))
+
+
+if __name__ == "__main__":
+    main()

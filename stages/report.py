@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if len({*names}) < len(names):
             raise InputError(f"--profile: {' '.join(names)} names a profile twice; give each once")
         profiles = [read(name, list(load_profile(name).experiments), paths.report(name)) for name in names]
-        whole = "+".join(names)
+        whole = paths.AND.join(names)
         html = page(profiles)
         claims = [{"profile": profile.name} | dict(claim) for profile in profiles for claim in profile.claims]
         write_json(claims, paths.claims(whole))

@@ -85,14 +85,14 @@ def write(table: pd.DataFrame, path: Path) -> None:
         table.to_parquet(beside, index=False, compression="zstd", write_page_checksum=True)
 
 
-def read(path: Path, observations: pd.DataFrame, schema: Schema) -> pd.DataFrame | None:
-    """The table in a file, which must agree with the rows beside it; None if there is no such file.
+def read(path: Path, observations: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The table in a file, which must agree with the rows beside it.
 
     Raises:
-        InputError: it is not such a file, or says something else than the rows.
+        InputError: there is no such file, it is another, or says something else than the rows.
     """
-    if not path.is_file():
-        return None
+    if not path.is_file():  # without it intervals would be narrower, and outcomes other ones
+        raise InputError(f"{path}: no such file; `dvc repro` makes it")
     remedy = "delete it, and `dvc repro` makes it again"
     try:
         table = pd.read_parquet(path, page_checksum_verification=True)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from stages import clean
+
+ROOT = Path(__file__).parents[2]
 
 MADE = [
     "data/mine/mine.pt",
@@ -19,7 +24,7 @@ MADE = [
     "reports/digits/spectra/a.svg",
     "reports/digits.html",
     "reports/digits.json",
-    "reports/digits+digits.html",
+    "reports/digits,digits.html",
     "results/digits/spectra/correct.parquet",
     ".shards/0123456789abcdef0123456789abcdef.parquet",
     ".shards/.0123456789abcdef0123456789abcdef.x1.checkpoint",
@@ -93,3 +98,15 @@ def test_links_are_removed_and_what_they_lead_to_stays(tmp_path_factory: pytest.
     (disk / "mine" / "notes.txt").write_text("")
     clean.main([])
     assert (disk / "mine" / "notes.txt").is_file() and (disk / "mine" / "own.txt").is_file()
+
+
+@pytest.mark.parametrize("stage", sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py")))
+def test_every_stage_is_begun_by_its_name(stage: str) -> None:
+    """`python -m stages.NAME` does something, or is no stage."""
+    begins = (ROOT / f"stages/{stage}.py").read_text().endswith('if __name__ == "__main__":\n    main()\n')
+    assert begins == (stage not in ("cli", "alone"))
+
+
+def test_it_is_done_as_a_command() -> None:
+    subprocess.run([sys.executable, "-m", "stages.clean"], check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert there() == set(OWN)

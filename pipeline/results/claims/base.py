@@ -30,7 +30,7 @@ import pandas as pd
 from pipeline.results.claims.images import Sampling, sampling
 from pipeline.results.divergence import completed, diverged
 from pipeline.results.schema import networks
-from pipeline.results.statistics import LEVEL, select, summarise
+from pipeline.results.statistics import LEVEL, summarise
 from pipeline.results.text import counted
 
 Outcome = Literal["reproduced", "contradicted", "inconclusive", "not judged"]
@@ -95,8 +95,8 @@ class Criterion:
             otherwise those of networks that did not.
         images: whether values are linear in test accuracies or their changes: the interval then counts images too.
         sources: of the data for which it is said; none for any data.
-        about: column -> levels of the rows that it is judged on, of whose networks no more than a tenth may have
-            diverged; none for all rows.
+        about: gives the rows that it is judged on, of whose networks no more than a tenth may have diverged; as it
+            stands all.
         unfit: of rows and context, why they are out of its scope or what was varied made no difference; "" if not.
         control: what shows that the test can fail, in words.
     """
@@ -122,7 +122,7 @@ class Criterion:
     at_chance: bool = False
     images: bool = False
     sources: frozenset[str] = frozenset()
-    about: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
+    about: Estimand = field(default=lambda rows, context: rows)
     unfit: Callable[[pd.DataFrame, Context], str] = field(default=lambda rows, context: "")
 
     @property
@@ -134,11 +134,6 @@ class Criterion:
     def beyond(self) -> bool:
         """Whether it answers a question that the paper does not ask."""
         return self.source == BEYOND
-
-    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows that it is about."""
-        wanted = {column: list(levels) for column, levels in self.about.items()}
-        return select(rows, **wanted) if wanted else rows
 
     def repeats(self, cells: int = 1) -> int:
         """How many repeats reproduce a claim that holds with POWER, if all of so many cells are as expected.
@@ -218,7 +213,7 @@ class Verdict:
 
 def judge(criterion: Criterion, rows: pd.DataFrame, context: Context, basis: Basis) -> Verdict:
     """The outcome of a criterion on all rows of an experiment on a data set, also those of diverged networks."""
-    rows = criterion.of(rows)
+    rows = criterion.about(rows, context)
     own = rows if criterion.at_chance else completed(rows)
     values = criterion.values(own, context)
     images = sampling(criterion, own, context, values) if criterion.images else {}

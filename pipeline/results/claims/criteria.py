@@ -713,7 +713,9 @@ LEARNING_RATES = [
         claim="isotropic-above-at-best-rates",
         experiment="learning_rates",
         at_chance=True,
-        sentence="Is isotropic tanh more accurate than standard tanh when each has its own best learning rate?",
+        sentence=(
+            "Is isotropic tanh more accurate than standard tanh by a point or more, each at its best learning rate?"
+        ),
         source=BEYOND,
         images=True,
         scope="networks of one hidden layer, each activation and width at the best of the learning rates tried",
@@ -723,6 +725,7 @@ LEARNING_RATES = [
         ),
         short="accuracy, isotropic − standard (points)",
         values=learning_rates.ahead_at_best,
+        about=learning_rates.chosen,
         unit="percentage points",
         region=(1.0, inf),
         why=(
@@ -739,7 +742,7 @@ LEARNING_RATES = [
 
 # --- task_schedule
 THREE_TASKS = frozenset({"mnist", "fashion-mnist", "emnist-aj"})
-_TWINS = {"widths": (ADAPTIVE, STATIC)}  # what the paper compares; controls have no part in it
+_TWINS = task_schedule.of_kinds(ADAPTIVE, STATIC)  # what the paper compares; controls have no part in it
 TASK_SCHEDULE: list[Criterion] = [
     Criterion(
         claim="grows-with-tasks",
@@ -884,7 +887,7 @@ TASK_SCHEDULE: list[Criterion] = [
             claim="adapting-beats-staying",
             part=part,
             experiment="task_schedule",
-            about={"widths": (ADAPTIVE, control)},
+            about=task_schedule.of_kinds(ADAPTIVE, control),
             at_chance=True,
             sentence=f"Does adapting beat staying {part}?",
             source=BEYOND,
@@ -892,8 +895,7 @@ TASK_SCHEDULE: list[Criterion] = [
             scope="networks whose widths are adapted after every epoch of a schedule of tasks",
             estimand=(
                 f"test accuracy of an adaptive network less that of the static one with {widths} (of the same seed "
-                "and order of samples), mean over all tasks at the end of the phase with all; paired by repeat, of "
-                "those whose adaptive network did not diverge"
+                "and order of samples), mean over all tasks at the end of the phase with all; paired by repeat"
             ),
             short="accuracy, adaptive − static (points)",
             values=task_schedule.ahead(control),
@@ -905,7 +907,7 @@ TASK_SCHEDULE: list[Criterion] = [
             ),
             expected=0.5,
             spread=0.33,
-            unfit=unfit,
+            unfit=task_schedule.controlled(unfit),
             control="Networks with their accuracies exchanged: no. With equal ones: not yes.",
         )
         for part, control, widths, remark, unfit in (

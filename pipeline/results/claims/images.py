@@ -34,6 +34,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.errors import InputError
 from pipeline.results import correct
 from pipeline.results.schema import networks
 
@@ -65,7 +66,8 @@ def sampling(criterion: Criterion, rows: pd.DataFrame, context: Context, values:
         values: that it gave.
 
     Raises:
-        ValueError: they are not linear in the accuracies of which bits were kept.
+        InputError: bits of an accuracy are missing.
+        ValueError: the values are not linear in accuracies.
     """
     if context.correct is None or values.empty:
         return {}
@@ -75,6 +77,9 @@ def sampling(criterion: Criterion, rows: pd.DataFrame, context: Context, values:
     follows = constant + weights @ own["value"].to_numpy(dtype=float)
     if (apart := ~np.isclose(follows, said, rtol=0, atol=_SAME, equal_nan=True)).any():
         first = values[apart].iloc[0]
+        if np.isnan(follows[apart][0]):
+            lost = f"{criterion.id}: bits of an accuracy that a value of {first['cell']} is of are missing"
+            raise InputError(f"correct.parquet: {lost}; delete it, and `dvc repro` makes it again")
         raise ValueError(
             f"{criterion.id}: a value of {first['cell']} is {first['value']:g}, of its weights and accuracies "
             f"{follows[apart][0]:g}: with `images` an estimand is linear in accuracies of which bits were kept"

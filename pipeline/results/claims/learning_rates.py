@@ -54,6 +54,13 @@ def ahead_at_best(rows: pd.DataFrame, context: Context) -> Values:
     return per_repeat(table.assign(cell="width " + table["hidden_width"].astype("string")))
 
 
+def chosen(rows: pd.DataFrame, context: Context) -> pd.DataFrame:
+    """The rows of the two activations that are compared, each at its best rates: what others did is no matter."""
+    best = best_rates(completed(rows), context.settings.repeats, context.chance)
+    keys = pd.MultiIndex.from_frame(best[best["activation"].isin([ISOTROPIC, STANDARD])])
+    return rows[pd.MultiIndex.from_frame(rows[[*CHOICE, "learning_rate"]]).isin(keys)]
+
+
 def at_an_end(rows: pd.DataFrame, context: Context) -> str:
     """Whether the best rate of one of the two is the lowest or the highest tried: a better one may lie beyond."""
     rates = context.settings.learning_rates

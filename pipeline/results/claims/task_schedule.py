@@ -6,7 +6,7 @@ The total width of a network is the sum of its hidden widths.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
@@ -20,6 +20,7 @@ from pipeline.results.claims.base import Context, Estimand, Values, at_chance
 from pipeline.results.divergence import completed
 from pipeline.results.schema import networks
 from pipeline.results.statistics import differences, select
+from pipeline.results.text import counted
 
 CHANGED = 1.05  # ratio of widths from which they changed
 COSTS_ALIKE = 1.05  # ratio of multiply-adds up to which two trainings cost alike
@@ -219,6 +220,24 @@ def unfallen(rows: pd.DataFrame, context: Context) -> str:
             least = _percent(1 / CHANGED)
             return f"total widths changed by {_percent(fallen)} after tasks went; they had to by {least} or more"
     return ""
+
+
+def of_kinds(*kinds: str) -> Estimand:
+    """Only the rows of networks of these kinds."""
+    return lambda rows, context: select(rows, widths=list(kinds))
+
+
+def controlled(further: Callable[[pd.DataFrame, Context], str]) -> Callable[[pd.DataFrame, Context], str]:
+    """Whether an adaptive network diverged, which then has no control, and what is unfit `further`."""
+
+    def unfit(rows: pd.DataFrame, context: Context) -> str:
+        repeats = context.settings.repeats
+        lost = repeats - int(select(rows, widths=ADAPTIVE)["repeat"].nunique())
+        if lost:  # without its pair the mean would be of those that went well
+            return f"{lost} of {counted(repeats, 'adaptive network')} diverged, and without it there is no control"
+        return further(rows, context)
+
+    return unfit
 
 
 def unadapted(rows: pd.DataFrame, context: Context) -> str:

@@ -142,7 +142,8 @@ def test_no_bits_are_an_empty_table(tmp_path: Path) -> None:
     assert list(empty.columns) == correct.columns(schema) and empty.empty
     found = correct.read(written(empty, tmp_path), made_rows.rows("timing"), schema)
     assert found is not None and found.dtypes.equals(empty.dtypes) and found.empty
-    assert correct.read(tmp_path / "none.parquet", made_rows.rows("timing"), schema) is None
+    with pytest.raises(InputError, match=r"none.parquet: no such file; `dvc repro` makes it"):
+        correct.read(tmp_path / "none.parquet", made_rows.rows("timing"), schema)
 
 
 def test_the_same_bits_are_the_same_bytes() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -196,10 +196,13 @@ def test_a_criterion_about_some_networks_counts_no_others() -> None:
         got.append(given)
         return values(GOOD)
 
-    others = tuple(start for start in starts if start not in which)
-    found = verdict(rows=rows, values=estimand, about={"start": others}, at_chance=True)
+    def of_starts(wanted: Iterable[int]) -> Callable[[pd.DataFrame, Context], pd.DataFrame]:
+        return lambda rows, context: rows[rows["start"].isin(list(wanted))]
+
+    others = [start for start in starts if start not in which]
+    found = verdict(rows=rows, values=estimand, about=of_starts(others), at_chance=True)
     assert found.outcome == "reproduced" and set(got[0]["start"]) == set(others)
-    alone = verdict(GOOD, rows=rows, about={"start": tuple(which)}, at_chance=True)
+    alone = verdict(GOOD, rows=rows, about=of_starts(which), at_chance=True)
     assert alone.reason == f"3 of {20 - 20 // len(starts) * len(others)} networks diverged"
 
 
@@ -257,7 +260,7 @@ def test_plain_is_json_without_nan() -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["criterion"]["region"] == [1.0, None] and found["criterion"]["expected"] is None
     assert found["criterion"]["sources"] == ["digits", "mnist"]
-    assert found["criterion"].keys() == criterion().__dict__.keys() - {"values", "unfit"}
+    assert found["criterion"].keys() == criterion().__dict__.keys() - {"values", "unfit", "about"}
     assert found["cells"][1] == {"name": "cell 1", "estimate": None, "low": None, "high": None, "n": 2, "images": 0}
     assert (found["id"], found["scale"], found["outcome"]) == ("a-claim: a part", BASIS.scale, "inconclusive")
     assert found["basis"]["data"] == "digits" and found["needed"] == 1
