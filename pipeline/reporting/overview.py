@@ -41,7 +41,7 @@ class Group:
 
     @property
     def sentences(self) -> list[str]:
-        """What the paper says, or what is asked: each sentence once, though several parts may be of it, or of a part."""
+        """What the paper says, or what is asked: each sentence once, though several parts are of it."""
         found = dict.fromkeys(str(line.known["criterion"]["sentence"]) for line in self.lines)
         return [each for each in found if not any(each in other for other in found if other != each)]
 

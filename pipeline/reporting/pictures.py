@@ -28,7 +28,7 @@ class Picture:
 PICTURES = {
     "invariance": Picture(
         "Growing and pruning: how far the logits move",
-        "Neurons are added (right of 0) or removed (left of it); rounding is all that may be left of an exact change.",
+        "Neurons are added (right of 0) or removed (left of it); of an exact change rounding is all that is left.",
         ("epsilon",),
     ),
     "spectra": Picture(

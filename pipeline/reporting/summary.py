@@ -12,7 +12,7 @@ from pipeline.results.text import counted
 
 
 def summary(profile: Profile) -> list[str]:
-    """Sentences: the scale; the outcomes, and under whose protocol; what could not be judged, and why; what was known."""
+    """Sentences: the scale; the outcomes, and under whose protocol; what was not judged, and why; what was known."""
     return [*_scale(profile), *_outcomes(profile), *_unjudged(profile), *_fewer(profile), *_seen(profile)]
 
 
@@ -42,7 +42,10 @@ def _outcomes(profile: Profile) -> Iterator[str]:
     claims = [claim for claim in profile.claims if not claim["beyond"]]
     if claims:
         found = counts([claim["outcome"] for claim in claims])
-        said = [f"{count} {outcome}{_exact(claims) if outcome == 'reproduced' else ''}" for outcome, count in found.items()]
+        said = [
+            f"{count} {outcome}{_exact(claims) if outcome == 'reproduced' else ''}"
+            for outcome, count in found.items()
+        ]
         alike = sum(claim["basis"]["same_as_paper"] for claim in claims)
         under = {0: "None", len(claims): "All"}.get(alike, str(alike))
         yield (
@@ -55,7 +58,10 @@ def _exact(claims: Sequence[Mapping[str, Any]]) -> str:
     """How many that were reproduced hold by algebra; of every value without chance are no others."""
     criteria = [claim["criterion"] for claim in claims if claim["outcome"] == "reproduced"]
     count = sum(criterion["every"] and not criterion["needs"] for criterion in criteria)
-    some, one = "exact properties, which hold by algebra and test", "an exact property, which holds by algebra and tests"
+    some, one = (
+        "exact properties, which hold by algebra and test",
+        "an exact property, which holds by algebra and tests",
+    )
     return f" ({count} of them {one if count == 1 else some} the code)" if count else ""
 
 
@@ -90,6 +96,6 @@ def _seen(profile: Profile) -> Iterator[str]:
     if on:
         names = ", ".join(dict.fromkeys(" + ".join(on).split(" + ")))
         yield (
-            f"The criteria were written when results on {names} were known: on them they describe, and decide only on "
-            "data that nobody had run."
+            f"The criteria were written when results on {names} were known: on them they describe, and decide only "
+            "on data that nobody had run."
         )
