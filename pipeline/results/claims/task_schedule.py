@@ -206,7 +206,7 @@ def unrisen(rows: pd.DataFrame, context: Context) -> str:
         risen = _mean_ratio(total[each.phase.first] / total[each.begun])
         if risen < CHANGED:
             least = _percent(CHANGED)
-            return f"too small a rise: widths changed by {_percent(risen)} while tasks came; at least {least} was needed"
+            return f"too small a rise: widths changed by {_percent(risen)} while tasks came; {least} was needed"
     return ""
 
 
@@ -217,7 +217,7 @@ def unfallen(rows: pd.DataFrame, context: Context) -> str:
         fallen = _mean_ratio(total[each.phase.last] / total[each.phase.first])
         if fallen > 1 / CHANGED:
             least = _percent(1 / CHANGED)
-            return f"too small a fall: widths changed by {_percent(fallen)} after tasks went; at least {least} was needed"
+            return f"too small a fall: widths changed by {_percent(fallen)} after tasks went; {least} was needed"
     return ""
 
 
