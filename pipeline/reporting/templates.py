@@ -69,8 +69,9 @@ def effect(claim: Known) -> str:
         middle, low, high = _written(cell, criterion)
         interval = MISSING if MISSING in (low.body, high.body) else f"{low.body}, {high.body}"
         written = _together(f"{middle.body} [{interval}]", middle, low, high)
-        said.append(written.replace(" ", UNBROKEN).replace(f"{UNBROKEN}[", " ["))  # a line ends before an interval
-    return _html((" … " if len(cells) > 2 else "; ").join(said))
+        said.append(written.replace(" ", UNBROKEN).replace(f"{UNBROKEN}[", " ["))  # a line may end before an interval
+    apart = f'{" …" if len(cells) > 2 else ";"}</span> <span class="estimate">'  # but rather after it
+    return _html(f'<span class="estimate">{apart.join(said)}</span>')
 
 
 def data(claim: Known) -> str:
