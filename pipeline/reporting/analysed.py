@@ -27,11 +27,13 @@ class _Checked(BaseModel):
 class _Criterion(_Checked):
     claim: str
     part: str
+    sentence: str
     short: str
     unit: str
     region: Annotated[list[_Number], Field(min_length=2, max_length=2)]
     ratio: bool
     every: bool
+    needs: int
 
 
 class _Cell(_Checked):
@@ -63,6 +65,7 @@ class _Claim(_Checked):
     on: list[str]
     anchor: str
     changed: _Change | None
+    seen: bool = False
 
 
 _CLAIMS = TypeAdapter(list[_Claim])

@@ -15,7 +15,7 @@ class Written:
     """A number in parts.
 
     Attributes:
-        body: "1.23" or "1.23 ± 0.31", with a proper minus.
+        body: "1.23", "1.23 ± 0.31" or "1.23 to 1.31", with a proper minus.
         power: of ten, or None.
         n: how many values it rests on, where that is to be said.
     """
@@ -51,7 +51,7 @@ class Written:
     def _join(self, times: str, power: str) -> str:
         if self.power is None:
             return self.body
-        return (f"({self.body})" if "±" in self.body else self.body) + times + power
+        return (f"({self.body})" if " " in self.body else self.body) + times + power  # the power is of every number
 
 
 def write(value: float, spread: float = math.nan, decimals: int | None = None) -> Written:

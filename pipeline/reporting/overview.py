@@ -1,4 +1,4 @@
-"""The first table of a report: a line for each criterion, with what each profile found, under the claim it is of."""
+"""The first table of a report: claims in words, and for each criterion a line with what each profile found."""
 
 from __future__ import annotations
 
@@ -38,6 +38,12 @@ class Group:
 
     claim: str
     lines: Sequence[Line]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What the paper says, or what is asked: each sentence once, though several parts are of it."""
+        found = dict.fromkeys(str(line.known["criterion"]["sentence"]) for line in self.lines)
+        return [each for each in found if not any(each in other for other in found if other != each)]
 
     @property
     def found(self) -> bool:

@@ -15,7 +15,7 @@ class Picture:
     """Some figures of an experiment, side by side.
 
     Attributes:
-        title: what it is about.
+        title: what it shows, and not what was found: that the claims say.
         caption: how to read it, a sentence.
         figures: the ends of their names; of several data sets those on the first.
     """
@@ -27,21 +27,18 @@ class Picture:
 
 PICTURES = {
     "invariance": Picture(
-        "Growing is exact, pruning is close",
-        "How far the logits move when neurons are added (right of 0) or removed (left of it); rounding is all that "
-        "may be left of an exact change.",
+        "Growing and pruning: how far the logits move",
+        "Neurons are added (right of 0) or removed (left of it); of an exact change rounding is all that is left.",
         ("epsilon",),
     ),
     "spectra": Picture(
-        "Spectra in training",
-        "Singular values and biases of each map, a ridge for each epoch from the top down: isotropic, and standard "
-        "tanh.",
+        "Spectra in training: isotropic in blue, standard tanh in orange",
+        "Singular values and biases of each map, a ridge for each epoch from the top down.",
         ("figure-2-4", "figure-5"),
     ),
     "task_schedule": Picture(
-        "Widths that follow tasks",
-        "Widths of the hidden layers as tasks come (T1, T2) and go (T3), and accuracy beside networks of constant "
-        "width.",
+        "Widths while tasks come and go",
+        "Hidden layers as tasks come (T1, T2) and go (T3), and accuracy beside networks of constant width.",
         ("figure-3",),
     ),
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from pipeline.reporting.analysed import Analysed, Profile
 from pipeline.reporting.templates import counts
@@ -11,8 +12,8 @@ from pipeline.results.text import counted
 
 
 def summary(profile: Profile) -> list[str]:
-    """Sentences: the scale; the outcomes, and under whose protocol; what could not be judged, and why."""
-    return [*_scale(profile), *_outcomes(profile), *_unjudged(profile), *_fewer(profile)]
+    """Sentences: the scale; the outcomes, and under whose protocol; what was not judged, and why; what was known."""
+    return [*_scale(profile), *_outcomes(profile), *_unjudged(profile), *_fewer(profile), *_seen(profile)]
 
 
 def duration(seconds: float) -> str:
@@ -30,7 +31,7 @@ def _scale(profile: Profile) -> Iterator[str]:
     seconds = [run["seconds"] for run in runs if isinstance(run.get("seconds"), int | float)]
     kept = sum(1 for run in runs if run.get("jobs") != run.get("jobs_run") or run.get("jobs_resumed"))
     said = [counted(len(runs), "experiment") + (f" on {names}" if names else "")]
-    said += [f"{sum(steps):,} steps of one network"] if steps else []
+    said += [f"{sum(steps):,} training steps"] if steps else []
     said += [duration(sum(seconds))] if seconds else []
     said += [f"without what {counted(kept, 'experiment')} kept from an earlier run"] if kept else []
     yield f"{', '.join(said)}."
@@ -40,13 +41,28 @@ def _outcomes(profile: Profile) -> Iterator[str]:
     """How many claims had which outcome, and whether the paper's protocol was used; nothing if there are none."""
     claims = [claim for claim in profile.claims if not claim["beyond"]]
     if claims:
-        said = [f"{count} {outcome}" for outcome, count in counts([claim["outcome"] for claim in claims]).items()]
+        found = counts([claim["outcome"] for claim in claims])
+        said = [
+            f"{count} {outcome}{_exact(claims) if outcome == 'reproduced' else ''}"
+            for outcome, count in found.items()
+        ]
         alike = sum(claim["basis"]["same_as_paper"] for claim in claims)
         under = {0: "None", len(claims): "All"}.get(alike, str(alike))
         yield (
             f"Claims and parts of claims: {len(claims)}, of which {', '.join(said)}. {under} of them under the "
             "paper’s protocol (its data, network, repeats, epochs and every other setting)."
         )
+
+
+def _exact(claims: Sequence[Mapping[str, Any]]) -> str:
+    """How many that were reproduced hold by algebra; of every value without chance are no others."""
+    criteria = [claim["criterion"] for claim in claims if claim["outcome"] == "reproduced"]
+    count = sum(criterion["every"] and not criterion["needs"] for criterion in criteria)
+    some, one = (
+        "exact properties, which hold by algebra and test",
+        "an exact property, which holds by algebra and tests",
+    )
+    return f" ({count} of them {one if count == 1 else some} the code)" if count else ""
 
 
 def _unjudged(profile: Profile) -> Iterator[str]:
@@ -72,3 +88,14 @@ def _fewer(profile: Profile) -> Iterator[str]:
     ]
     if names:
         yield f"Judged without some of the data, which was not available: {'; '.join(names)}."
+
+
+def _seen(profile: Profile) -> Iterator[str]:
+    """On which data outcomes were known when their criteria were written."""
+    on = [" + ".join(claim["on"]) for claim in profile.claims if claim.get("seen")]
+    if on:
+        names = ", ".join(dict.fromkeys(" + ".join(on).split(" + ")))
+        yield (
+            f"The criteria were written when results on {names} were known: on them they describe, and decide only "
+            "on data that nobody had run."
+        )

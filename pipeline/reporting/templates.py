@@ -14,6 +14,7 @@ from pipeline.results.claims.base import Answer, Outcome
 if TYPE_CHECKING:
     from jinja2 import Template
 
+UNBROKEN = "\N{NO-BREAK SPACE}"
 Known = Mapping[str, Any]  # a claim, its criterion or one of its cells, as claims.json holds them
 
 
@@ -39,9 +40,12 @@ def estimate(cell: Known, criterion: Known) -> str:
 
 
 def bounds(cell: Known, criterion: Known) -> str:
-    """Its interval, "0.12 to 0.34"; a dash without one."""
+    """Its interval, "0.12 to 0.34"; a dash without one. Of a claim of every value only "0" if all are."""
     _, low, high = _written(cell, criterion)
-    return _html(MISSING if MISSING in (low.body, high.body) else _together(f"{low.body} to {high.body}", low, high))
+    if MISSING in (low.body, high.body):
+        return _html(MISSING)
+    alike = criterion["every"] and low.body == high.body
+    return _html(_together(low.body if alike else f"{low.body} to {high.body}", low, high))
 
 
 def effect(claim: Known) -> str:
@@ -64,8 +68,10 @@ def effect(claim: Known) -> str:
     for cell in shown:
         middle, low, high = _written(cell, criterion)
         interval = MISSING if MISSING in (low.body, high.body) else f"{low.body}, {high.body}"
-        said.append(_together(f"{middle.body} [{interval}]", middle, low, high))
-    return _html((" … " if len(cells) > 2 else "; ").join(said))
+        written = _together(f"{middle.body} [{interval}]", middle, low, high)
+        said.append(written.replace(" ", UNBROKEN).replace(f"{UNBROKEN}[", " ["))  # a line may end before an interval
+    apart = f'{" …" if len(cells) > 2 else ";"}</span> <span class="estimate">'  # but rather after it
+    return _html(f'<span class="estimate">{apart.join(said)}</span>')
 
 
 def data(claim: Known) -> str:
@@ -103,9 +109,8 @@ def region(claim: Known, brief: bool = False) -> str:
 
 
 def briefly(reason: str) -> str:
-    """The first words of why something was not judged; all of it stands with the evidence."""
-    words = re.split("[:;]", reason)[0].split()
-    return " ".join(words[:6]) + ("…" if len(words) > 6 else "")
+    """Why something was not judged as far as the first colon or semicolon; all of it stands with the evidence."""
+    return re.split("[:;]", reason)[0]
 
 
 def counts(outcomes: Sequence[str]) -> dict[str, int]:
@@ -140,9 +145,8 @@ def _written(cell: Known, criterion: Known) -> list[Written]:
 
 
 def _together(text: str, *numbers: Written) -> str:
-    """Numbers with their power of ten once at the end, as they have the same; 0 and what is missing have none."""
-    powers = {number.power for number in numbers if number.power is not None}
-    return text + "".join(Written("", power).html for power in powers)
+    """Numbers with their power of ten once, as they have the same; 0 and what is missing have none."""
+    return Written(text, next((number.power for number in numbers if number.power is not None), None)).html
 
 
 def _html(text: str) -> str:

@@ -121,6 +121,24 @@ def test_the_outcome_is_seen_beside_the_claim_at_any_width(look: Callable[..., A
         line = look(report.as_uri(), width).page.locator("tr#claim-exact-growth-float64")
         box = line.locator(".outcome").bounding_box()
         assert 0 < box["x"] < box["x"] + box["width"] <= width
+        part = line.locator("td").first.bounding_box()
+        assert part["x"] + part["width"] <= box["x"]
+
+
+def test_no_column_is_cut_by_another_where_there_is_room(look: Callable[..., Any], report: Path) -> None:
+    """On windows of 900 pixels or more; on narrower ones the others scroll under the outcome."""
+    cut = """[...document.querySelectorAll("table.overview tr")].some(row => [...row.cells].some((cell, i) =>
+        i && cell.getBoundingClientRect().left < row.cells[i - 1].getBoundingClientRect().right - 1))"""
+    assert [look(report.as_uri(), width).page.evaluate(cut) for width in (400, 900, 1200, 1400)] == [True] + 3 * [
+        False
+    ]
+
+
+def test_a_claim_is_read_without_scrolling_at_any_width(look: Callable[..., Any], report: Path) -> None:
+    for width in (400, 900, 1200, 1400):
+        ends = "[...document.querySelectorAll('.claim')].map(each => each.getBoundingClientRect().right)"
+        found = look(report.as_uri(), width).page.evaluate(ends)
+        assert found and max(found) <= width
 
 
 def test_a_page_that_loads_and_overflows_would_be_caught(look: Callable[..., Any], report: Path) -> None:

@@ -63,8 +63,8 @@ def starts_alike(rows: pd.DataFrame, context: Context) -> str:
     if len(means) < 2 or (ahead := means.iloc[-1] - means.iloc[0]) >= MATTERS:
         return ""
     return (
-        f"before widths move, those of {means.index[-1]} neurons are {ahead:.1f} points ahead of those of "
-        f"{means.index[0]}; under {MATTERS:g} no path from one to the other could show"
+        f"too alike at the start: before widths move, those of {means.index[-1]} neurons are {ahead:.1f} points "
+        f"ahead of those of {means.index[0]}; under {MATTERS:g} no path from one to the other could show"
     )
 
 

@@ -36,7 +36,7 @@ def no_change(rows: pd.DataFrame, context: Context) -> str:
     """Nothing depended on the basis: nothing shows that there was a change of it."""
     parted = after_last(_turned(rows, context, descent=False))["value"]
     if not (parted > COMMUTES).any():
-        return "the change of basis made no difference to any other optimiser, so nothing was tested"
+        return "nothing was tested: the change of basis made no difference to any other optimiser"
     return ""
 
 
@@ -44,7 +44,7 @@ def changed_function(rows: pd.DataFrame, context: Context) -> str:
     """The change of basis itself, before any step, moved the logits."""
     turned = _turned(rows, context, descent=False)
     largest = turned[turned["epoch"] == turned["epoch"].min()]["value"].max()
-    return f"the change of basis itself changed the logits by {largest:.2g}" if largest > COMMUTES else ""
+    return f"inexact change of basis: by itself it changed the logits by {largest:.2g}" if largest > COMMUTES else ""
 
 
 def after_last(rows: pd.DataFrame) -> pd.DataFrame:

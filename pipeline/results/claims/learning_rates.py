@@ -70,4 +70,4 @@ def at_an_end(rows: pd.DataFrame, context: Context) -> str:
         f"{activation} at width {width}: {rate:g}"
         for activation, width, rate in ends.itertuples(index=False, name=None)
     ]
-    return f"the best learning rate is at an end of those tried: {'; '.join(said)}" if said else ""
+    return f"best rate at an end of those tried: {'; '.join(said)}" if said else ""

@@ -207,7 +207,7 @@ def unrisen(rows: pd.DataFrame, context: Context) -> str:
         risen = _mean_ratio(total[each.phase.first] / total[each.begun])
         if risen < CHANGED:
             least = _percent(CHANGED)
-            return f"total widths changed by {_percent(risen)} while tasks came; they had to by {least} or more"
+            return f"too small a rise: widths changed by {_percent(risen)} while tasks came; {least} was needed"
     return ""
 
 
@@ -218,7 +218,7 @@ def unfallen(rows: pd.DataFrame, context: Context) -> str:
         fallen = _mean_ratio(total[each.phase.last] / total[each.phase.first])
         if fallen > 1 / CHANGED:
             least = _percent(1 / CHANGED)
-            return f"total widths changed by {_percent(fallen)} after tasks went; they had to by {least} or more"
+            return f"too small a fall: widths changed by {_percent(fallen)} after tasks went; {least} was needed"
     return ""
 
 
@@ -247,7 +247,7 @@ def unadapted(rows: pd.DataFrame, context: Context) -> str:
         return ""
     moved = math.exp(float((total[end] / total[0]).map(math.log).abs().mean()))
     if moved < CHANGED:
-        return f"adapting changed total widths by {_percent(moved)}; it had to by {_percent(CHANGED)}"
+        return f"hardly adapted: total widths changed by {_percent(moved)}; they had to by {_percent(CHANGED)}"
     return ""
 
 
@@ -258,7 +258,8 @@ def dearer(rows: pd.DataFrame, context: Context) -> str:
     ratios = costs(rows, EQUAL_COST)["value"]
     worst = max(ratios, key=lambda ratio: abs(math.log(ratio)), default=1.0)
     if abs(math.log(worst)) > math.log(COSTS_ALIKE):
-        return f"the training of a control cost {_percent(worst)}; up to {_percent(COSTS_ALIKE)} costs count as equal"
+        equal = _percent(COSTS_ALIKE)
+        return f"unequal cost: the training of a control cost {_percent(worst)}; up to {equal} counts as equal"
     return ""
 
 
@@ -301,4 +302,4 @@ def _mean_ratio(ratios: pd.Series[float]) -> float:
 
 
 def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.1f} %"
+    return f"{100 * (ratio - 1):+.1f}%".replace("-", "−")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pipeline.reporting.numbers import signed, write, write_interval
+from pipeline.reporting.numbers import Written, signed, write, write_interval
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,12 @@ def test_a_mantissa_never_rounds_to_ten() -> None:
 )
 def test_an_interval_can_be_told_from_its_estimate(values: tuple[float, ...], plain: list[str]) -> None:
     assert [written.plain for written in write_interval(*values)] == plain
+
+
+def test_a_power_of_ten_is_of_every_number_before_it() -> None:
+    assert Written("0.75 to 1.88", -14).plain == "(0.75 to 1.88) × 10⁻¹⁴"
+    assert Written("3.12 [0.07, 6.18]", -3).latex == r"$(3.12\ [0.07,\ 6.18])\times 10^{-3}$"
+    assert Written("1.88", -14).html == "1.88 × 10<sup>−14</sup>" and Written("0 to 1").html == "0 to 1"
 
 
 def test_changes_have_signs() -> None:

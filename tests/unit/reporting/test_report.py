@@ -218,7 +218,9 @@ def test_each_table_and_figure_links_to_what_made_it(reader: Reader) -> None:
 def test_page_says_what_was_found_and_on_what(reader: Reader) -> None:
     text = " ".join(" ".join(reader.words).split())
     for words in (
-        "Claims and parts of claims: 8, of which 3 reproduced, 5 not judged. None of them under the paper’s protocol",
+        "Claims and parts of claims: 8, of which 3 reproduced (3 of them exact properties, which hold by algebra and "
+        "test the code), 5 not judged. None of them under the paper’s protocol",
+        "ε is the distance between the logits before and after a change",
         "How far do the logits move?",
         "scikit-learn’s digits <8 x 8> (1,437 + 360 images, 10 classes)",
         "sha256:abcdef",
@@ -235,7 +237,7 @@ FIRST = {
     "float64": (
         "ε, diagonalised or grown",
         "all 0 to 1 × 10−10",
-        "1.00 to 4.20 × 10−15",
+        "(1.00 to 4.20) × 10−15",
         "3 (1)",
         "digits",
         "reproduced",
@@ -259,22 +261,36 @@ FIRST = {
 }
 
 
+def test_the_first_table_says_each_claim_in_the_words_of_the_paper(folder: Path) -> None:
+    said = {words(body[0][0][0][0]): words(body[0][0]).split("“")[1:] for body in first_table(folder).iter("tbody")}
+    criteria = of("invariance")
+    assert {*said} == {criterion.claim for criterion in criteria} and len(said) < len(criteria)
+    assert all(any(criterion.sentence in each for each in said[criterion.claim]) for criterion in criteria)
+    assert [each.strip() for each in said["exact-growth"]] == [f"{criteria[0].sentence}”"], "once, of two parts"
+    assert len(said["accuracy-kept"]) == 1, "one part's is within the other's"
+
+
+def first_table(folder: Path) -> ElementTree.Element:
+    page = folder.with_suffix(".html").read_text(encoding="utf-8")
+    return ElementTree.fromstring(page[page.index("<table") : page.index("</table>") + len("</table>")])
+
+
 def test_the_first_table_has_a_line_for_each_criterion_that_links_to_its_section_and_back(folder: Path) -> None:
     page = folder.with_suffix(".html").read_text(encoding="utf-8")
-    whole = ElementTree.fromstring(page[page.index("<table") : page.index("</table>") + len("</table>")])
-    heading, *lines = whole.iter("tr")
+    heading, *lines = first_table(folder).iter("tr")
     assert [words(cell) for cell in heading] == [
-        *("Claim", "Part", "Measured", "Reproduced if", "Effect [95% interval], or least to largest"),
+        *("Part", "Measured", "Reproduced if", "Effect [95% interval], or least to largest"),
         *("n (needed)", "Data", "Outcome"),
     ]
     claim, found = "", {}
     for line in lines:
-        first, *rest = line
-        claim, cells = (words(first), rest) if first.tag == "th" else (claim, [first, *rest])
-        part = words(cells[0])
+        if line[0].tag == "th":
+            claim = words(line[0][0][0])
+            continue
+        part, *cells = map(words, line)
         found[f"{claim}: {part}"] = line
         if part in FIRST:
-            assert tuple(map(words, cells[1:])) == FIRST[part]
+            assert tuple(cells) == FIRST[part]
     judged = ("exact-growth", "accuracy-kept")
     ids = sorted((each.id for each in of("invariance")), key=lambda id: not id.startswith(judged))
     assert list(found) == ids, "what was not judged comes last"
@@ -283,6 +299,8 @@ def test_the_first_table_has_a_line_for_each_criterion_that_links_to_its_section
         section = page[page.index(f'<section class="verdict" id="{link.attrib["href"].removeprefix("#")}">') :]
         section = section[section.index("<h6>") : section.index("</h6>")]
         assert section.startswith(f"<h6>{name}: <span") and f'href="#{line.attrib["id"]}"' in section
+    reasons = {name: line[-1].attrib.get("title", "") for name, line in found.items()}
+    assert reasons == {claim["id"]: claim["reason"] for claim in claims(folder)}, "all of it, when it is pointed at"
     quiet = {name for name, line in found.items() if line.attrib.get("class") == "quiet"}
     assert quiet == {claim["id"] for claim in claims(folder) if claim["outcome"] == "not judged"}
 
@@ -292,7 +310,7 @@ def claims(folder: Path) -> list[dict[str, Any]]:
 
 
 def words(node: ElementTree.Element) -> str:
-    return "".join(node.itertext())
+    return "".join(node.itertext()).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_section_of_a_claim_says_all_of_its_criterion(reader: Reader) -> None:
@@ -356,7 +374,8 @@ def test_a_picture_that_is_not_there_is_one_line(folder: Path, tmp_path: Path) -
 def made(id: str, outcome: str, on: str = "digits", **more: Any) -> dict[str, Any]:
     claim, _, part = id.partition(": ")
     criterion = {"claim": claim, "part": part, "short": "ε", "region": [0.0, None], "unit": "", "ratio": False}
-    known = {"id": id, "outcome": outcome, "on": [on], "criterion": criterion | {"every": False}, "needed": 3}
+    criterion |= {"sentence": f"About {claim}.", "every": False, "needs": 0}
+    known = {"id": id, "outcome": outcome, "on": [on], "criterion": criterion, "needed": 3}
     known |= {"cells": [{"estimate": 1.0, "low": 0.5, "high": 1.5, "n": 4}], "changed": None, "reason": ""}
     return known | {"beyond": False, "basis": {"same_as_paper": False}, "anchor": f"{on}-{id}"} | more
 
@@ -387,6 +406,7 @@ def test_claims_of_several_profiles_stand_side_by_side() -> None:
     ]
     (question,) = overview([ONE, OTHER], beyond=True)
     assert question.claim == "q" and question.found and not groups[-1].found
+    assert [group.sentences for group in groups] == [["About b."], ["About a."], ["About c."]]
 
 
 def test_the_page_of_several_profiles() -> None:
@@ -399,6 +419,7 @@ def test_the_page_of_several_profiles() -> None:
     assert "Experiments of profile one" in text and "Experiments of profile two" in text
     assert "contradicted on cifar10" in text and "inconclusive on cifar100" in text, "of one claim there are two"
     assert "Beyond the paper" in text and text.count("Yes if") == 1
+    assert "b “About b.”" in text and "q About q." in text, "of the paper in quotation marks"
     first, *_ = found.seen["table"]
     assert first["class"] == "overview several" and "–" in text
     lines = {str(line["id"]) for line in found.seen["tr"] if "id" in line}
@@ -412,6 +433,27 @@ def test_a_question_beyond_the_paper_is_counted_apart() -> None:
     assert "1 reproduced, 2 not judged" in said and "yes" not in said
     alone = page([profile("one", ONE[:3])])
     assert "Beyond the paper" not in alone and 'id="beyond"' not in alone
+
+
+def test_exact_properties_are_counted_apart_as_they_test_the_code() -> None:
+    def said(*claims: dict[str, Any]) -> str:
+        return " ".join(summary(profile("one", list(claims))))
+
+    exact, chance, mean = made("a", "reproduced"), made("b", "reproduced"), made("c", "reproduced")
+    exact["criterion"]["every"] = chance["criterion"]["every"] = True
+    chance["criterion"]["needs"] = 21
+    one = "3 reproduced (1 of them an exact property, which holds by algebra and tests the code)."
+    assert one in said(exact, chance, mean)
+    assert "3 reproduced (2 of them exact properties, which hold" in said(exact, exact, mean)
+    lost = exact | {"outcome": "contradicted"}
+    assert "1 reproduced, 1 contradicted." in said(lost, mean) and "algebra" not in said(lost, chance, mean)
+
+
+def test_what_was_known_when_criteria_were_written_is_said() -> None:
+    known = [made("a", "reproduced", "digits", seen=True), made("b", "no", "digits + other", seen=True)]
+    said = "The criteria were written when results on digits, other were known: on them they describe"
+    assert said in " ".join(summary(profile("one", [*known, made("c", "no", "third", seen=False)])))
+    assert "were written" not in " ".join(summary(profile("one", ONE)))
 
 
 def test_a_criterion_that_was_changed_later_is_marked_in_the_first_table() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from math import inf, log10, nan
 from typing import Any
 
@@ -77,8 +78,8 @@ def test_a_mean_and_its_interval(of: Cell, ratio: bool, mean: str, interval: str
     [
         ([], "–"),
         ([cell(1.0)], "1.00 [0.50, 1.50]"),
-        ([cell(1e-15, 5e-16)], "1.00 [0.50, 1.50] × 10<sup>−15</sup>"),
-        ([cell(1e-15, 1e-15)], "1.00 [0, 2.00] × 10<sup>−15</sup>"),
+        ([cell(1e-15, 5e-16)], "(1.00 [0.50, 1.50]) × 10<sup>−15</sup>"),
+        ([cell(1e-15, 1e-15)], "(1.00 [0, 2.00]) × 10<sup>−15</sup>"),
         ([cell(3.0), cell(1.0)], "3.00 [2.50, 3.50]; 1.00 [0.50, 1.50]"),
         ([cell(3.0), cell(2.0), cell(4.0), cell(1.0)], "1.00 [0.50, 1.50] … 4.00 [3.50, 4.50]"),
         ([cell(3.0), Cell("b", inf, 1.0, inf, 4), cell(1.0)], "1.00 [0.50, 1.50] … – [–]"),
@@ -86,25 +87,41 @@ def test_a_mean_and_its_interval(of: Cell, ratio: bool, mean: str, interval: str
     ],
 )
 def test_an_effect_is_of_each_cell_or_of_the_least_and_the_most(cells: list[Cell], words: str) -> None:
-    assert effect(claim(*cells)) == words
+    assert spaced(effect(claim(*cells))) == words
+
+
+def spaced(text: str) -> str:
+    """Without what says where a line may end."""
+    return re.sub("</?span[^>]*>", "", text).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_a_line_ends_between_estimates_or_before_an_interval_and_not_within() -> None:
+    found = effect(claim(cell(1e-15, 5e-16), cell(2.0)))
+    first, second = re.findall('<span class="estimate">(.*?)</span>', found)
+    assert first.split(" ") == ["(1.00", "[0.50,~1.50])~×~10<sup>−15</sup>;".replace("~", "\N{NO-BREAK SPACE}")]
+    assert second.split(" ") == ["2.00", "[1.50,\N{NO-BREAK SPACE}2.50]"]
 
 
 def test_an_effect_in_ratios_is_a_ratio() -> None:
-    assert effect(claim(cell(0.0, log10(2)), ratio=True)) == "1.00 [0.50, 2.00]"
-    assert effect(claim(cell(0.0, log10(2)))) == "0 [−0.301, 0.301]"
-    assert effect(claim(cell(1e300, 0.0), ratio=True)) == "1.00 [1.00, 1.00] × 10<sup>300</sup>", "no overflow"
+    assert spaced(effect(claim(cell(0.0, log10(2)), ratio=True))) == "1.00 [0.50, 2.00]"
+    assert spaced(effect(claim(cell(0.0, log10(2))))) == "0 [−0.301, 0.301]"
+    huge = effect(claim(cell(1e300, 0.0), ratio=True))
+    assert spaced(huge) == "(1.00 [1.00, 1.00]) × 10<sup>300</sup>", "no overflow"
 
 
 def test_an_effect_on_every_value_is_the_least_and_the_largest() -> None:
     assert effect(claim(cell(2.0), cell(4.0), every=True)) == "1.50 to 4.50"
-    assert effect(claim(cell(2e-7, 1e-7), every=True)) == "1.00 to 3.00 × 10<sup>−7</sup>"
+    assert effect(claim(cell(2e-7, 1e-7), every=True)) == "(1.00 to 3.00) × 10<sup>−7</sup>"
+    assert effect(claim(cell(0.0, 0.0), every=True)) == "0"
+    assert effect(claim(cell(0.0, 0.0), cell(2.0), every=True)) == "0 to 2.50"
+    assert effect(claim(cell(3e-7, 0.0), every=True)) == "3.00 × 10<sup>−7</sup>"
     assert effect(claim(cell(2.0), Cell("b", inf, 1.0, inf, 4), every=True)) == effect(claim(every=True)) == "–"
 
 
-def test_what_was_not_judged_is_said_in_few_words() -> None:
+def test_what_was_not_judged_is_said_as_far_as_a_sentence_goes() -> None:
     assert briefly("out of scope: the claim is of CIFAR-10; here: digits") == "out of scope"
     assert briefly("3 repeats; 7 are needed to tell") == "3 repeats"
-    assert briefly("one two three four five six seven") == "one two three four five six…"
+    assert briefly("one two three four five six seven") == "one two three four five six seven", "not cut"
 
 
 def test_outcomes_are_counted_in_one_order() -> None:

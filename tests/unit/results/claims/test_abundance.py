@@ -128,8 +128,8 @@ def test_widths_that_made_no_difference_before_are_unfit() -> None:
     assert starts_alike(made(), CONTEXT) == ""
     found = starts_alike(made(static={7: 45.0, 100: 46.5}), CONTEXT)
     assert found == (
-        "before widths move, those of 100 neurons are 1.5 points ahead of those of 7; under 2 no path from one to "
-        "the other could show"
+        "too alike at the start: before widths move, those of 100 neurons are 1.5 points ahead of those of 7; "
+        "under 2 no path from one to the other could show"
     )
 
 

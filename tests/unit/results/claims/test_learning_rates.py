@@ -172,7 +172,7 @@ def test_no_control_and_no_rows_give_nothing() -> None:
 def test_a_best_rate_at_an_end_is_unfit() -> None:
     assert at_an_end(made(), CONTEXT) == "", "that of isotropic relu is, but it is not compared"
     rising = made(validation=VALIDATION | {"isotropic-tanh": (60.0, 70.0, 80.0, 90.0)})
-    said = "the best learning rate is at an end of those tried: isotropic-tanh at width 8: 0.32; "
+    said = "best rate at an end of those tried: isotropic-tanh at width 8: 0.32; "
     assert at_an_end(rising, CONTEXT) == said + "isotropic-tanh at width 16: 0.32"
     assert judge(CRITERION, rising, CONTEXT, BASIS).outcome == "not judged"
 

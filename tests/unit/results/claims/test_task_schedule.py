@@ -250,9 +250,9 @@ def test_what_is_fit_has_no_reason(criterion: Criterion) -> None:
 @pytest.mark.parametrize(
     ("unfit", "changes", "reason"),
     [
-        (claims.unrisen, {16: 40.0, 24: 41.0}, "total widths changed by +2.5 % while tasks came"),
-        (claims.unfallen, {32: 59.0}, "total widths changed by -1.7 % after tasks went"),
-        (claims.unadapted, {24: 80.8}, "adapting changed total widths by +1.0 %"),
+        (claims.unrisen, {16: 40.0, 24: 41.0}, "too small a rise: widths changed by +2.5% while tasks came"),
+        (claims.unfallen, {32: 59.0}, "too small a fall: widths changed by −1.7% after tasks went"),
+        (claims.unadapted, {24: 80.8}, "hardly adapted: total widths changed by +1.0%"),
     ],
 )
 def test_what_made_no_difference_is_said(
