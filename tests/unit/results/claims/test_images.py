@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.errors import InputError
 from pipeline.experiments import experiment
 from pipeline.results import correct
 from pipeline.results.claims.base import Basis, Context, Criterion, Values, intervals, judge
@@ -160,7 +161,7 @@ def test_what_is_not_linear_or_has_no_bits_is_refused() -> None:
     with pytest.raises(ValueError, match=r"final-width-only: the path .* with `images` an estimand is linear"):
         sampling(other, rows, context, squared)
     assert context.correct is not None
-    with pytest.raises(ValueError, match="of which bits were kept"):
+    with pytest.raises(InputError, match=r"correct.parquet: .* are missing; delete it, and `dvc repro` makes it"):
         sampling(criterion, rows, replace(context, correct=context.correct.iloc[1:]), values)
 
 

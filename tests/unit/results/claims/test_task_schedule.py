@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -23,7 +24,7 @@ from tests.helpers.made_rows import diverged
 BASIS = Basis("three tasks", "192-h1-h2-h3-30", networks=20, repeats=10, epochs=32, same_as_paper=False)
 ENTRIES = [SimpleNamespace(epochs=8, active=list(active)) for active in ("a", "ab", "abc", "b")]
 SOURCES = {"a": "mnist", "b": "fashion-mnist", "c": "emnist-aj"}
-CONTEXT = Context(SimpleNamespace(schedule=ENTRIES), SOURCES, chance=10.0)
+CONTEXT = Context(SimpleNamespace(schedule=ENTRIES, repeats=3), SOURCES, chance=10.0)
 CRITERIA = {criterion.id: criterion for criterion in of("task_schedule")}
 RISE, FALL, STABLE, TWINS, BIFURCATION, SIZE, COST = CRITERIA.values()
 
@@ -157,8 +158,8 @@ def test_a_control_that_costs_otherwise_is_unfit() -> None:
     rows = made()
     own = (rows["measure"] == "multiply_adds") & (rows["widths"] == EQUAL_COST) & (rows["repeat"] == 1)
     for factor, reason in (
-        (1.06, "the training of a control cost +6.0 %"),
-        (0.9, "the training of a control cost -10.0 %"),
+        (1.06, "unequal cost: the training of a control cost +6.0%"),
+        (0.9, "unequal cost: the training of a control cost −10.0%"),
     ):
         other = rows.assign(value=rows["value"].mask(own, 1e6 * factor))
         assert COST.unfit(other, CONTEXT).startswith(reason) and SIZE.unfit(other, CONTEXT) == ""
@@ -284,7 +285,18 @@ def world(criterion: Criterion, mean: float, random: Generator, more: int = 0) -
 
 
 def verdict(criterion: Criterion, rows: pd.DataFrame, context: Context = CONTEXT) -> Verdict:
-    return judge(criterion, rows, context, BASIS)
+    own = SimpleNamespace(**vars(context.settings) | {"repeats": int(rows["repeat"].nunique())})
+    return judge(criterion, rows, replace(context, settings=own), BASIS)
+
+
+def test_where_an_adaptive_network_diverged_it_is_not_judged_against_controls() -> None:
+    """It has none: of those that went well alone the mean would be flattered."""
+    rows = made(20, accuracy=lambda kind, repeat, task: 90.0 + 2 * (kind == ADAPTIVE) + 0.1 * (repeat % 3))
+    assert verdict(SIZE, rows).outcome == "yes", "the control"
+    without = rows[~((rows["repeat"] == 1) & rows["widths"].isin([EQUAL_SIZE, EQUAL_COST]))]
+    for criterion in (SIZE, COST):
+        found = verdict(criterion, diverged(without, 24, repeat=1, widths=ADAPTIVE))
+        assert (found.outcome, found.reason.partition(",")[0]) == ("not judged", "1 of 20 adaptive networks diverged")
 
 
 STATISTICAL = [RISE, FALL, STABLE, TWINS, SIZE, COST]
