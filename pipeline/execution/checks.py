@@ -13,6 +13,7 @@ from pipeline.execution.planned import Planned
 from pipeline.execution.processes import workers
 from pipeline.experiments.plan import Size
 from pipeline.profile import Profile
+from pipeline.results.text import counted
 
 _PROCESS = 250_000_000  # bytes of a process with torch, before it trains
 # Where Linux says how much memory a container may use; elsewhere there are no such files.
@@ -30,7 +31,7 @@ def check(profile: Profile, name: str, sizes: Mapping[str, Size], planned: Seque
         device: "cpu" or "cuda".
 
     Raises:
-        InputError: a batch is larger than a training set, the jobs that run at once do not fit into memory, or
+        InputError: a batch is larger than a training set, a test set is too small to be measured on, the jobs that run at once do not fit into memory, or
             results are to be kept in a kind of place that is not known.
     """
     settings, where = profile.settings(name), f"{paths.profile(profile.name)}: experiments.{name}"
@@ -38,6 +39,9 @@ def check(profile: Profile, name: str, sizes: Mapping[str, Size], planned: Seque
         if settings.batch_size > size.train:
             there = f"{data} has {size.train} training images; valid are 1 to {size.train}"
             raise InputError(f"{where}.batch_size: {settings.batch_size}, but {there}")
+        if size.test < settings.fewest_test:
+            there = f"{data} has {counted(size.test, 'test image')}"
+            raise InputError(f"{where}.data: {there}; valid are {settings.fewest_test} or more")
     _check_address(f"{paths.profile(profile.name)}: execution.shards", profile.execution.shards)
     if profile.execution.runner == "ray":
         return  # whose machines are others

@@ -93,6 +93,7 @@ class Plan(config.Training):
 
     # Settings that say which networks there are rather than how one is trained: more of them keep the others.
     spread: ClassVar[frozenset[str]] = frozenset({"data", "repeats", "configurations"})
+    fewest_test: ClassVar[int] = 1  # test images of each data set without which there is nothing to measure
 
     data: Several[Name]
 
