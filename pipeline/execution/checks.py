@@ -31,17 +31,21 @@ def check(profile: Profile, name: str, sizes: Mapping[str, Size], planned: Seque
         device: "cpu" or "cuda".
 
     Raises:
-        InputError: a batch is larger than a training set, a test set is too small to be measured on, the jobs that run at once do not fit into memory, or
-            results are to be kept in a kind of place that is not known.
+        InputError: a batch is larger than a training set, there are too few images, the jobs that run at once do not
+            fit into memory, or results are to be kept in a kind of place that is not known.
     """
     settings, where = profile.settings(name), f"{paths.profile(profile.name)}: experiments.{name}"
     for data, size in sizes.items():
         if settings.batch_size > size.train:
             there = f"{data} has {size.train} training images; valid are 1 to {size.train}"
             raise InputError(f"{where}.batch_size: {settings.batch_size}, but {there}")
-        if size.test < settings.fewest_test:
-            there = f"{data} has {counted(size.test, 'test image')}"
-            raise InputError(f"{where}.data: {there}; valid are {settings.fewest_test} or more")
+        for part, count, fewest in (
+            ("training", size.train, settings.fewest_train),
+            ("test", size.test, settings.fewest_test),
+        ):
+            if count < fewest:
+                there = f"{data} has {counted(count, f'{part} image')}"
+                raise InputError(f"{where}.data: {there}; valid are {fewest} or more")
     _check_address(f"{paths.profile(profile.name)}: execution.shards", profile.execution.shards)
     if profile.execution.runner == "ray":
         return  # whose machines are others
