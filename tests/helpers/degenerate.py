@@ -26,7 +26,7 @@ from pipeline.data.facts import DataSet
 from pipeline.errors import InputError
 from pipeline.execution.checks import check
 from pipeline.execution.planned import plan
-from pipeline.experiments import EXPERIMENTS, experiment
+from pipeline.experiments import experiment
 from pipeline.experiments.plan import Size
 from pipeline.experiments.plan.work import Work
 from pipeline.profile import Profile
@@ -153,7 +153,9 @@ def check_report(name: str, given: str, folder: Path) -> None:
     data = {each: images(each, **IMAGES.get(given, {})) for each in own.data}
     with strictly():
         if (name, given) in REFUSED:
-            with pytest.raises(InputError, match=r"components\.data: digits has [12] test images?; valid are 5 or more$"):
+            with pytest.raises(
+                InputError, match=r"components\.data: digits has [12] test images?; valid are 5 or more$"
+            ):
                 reported(name, own, data, folder)
             return
         reported(name, own, data, folder)

@@ -227,6 +227,8 @@ def judge(criterion: Criterion, rows: pd.DataFrame, context: Context, basis: Bas
     reason = _reason(criterion, rows, context, cells, needed)
     every = criterion.every and not criterion.needs
     outcome: Outcome = "not judged" if reason else decide(cells, criterion.region, every=every)
+    if outcome == "inconclusive" and not criterion.every and (reason := _unknown(cells)):
+        outcome = "not judged"
     return Verdict(criterion, ANSWERS[outcome] if criterion.beyond else outcome, reason, cells, needed, basis)
 
 
@@ -320,9 +322,7 @@ def _reason(criterion: Criterion, rows: pd.DataFrame, context: Context, cells: S
     if not cells:
         return "nothing to compare"
     fewest = min(cell.n for cell in cells)
-    if fewest < needed:
-        return f"{counted(fewest, 'repeat')}; {needed} are needed to tell"
-    return "" if criterion.every else _unknown(cells)
+    return f"{counted(fewest, 'repeat')}; {needed} are needed to tell" if fewest < needed else ""
 
 
 def _unknown(cells: Sequence[Cell]) -> str:

@@ -47,7 +47,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sampling:
-    """Of the images of a cell: v, NaN if a test set is of one; its degrees of freedom, those of the smallest; how many."""
+    """Of the images of a cell: v, its degrees of freedom (those of the smallest test set), and how many there are.
+
+    v is NaN where a test set is a single image.
+    """
 
     variance: float = 0.0
     df: int = 1
