@@ -39,7 +39,7 @@ def select(rows: pd.DataFrame, **wanted: object) -> pd.DataFrame:
 
 def log10(values: pd.Series[float]) -> pd.Series[float]:
     """log10 of each value; NaN, for `summarise` no mean either, where there is none, as of 0."""
-    return np.log10(values.where(values > 0).astype(float))
+    return values.where(values > 0).astype(float).map(np.log10)
 
 
 def summarise(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -100,7 +100,8 @@ class _Page(Page):
             f"Data {self.data.name}, network {self.network}, pruned in hidden layer {settings.layer} without "
             f"retraining, {self.repeats} of {counted(settings.epochs, 'epoch')}, {self.precision}; accuracy before "
             f"{write(accuracy, decimals=2).plain} %. A random choice is the mean of "
-            f"{counted(settings.draws, 'draw')} a repeat. Corrections predict the removed neurons over training samples or, without data, as if the inputs of "
+            f"{counted(settings.draws, 'draw')} a repeat. Corrections predict the removed neurons over training "
+            "samples or, without data, as if the inputs of "
             f"the layer were white; changes are on the whole test set. {self._misjudged()}"
         )
 
