@@ -44,8 +44,8 @@ IMAGES: dict[str, dict[str, Any]] = {
     "five of each class": {"train": 8, "test": 2},
     "one alone of all": {"classes": 1, "shape": (1, 1, 1), "alike": True, "train": 4, "test": 1},
 }
-MOST = ("images all alike", "one test image", "one alone of all", "hidden width 1", "everything diverged")
-OTHERS = ("one class", "one pixel", "five of each class", "one repeat")
+MOST = ("images all alike", "one test image", "one alone of all", "everything diverged")
+OTHERS = ("one class", "one pixel", "five of each class", "hidden width 1", "one repeat")
 assert {*MOST, *OTHERS} == {*IMAGES, "hidden width 1", "everything diverged", "one repeat"}
 REFUSED = {("components", each) for each in IMAGES if IMAGES[each].get("test", 5) < 5}
 ABSURD = 1e30  # as a learning rate
