@@ -182,22 +182,23 @@ class _Page(Page):
     def plots(self) -> Iterator[Plot]:
         rows = select(self.rows, phase="neuron", measure="negentropy")
         titles = {key: ", ".join(name) for key, name in self.places.items()}
-        yield self.lines(
-            "negentropy",
-            "How far from Gaussian each neuron is",
-            "Negentropy of each neuron of the normalised layer on the test set, in descending order; mean over "
-            "repeats with its 95% interval as a band. Where a line is not seen it lies below that of the covariance "
-            "eigenbasis: trained in it, neurons are those directions.",
-            rows.assign(rank=rows["rank"] + 1),
-            MEASURES["negentropy"],
-            BASES,
-            by="basis",
-            x="rank",
-            x_label="rank of the neuron",
-            panels=By(("configuration", "layer"), "place", titles),
-            legend="basis",
-            across=len(self.layers),
-        )
+        if len(rows):
+            yield self.lines(
+                "negentropy",
+                "How far from Gaussian each neuron is",
+                "Negentropy of each neuron of the normalised layer on the test set, in descending order; mean over "
+                "repeats with its 95% interval as a band. Where a line is not seen it lies below that of the covariance "
+                "eigenbasis: trained in it, neurons are those directions.",
+                rows.assign(rank=rows["rank"] + 1),
+                MEASURES["negentropy"],
+                BASES,
+                by="basis",
+                x="rank",
+                x_label="rank of the neuron",
+                panels=By(("configuration", "layer"), "place", titles),
+                legend="basis",
+                across=len(self.layers),
+            )
         drawn = set(select(self.rows, phase="picture")["configuration"])
         yield from (self.pictures(training) for training in self.trainings if training in drawn)
 
