@@ -187,8 +187,8 @@ class _Page(Page):
                 "negentropy",
                 "How far from Gaussian each neuron is",
                 "Negentropy of each neuron of the normalised layer on the test set, in descending order; mean over "
-                "repeats with its 95% interval as a band. Where a line is not seen it lies below that of the covariance "
-                "eigenbasis: trained in it, neurons are those directions.",
+                "repeats with its 95% interval as a band. Where a line is not seen it lies below that of the "
+                "covariance eigenbasis: trained in it, neurons are those directions.",
                 rows.assign(rank=rows["rank"] + 1),
                 MEASURES["negentropy"],
                 BASES,
