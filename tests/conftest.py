@@ -30,6 +30,7 @@ SLOW = {
     "tests/unit/tracking/test_failures.py": "stores that do not answer: waiting for time-outs",
     "tests/browser": "a Chromium, which not everyone has",
     "tests/unit/test_benchmarks.py": "times this machine",
+    "tests/properties/test_small.py": "80 experiments with their reports, less telling than test_degenerate.py",
     "tests/unit/test_library.py": "all tests of the library once more, without other packages: a minute",
 }
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 BINS = 8  # of equally many samples
+FEWEST = 5  # samples that spacings can be taken of
 
 
 def excess_kurtosis(y: Tensor) -> Tensor:
@@ -30,10 +31,17 @@ def negentropy(y: Tensor) -> Tensor:
 
     The entropy H of each standardised column is estimated from the spacings of its sorted values
     (scipy.stats.differential_entropy, of the extra ica). Ties, of which a constant column is made, make it infinite.
+
+    Raises:
+        ValueError: fewer than FEWEST samples.
     """
+    if len(y) < FEWEST:
+        raise ValueError(f"y: {len(y)} samples have no entropy; at least {FEWEST}")
+    import numpy as np
     from scipy.stats import differential_entropy
 
-    entropy = torch.from_numpy(differential_entropy(_standard(y).cpu().numpy(), axis=0))
+    with np.errstate(divide="ignore"):  # the logarithm of a tie
+        entropy = torch.from_numpy(differential_entropy(_standard(y).cpu().numpy(), axis=0))
     return (0.5 * math.log(2 * math.pi * math.e) - entropy).to(y.device)
 
 

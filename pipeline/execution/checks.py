@@ -13,6 +13,7 @@ from pipeline.execution.planned import Planned
 from pipeline.execution.processes import workers
 from pipeline.experiments.plan import Size
 from pipeline.profile import Profile
+from pipeline.results.text import counted
 
 _PROCESS = 250_000_000  # bytes of a process with torch, before it trains
 # Where Linux says how much memory a container may use; elsewhere there are no such files.
@@ -30,8 +31,8 @@ def check(profile: Profile, name: str, sizes: Mapping[str, Size], planned: Seque
         device: "cpu" or "cuda".
 
     Raises:
-        InputError: a batch is larger than a training set, the jobs that run at once do not fit into memory, or
-            results are to be kept in a kind of place that is not known.
+        InputError: a batch is larger than a training set, there are too few images, the jobs that run at once do not
+            fit into memory, or results are to be kept in a kind of place that is not known.
     """
     settings, where = profile.settings(name), f"{paths.profile(profile.name)}: experiments.{name}"
     for data, size in sizes.items():
@@ -39,6 +40,13 @@ def check(profile: Profile, name: str, sizes: Mapping[str, Size], planned: Seque
             left = "" if most == size.train else f", of which {most} are trained on"
             there = f"{data} has {size.train} training images{left}; valid are 1 to {most}"
             raise InputError(f"{where}.batch_size: {settings.batch_size}, but {there}")
+        for part, count, fewest in (
+            ("training", size.train, settings.fewest_train),
+            ("test", size.test, settings.fewest_test),
+        ):
+            if count < fewest:
+                there = f"{data} has {counted(count, f'{part} image')}"
+                raise InputError(f"{where}.data: {there}; valid are {fewest} or more")
     _check_address(f"{paths.profile(profile.name)}: execution.shards", profile.execution.shards)
     if profile.execution.runner == "ray":
         return  # whose machines are others

@@ -74,6 +74,7 @@ ROWS = Schema(
         "pixel": Factor("of an image, from 0", int, many=True),
     },
 )
+FLAT = 1e-6  # range of an activation behind a normaliser, which makes its deviation 1: one of less does not vary
 VARIANTS = ((COMPONENTS, "exact"), (COMPONENTS, "diagonal"), (RANDOM, "diagonal"))
 Training = Literal["as usual", "in the eigenbasis"]
 
@@ -93,6 +94,7 @@ class Settings(Plan):
     """Decided here: the paper describes the representation and has no experiment with it."""
 
     spread: ClassVar[frozenset[str]] = frozenset({"data", "repeats", "trainings"})
+    fewest_test: ClassVar[int] = 5  # `independence.FEWEST`, which is torch's
 
     hidden: Widths
     trainings: Several[Training]
@@ -110,6 +112,9 @@ class Settings(Plan):
             )
         if self.matmul != "float32":
             raise ValueError(f"matmul: {self.matmul} is of ensembles; valid here is float32")
+        for setting in ("batch_size", "component_samples"):
+            if (count := getattr(self, setting)) < 2:
+                raise ValueError(f"{setting}: {count} sample has no variance; valid are 2 or more")
         return self
 
     def members(self) -> list[Trained]:
@@ -215,6 +220,7 @@ def _observe(
     for layer in layers:
         bases = whitened(net, layer, {basis: own[layer] for basis, own in rotations.items()}, data)
         bases |= {NEURONS: neurons[layer], NOISE: _noise(bases[EIGENBASIS], generator(*name, "noise", layer))}
+        bases = {basis: varying(y) for basis, y in bases.items()}
         for basis, y in bases.items():
             yield from ((own | {"layer": layer, "basis": basis}, values) for own, values in _independence(y))
         if layer == 1 and member.repeat == 0:
@@ -289,6 +295,12 @@ def whitened(net: NormalisedMLP, layer: int, rotations: dict[str, Tensor], data:
     return {EIGENBASIS: z[:, white]} | {basis: (z @ own.mT)[:, white] for basis, own in rotations.items()}
 
 
+def varying(y: Tensor) -> Tensor:
+    """The columns of y [N, n] that vary, [N, m]: of what is constant there is nothing to measure."""
+    moves = y.amax(0) - y.amin(0) > FLAT
+    return y if moves.all() else y[:, moves]
+
+
 def _noise(like: Tensor, draw: torch.Generator) -> Tensor:
     """What is measured of this is the bias of the measures: its columns are Gaussian and independent."""
     import torch
@@ -297,8 +309,11 @@ def _noise(like: Tensor, draw: torch.Generator) -> Tensor:
 
 
 def _independence(y: Tensor) -> Iterator[Observed]:
-    """How Gaussian and how dependent the columns of y [N, n] are: of all, and of each by its rank."""
+    """How Gaussian and how dependent the columns of y [N, n] are: of all, and of each by its rank; none, nothing."""
     from isotropic.normalise.independence import energy_correlation, excess_kurtosis, negentropy, pairwise_information
+
+    if y.shape[1] == 0:
+        return
 
     each = negentropy(y)
     means = {"kurtosis": excess_kurtosis(y).abs().mean(), "negentropy": each.mean()}
@@ -316,6 +331,8 @@ def _drawn(y: Tensor, data: Dataset, count: int) -> Iterator[Observed]:
     from isotropic.normalise.independence import negentropy
     from pipeline.training.activations import pixel_correlations
 
+    if y.shape[1] == 0:
+        return
     y = (y - y.mean(0)) / y.std(0, correction=0)
     y = y[:, negentropy(y).argsort(descending=True)[:count]]
     y = y * y.pow(3).mean(0).sign()

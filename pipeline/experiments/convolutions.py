@@ -83,6 +83,8 @@ class Settings(Plan):
             )
         if self.matmul != "float32":
             raise ValueError(f"matmul: {self.matmul} is for dense networks; valid here is float32")
+        if self.batch_size < 2:
+            raise ValueError(f"batch_size: {self.batch_size}: batches of one are left out; valid are 2 or more")
         return self
 
     def members(self) -> list[Member]:

@@ -53,6 +53,7 @@ class Settings(Plan):
         "learning_rates",
         "learning_rate",  # of a member its own: this one only says which of them is the paper's
     }
+    fewest_train: ClassVar[int] = 2  # one is held out
 
     hidden_widths: Several[Width]
     activations: Several[Activation]

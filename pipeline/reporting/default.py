@@ -12,6 +12,7 @@ from pipeline.data.facts import DataSet
 from pipeline.experiments import experiment
 from pipeline.reporting.figures import Plot, lines
 from pipeline.reporting.headlines import rounded
+from pipeline.reporting.numbers import write
 from pipeline.reporting.presentation import Note, Part, Presentation, Setting, each
 from pipeline.reporting.protocol import basis, mean_of, repeats
 from pipeline.reporting.style import styles
@@ -95,11 +96,11 @@ class Default:
 def _plot(curves: pd.DataFrame, data: DataSet) -> Plot:
     means = summarise(curves, ["configuration", "epoch"])
     series, measure = styles(dict.fromkeys(curves["configuration"])), TRAINING["test_accuracy"]
-    low, high = means["mean"].min(), means["mean"].max()
+    low, high = (write(end, decimals=1).plain for end in (means["mean"].min(), means["mean"].max()))
     return Plot(
         name=f"{data.slug}-training",
         title="Test accuracy in training",
         caption=f"Mean over repeats with its 95% interval as a band. Data {data.name}, {repeats(curves)}.",
-        alt=f"Test accuracy over epochs, from {low:.1f} to {high:.1f} %.",
+        alt=f"Test accuracy over epochs, from {low} to {high} %.",
         figure=lines({"": means}, series, measure, "epoch", "epochs trained", f"{data.name}, {mean_of(curves)}"),
     )

@@ -290,13 +290,14 @@ def _known(column: pd.Series[Any], values: Iterable[str]) -> None:
 def told(panels: Mapping[str, pd.DataFrame], measure: Measure, x: str, x_label: str) -> str:
     """What a figure of lines shows, for those who cannot see it: the means at both ends of each panel.
 
-    Of more than three lines the least and the most; of lines that are one to the digits shown, once.
+    Of more than three lines the least and the most; of lines that are one to the digits shown, once; of a line
+    without a mean, none.
     """
     sentences = [f"{measure.title} against {x_label}."]
     for title, means in panels.items():
         where = f"{title[:1].upper()}{title[1:]}, at" if title else "At"
         for at in dict.fromkeys((means[x].min(), means[x].max())) if len(means) else ():
-            own = means[means[x] == at].sort_values("mean", kind="stable")
+            own = means[(means[x] == at) & means["mean"].notna()].sort_values("mean", kind="stable")
             said = {
                 name: write(float(mean)).plain for name, mean in zip(own["configuration"], own["mean"], strict=True)
             }
@@ -304,5 +305,6 @@ def told(panels: Mapping[str, pd.DataFrame], measure: Measure, x: str, x_label: 
             values = ", ".join(each) if len(each) < 4 else f"from {each[0]} to {each[-1]}"
             if len(each) > 1 and len({*said.values()}) == 1:
                 values = f"{said.popitem()[1]} for all"
+            values = values or "no mean"
             sentences.append(f"{where} {f'{at:g}'.replace('-', '−')}: {values}.")
     return " ".join(sentences)

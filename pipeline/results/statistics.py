@@ -37,6 +37,11 @@ def select(rows: pd.DataFrame, **wanted: object) -> pd.DataFrame:
     return rows.assign(value=rows["value"].to_numpy(dtype=float, na_value=np.nan)).reset_index(drop=True)
 
 
+def log10(values: pd.Series[float]) -> pd.Series[float]:
+    """log10 of each value; NaN, for `summarise` no mean either, where there is none, as of 0."""
+    return values.where(values > 0).astype(float).map(np.log10)
+
+
 def summarise(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Mean of `value` and its uncertainty, for each combination of the columns `by` (in order of appearance).
 

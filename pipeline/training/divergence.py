@@ -15,8 +15,9 @@ from isotropic.networks.ensemble import Ensemble
 def stop_diverged(ensemble: Ensemble, optimiser: Optimizer, losses: Sequence[Tensor]) -> Tensor:
     """Stop the members of which a loss, or any number in the network, is not finite.
 
-    Such a member is set to zero with its moments. Members share no arithmetic, so it could not disturb the others
-    in training; but what is not finite cannot be decomposed, and a decomposition is of all members at once.
+    Such a member is set to zero with its gradients and moments. Members share no arithmetic, so it could not
+    disturb the others in training; but what is not finite cannot be decomposed, and a decomposition is of all
+    members at once.
 
     Args:
         ensemble, optimiser: K networks, and an optimiser on their parameters; both are changed in place.
@@ -33,7 +34,9 @@ def stop_diverged(ensemble: Ensemble, optimiser: Optimizer, losses: Sequence[Ten
     stopped = ~finite
     if bool(stopped.any()):
         moments = [t for state in optimiser.state.values() for key, t in state.items() if key != "step"]
-        for t in [*ensemble.tensors().values(), *moments]:
+        gradients = [parameter.grad for parameter in ensemble.parameters()]
+        held = [*ensemble.tensors().values(), *moments]
+        for t in [*held, *gradients]:
             if t is not None:
                 t[stopped] = 0.0
     return stopped.cpu()

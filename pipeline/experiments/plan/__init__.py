@@ -93,6 +93,9 @@ class Plan(config.Training):
 
     # Settings that say which networks there are rather than how one is trained: more of them keep the others.
     spread: ClassVar[frozenset[str]] = frozenset({"data", "repeats", "configurations"})
+    # Images of each data set without which there is nothing to train on, or to measure.
+    fewest_train: ClassVar[int] = 1
+    fewest_test: ClassVar[int] = 1
 
     data: Several[Name]
 

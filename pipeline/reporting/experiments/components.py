@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -159,7 +159,7 @@ class _Page(Page):
             "standard deviation over repeats, and paired differences with their 95% interval. Components are found "
             "on the training set. Neurons as trained are standardised, all else but noise is white; trained in the "
             "eigenbasis, the two are the same. Noise shows what the measures give for independent Gaussian columns "
-            "of that many samples.",
+            f"of that many samples. {self.untold()}".strip(),
             By("basis", "neurons", {basis: basis for basis in BASES} | GAPS),
             By(("configuration", "layer"), "place", self.places),
             [
@@ -171,25 +171,34 @@ class _Page(Page):
         groups = [replace(group, rows=own) for group, own in zip(table.groups, marked, strict=True)]
         return replace(table, groups=groups)
 
+    def untold(self) -> str:
+        """Why some of its cells are empty, in words; "" if none is."""
+        rows = select(self.rows, phase="basis", measure="negentropy")
+        told = rows.loc[np.isfinite(rows["value"]), ["configuration", "layer", "basis"]].drop_duplicates()
+        if len(told) == len(self.places) * len(BASES) and np.isfinite(rows["value"]).all():
+            return ""
+        return "A dash: on the test set no neuron there varies, or one has the same value too often to tell."
+
     def plots(self) -> Iterator[Plot]:
         rows = select(self.rows, phase="neuron", measure="negentropy")
         titles = {key: ", ".join(name) for key, name in self.places.items()}
-        yield self.lines(
-            "negentropy",
-            "How far from Gaussian each neuron is",
-            "Negentropy of each neuron of the normalised layer on the test set, in descending order; mean over "
-            "repeats with its 95% interval as a band. Where a line is not seen it lies below that of the covariance "
-            "eigenbasis: trained in it, neurons are those directions.",
-            rows.assign(rank=rows["rank"] + 1),
-            MEASURES["negentropy"],
-            BASES,
-            by="basis",
-            x="rank",
-            x_label="rank of the neuron",
-            panels=By(("configuration", "layer"), "place", titles),
-            legend="basis",
-            across=len(self.layers),
-        )
+        if len(rows):
+            yield self.lines(
+                "negentropy",
+                "How far from Gaussian each neuron is",
+                "Negentropy of each neuron of the normalised layer on the test set, in descending order; mean over "
+                "repeats with its 95% interval as a band. Where a line is not seen it lies below that of the "
+                "covariance eigenbasis: trained in it, neurons are those directions.",
+                rows.assign(rank=rows["rank"] + 1),
+                MEASURES["negentropy"],
+                BASES,
+                by="basis",
+                x="rank",
+                x_label="rank of the neuron",
+                panels=By(("configuration", "layer"), "place", titles),
+                legend="basis",
+                across=len(self.layers),
+            )
         drawn = set(select(self.rows, phase="picture")["configuration"])
         yield from (self.pictures(training) for training in self.trainings if training in drawn)
 
@@ -197,15 +206,16 @@ class _Page(Page):
         """Neurons of the first hidden layer in the input."""
         rows = select(self.rows, configuration=training)
         sides = select(rows, phase="image").sort_values("dimension")["value"].astype(int).tolist()
-        panels = {basis: images(select(rows, phase="picture", basis=basis), sides) for basis in (COMPONENTS, NEURONS)}
-        reach = ", ".join(f"{basis} {float(np.abs(found).max(initial=0)):.2f}" for basis, found in panels.items())
+        found = {basis: select(rows, phase="picture", basis=basis) for basis in (COMPONENTS, NEURONS)}
+        panels = {basis: images(own, sides) for basis, own in found.items() if len(own)}
+        reach = ", ".join(f"{basis} {float(np.abs(own).max()):.2f}" for basis, own in panels.items())
         colours = "As colours, grey is no correlation. " if sides[0] == 3 else ""
         return Plot(
             name=f"{self.data.slug}-pictures-{training}".replace(" ", "-"),
             title=f"The first hidden layer in the input, trained {training}",
             caption=(
                 "Correlation of each neuron's normalised activation with each pixel over the test set, of the least "
-                "Gaussian neurons, those first; above the independent components, below neurons as trained. Signs "
+                f"Gaussian neurons, those first; {_places(panels)}. Signs "
                 f"are those with which the longer tail is positive. {colours}Of the first repeat. A pixel "
                 "that seldom varies has a long tail by itself: a component of that one pixel is far from Gaussian "
                 f"for no other reason. {self.conditions}"
@@ -219,6 +229,14 @@ def images(rows: pd.DataFrame, sides: list[int]) -> np.ndarray:
     """Of rows with a value for each picture (`rank`) and `pixel`: [count, channels, height, width]."""
     table = rows.pivot(index="rank", columns="pixel", values="value").sort_index().sort_index(axis=1)
     return table.to_numpy(dtype=float).reshape(-1, *sides)
+
+
+def _places(panels: Mapping[str, np.ndarray]) -> str:
+    """Which panel is where, and which is not there."""
+    if {*panels} == {COMPONENTS, NEURONS}:
+        return "above the independent components, below neurons as trained"
+    (shown,) = panels
+    return f"of {shown} alone, since of the others none varies on the test set"
 
 
 present = _Page.present

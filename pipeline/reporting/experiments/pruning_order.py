@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from pipeline.experiments.pruning_order import DIRECTION, GRADIENT, NEURON, ROWS, SINGULAR
 from pipeline.reporting.headlines import nested
+from pipeline.reporting.numbers import write
 from pipeline.reporting.page import Block, By, DataSet, Note, Page, Plot, Setting, Table
 from pipeline.reporting.protocol import TREATMENT, common, decided, mean_of
 from pipeline.reporting.style import COOL, WARM
-from pipeline.results.statistics import select, summarise
+from pipeline.results.statistics import log10, select, summarise
 from pipeline.results.text import counted
 
 TITLE = "The order of pruning, and its correction"
@@ -99,8 +99,9 @@ class _Page(Page):
         return (
             f"Data {self.data.name}, network {self.network}, pruned in hidden layer {settings.layer} without "
             f"retraining, {self.repeats} of {counted(settings.epochs, 'epoch')}, {self.precision}; accuracy before "
-            f"{accuracy:.2f} %. A random choice is the mean of {counted(settings.draws, 'draw')} a repeat. "
-            "Corrections predict the removed neurons over training samples or, without data, as if the inputs of "
+            f"{write(accuracy, decimals=2).plain} %. A random choice is the mean of "
+            f"{counted(settings.draws, 'draw')} a repeat. Corrections predict the removed neurons over training "
+            "samples or, without data, as if the inputs of "
             f"the layer were white; changes are on the whole test set. {self._misjudged()}"
         )
 
@@ -143,11 +144,13 @@ class _Page(Page):
         for key in SHOWN:
             measure = MEASURES[key]
             mean, means = ("geometric mean", geometric) if measure.log else ("mean", summarise)
+            rows = select(self.adapted, measure=key)
+            gaps = " A gap: a value is 0." if measure.log and (rows["value"] == 0).any() else ""
             yield self.lines(
                 f"curve-{key.replace('_', '-')}",
                 f"{measure.label.capitalize()} against neurons removed",
-                f"{mean.capitalize()} over repeats with its 95% interval as a band.",
-                select(self.adapted, measure=key),
+                f"{mean.capitalize()} over repeats with its 95% interval as a band.{gaps}",
+                rows,
                 measure,
                 dict(CHOICES.values()),
                 x="removed",
@@ -163,6 +166,6 @@ present = _Page.present
 
 
 def geometric(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Geometric means of positive values by columns, with their 95% intervals: those of the logarithms."""
-    means = summarise(rows.assign(value=np.log10(rows["value"].to_numpy(dtype=float))), by)
+    """Geometric means by columns, with their 95% intervals: those of the logarithms. None where a value is 0."""
+    means = summarise(rows.assign(value=log10(rows["value"])), by)
     return means.assign(**{name: 10 ** means[name] for name in ("mean", "low", "high")})

@@ -60,7 +60,7 @@ def starts_alike(rows: pd.DataFrame, context: Context) -> str:
         return why
     before = select(rows, phase="training", measure="test_accuracy", epoch=context.settings.epochs_at_start)
     means = before.groupby("start")["value"].mean()  # in ascending order
-    if len(means) < 2 or (ahead := means.iloc[-1] - means.iloc[0]) >= MATTERS:
+    if len(means) < 2 or not (ahead := means.iloc[-1] - means.iloc[0]) < MATTERS:
         return ""
     return (
         f"too alike at the start: before widths move, those of {means.index[-1]} neurons are {ahead:.1f} points "

@@ -6,8 +6,8 @@ a number for each repeat (and each cell, if there must be several), and a region
     reproduced     every interval lies in the region
     contradicted   some interval lies outside it
     inconclusive   neither
-    not judged     out of the claim's scope, what was to be varied made no difference, too few repeats to tell,
-                   or more than a tenth of the networks diverged
+    not judged     out of the claim's scope, what was to be varied made no difference, too few repeats or test
+                   images to tell, a mean without a value, or more than a tenth of the networks diverged
 
 The intervals of several cells hold together with 95%: each has the level that Bonferroni's inequality asks for.
 Those of accuracies and of their differences count repeats and test images, where it is known which were right
@@ -222,6 +222,8 @@ def judge(criterion: Criterion, rows: pd.DataFrame, context: Context, basis: Bas
     reason = _reason(criterion, rows, context, cells, needed)
     every = criterion.every and not criterion.needs
     outcome: Outcome = "not judged" if reason else decide(cells, criterion.region, every=every)
+    if outcome == "inconclusive" and not criterion.every and (reason := _unknown(cells)):
+        outcome = "not judged"
     return Verdict(criterion, ANSWERS[outcome] if criterion.beyond else outcome, reason, cells, needed, basis)
 
 
@@ -316,6 +318,15 @@ def _reason(criterion: Criterion, rows: pd.DataFrame, context: Context, cells: S
         return "nothing to compare"
     fewest = min(cell.n for cell in cells)
     return f"{counted(fewest, 'repeat')}; {needed} are needed to tell" if fewest < needed else ""
+
+
+def _unknown(cells: Sequence[Cell]) -> str:
+    """Which means have no interval, and why; "" if all have one."""
+    if lost := [cell.name for cell in cells if not math.isfinite(cell.estimate)]:
+        return f"no mean of {', '.join(lost)}: a value is missing, or not finite"
+    if lost := [cell.name for cell in cells if not math.isfinite(cell.high - cell.low)]:
+        return f"no interval of {', '.join(lost)}: one repeat, or one test image, does not tell how others would be"
+    return ""
 
 
 def plain(verdict: Verdict) -> dict[str, Any]:

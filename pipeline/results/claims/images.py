@@ -27,6 +27,7 @@ and a percentile knows no Student's t. tests/unit/results/claims/test_judge.py h
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sampling:
-    """Of the images of a cell: v, its degrees of freedom (those of the smallest test set), and how many there are."""
+    """Of the images of a cell: v, its degrees of freedom (those of the smallest test set), and how many there are.
+
+    v is NaN where a test set is a single image.
+    """
 
     variance: float = 0.0
     df: int = 1
@@ -147,6 +151,7 @@ def _of_images(weight: Floats, own: pd.DataFrame) -> Sampling:
         if changed.any():
             before = here[changed].assign(correct=here["before"])
             each -= its[changed] @ correct.unpacked(before)
-        variances.append(float((100 * each).var(ddof=1)) / len(each))
+        # Of one image alone there is no variance, and of a mean that rests on it no interval.
+        variances.append(float((100 * each).var(ddof=1)) / len(each) if len(each) > 1 else math.nan)
         counts.append(len(each))
-    return Sampling(sum(variances), min(counts, default=2) - 1, sum(counts))
+    return Sampling(sum(variances), max(min(counts, default=2) - 1, 1), sum(counts))

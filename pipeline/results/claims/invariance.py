@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.experiments import invariance
 from pipeline.results.claims.base import Context, Values
 from pipeline.results.claims.exact import largest
-from pipeline.results.statistics import differences, select
+from pipeline.results.statistics import differences, log10, select
 
 # Configurations: intrinsic length, compensation.
 BOTH = "trainable, trainable+decay"
@@ -135,8 +135,7 @@ def _taken_back(rows: pd.DataFrame, configuration: str, ablation: str) -> pd.Dat
 def _compared(rows: pd.DataFrame, a: str, b: str, of: str) -> pd.DataFrame:
     epsilon = select(rows, phase="adapted", measure="epsilon", precision="float32")
     pruned = epsilon[epsilon["change"] < 0]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = differences(pruned.assign(value=np.log10(pruned["value"])), a, b, ["change"], of=of)
+    found = differences(pruned.assign(value=log10(pruned["value"])), a, b, ["change"], of=of)
     return found.pivot(index="repeat", columns="change", values="value")
 
 

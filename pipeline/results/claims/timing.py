@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from pipeline.results.claims.base import Context, Values
 from pipeline.results.schema import configurations
-from pipeline.results.statistics import select
+from pipeline.results.statistics import log10, select
 
 LONG = 5.0  # seconds of training that an epoch has at least where the claim is judged
 
@@ -18,7 +17,7 @@ def cost(rows: pd.DataFrame, context: Context) -> Values:
     Timed epochs are the repeats. Epochs with and without testing, which is no part of either, are averaged.
     """
     found = shares(rows)
-    logs = found.assign(value=np.log10(found["value"] / 100), cell=found["adaptation"].astype("string"))
+    logs = found.assign(value=log10(found["value"] / 100), cell=found["adaptation"].astype("string"))
     means = logs.groupby(["cell", "epoch"], sort=False)["value"].mean().reset_index()
     return means.rename(columns={"epoch": "repeat"})
 

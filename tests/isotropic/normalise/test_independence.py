@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from isotropic.normalise.independence import (
     BINS,
+    FEWEST,
     energy_correlation,
     excess_kurtosis,
     negentropy,
@@ -84,3 +86,14 @@ def test_a_rotation_of_independent_columns_is_more_gaussian_and_more_dependent()
 def test_one_column_and_a_constant_one_are_finite(measure: Callable[[Tensor], Tensor]) -> None:
     assert torch.isfinite(measure(Y[:, :1])).all()
     assert torch.isfinite(measure(torch.cat([Y, torch.ones(N, 1)], dim=1))).all()
+
+
+@needs_ica
+def test_too_few_samples_for_an_entropy_are_refused_and_ties_are_not() -> None:
+    for few in range(FEWEST):
+        with pytest.raises(ValueError, match=f"y: {few} samples have no entropy; at least 5"):
+            negentropy(Y[:few])
+    assert negentropy(Y[:FEWEST]).isfinite().all(), "the control"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert negentropy(torch.ones(20, 2)).isposinf().all()

@@ -52,6 +52,23 @@ def test_a_batch_is_no_larger_than_the_training_set(smoke: Profile) -> None:
     assert "experiments.spectra.batch_size" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "part", "said"),
+    [
+        ("components", "test", "digits has 4 test images; valid are 5 or more"),
+        ("learning_rates", "train", "digits has 1 training image; valid are 2 or more"),
+    ],
+)
+def test_what_cannot_be_measured_on_so_few_images_is_refused(smoke: Profile, name: str, part: str, said: str) -> None:
+    needed = getattr(smoke.settings(name), f"fewest_{part}")
+    own = changed(smoke, name, batch_size=1)
+    check(own, name, {"digits": replace(KNOWN["digits"], **{part: needed})})
+    with pytest.raises(InputError) as caught:
+        check(own, name, {"digits": replace(KNOWN["digits"], **{part: needed - 1})})
+    assert str(caught.value) == f"profiles/smoke.yaml: experiments.{name}.data: {said}"
+    check(changed(smoke, "spectra", batch_size=1), "spectra", {"digits": replace(KNOWN["digits"], **{part: 1})})
+
+
 def test_the_shortest_task_has_a_batch(smoke: Profile) -> None:
     """A last, shorter batch is dropped there: with none there would be no step."""
     few = dict.fromkeys(smoke.settings("task_schedule").data, KNOWN["digits"])

@@ -33,6 +33,7 @@ from pipeline.experiments.components import (
     Trained,
     random_rotation,
     run,
+    varying,
     whitened,
 )
 from pipeline.experiments.plan.work import Work
@@ -182,6 +183,21 @@ def test_pictures_are_correlations_with_every_pixel_of_the_first_repeat(rows: pd
     assert select(rows, phase="image", configuration=USUAL).set_index("dimension")["value"].to_dict() == sides
 
 
+def test_what_does_not_vary_is_left_out() -> None:
+    y = torch.tensor([[1.0, 2.0, 0.0], [1.0, 3.0, 1e-8], [1.0, 4.0, 0.0]])
+    assert varying(y).tolist() == [[2.0], [3.0], [4.0]]
+    assert varying(y[:, 1:2]).shape == (3, 1) and varying(y[:, :1]).shape == varying(y[:, :0]).shape == (3, 0)
+
+
+def test_images_without_variance_have_no_rows_of_independence_and_no_pictures(data: Dataset) -> None:
+    alike = Split(data.test.images[:1].expand(50, -1).contiguous(), data.test.labels[:50])
+    own = settings(epochs=1, repeats=1)
+    same = build("alike", alike, alike, data.shape, 4, data.provenance)
+    rows = observed(own, own.members(), same)
+    assert {"represented", "found"} <= set(rows["phase"]) and rows["value"].notna().all()
+    assert not set(rows["phase"]) & {"basis", "neuron", "picture"}
+
+
 def test_repeats_and_ways_of_training_do_not_depend_on_each_other(rows: pd.DataFrame, data: Dataset) -> None:
     (member,) = [each for each in settings().members() if each.repeat == 1 and each.label == TURNED]
     alone = observed(settings(), [member], data)
@@ -228,6 +244,8 @@ def test_random_rotations_leave_what_has_no_variance() -> None:
             "compensation none or expectation",
         ),
         ({"matmul": "bf16"}, "valid here is float32"),
+        ({"batch_size": 1}, "batch_size: 1 sample has no variance; valid are 2 or more"),
+        ({"component_samples": 1}, "component_samples: 1 sample has no variance; valid are 2 or more"),
     ],
 )
 def test_settings_that_make_no_sense(changes: dict[str, Any], words: str) -> None:

@@ -216,6 +216,7 @@ def test_workloads_by_hand() -> None:
         ({"trained_on": [5]}, "trained_on: 5 is not one of 0, 2, -1, -3, -4, or is there twice"),
         ({"trained_on": [0, 0]}, "trained_on: 0 is not one of"),
         ({"matmul": "bf16"}, "matmul: bf16 is for dense networks"),
+        ({"batch_size": 1}, "batch_size: 1: batches of one are left out; valid are 2 or more"),
         ({"kernel": 0}, "kernel"),
         ({"stride": 0}, "stride"),
         (

@@ -109,3 +109,6 @@ def test_what_is_told_of_a_figure() -> None:
     same = summaries(*((name, 1, 0.0) for name in "abcde"))
     assert told({"": same}, LENGTH, "x", "x").endswith("At 1: 0 for all.")
     assert told({"": few[:0]}, LENGTH, "x", "x") == "Length of a line (m) against x."
+    missing = same.assign(mean=np.where(same["configuration"] == same["configuration"].iloc[0], np.nan, 2.0))
+    assert "nan" not in told({"": missing}, LENGTH, "x", "x") and "–" not in told({"": missing}, LENGTH, "x", "x")
+    assert told({"": same.assign(mean=np.nan)}, LENGTH, "x", "x").endswith("At 1: no mean.")

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import pandas as pd
 import pytest
 
 from pipeline.results.rows import frame
 from pipeline.results.schema import CHANGE, Measure, Schema
-from pipeline.results.statistics import differences, paired, select, summarise
+from pipeline.results.statistics import differences, log10, paired, select, summarise
 
 SCHEMA = Schema(
     phases={"a": "first", "b": "second"},
@@ -118,3 +119,10 @@ def test_select_refuses_a_level_that_there_cannot_be(wanted: object) -> None:
 def test_select_refuses_a_column_that_there_is_not() -> None:
     with pytest.raises(KeyError, match="task"):
         select(frame([], SCHEMA), task=None)
+
+
+def test_what_has_no_logarithm_has_none_and_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = log10(pd.Series([100.0, 0.0, -1.0, math.nan, 0.1]))
+    assert found.tolist() == pytest.approx([2, math.nan, math.nan, math.nan, -1], nan_ok=True)

@@ -70,6 +70,20 @@ def test_moments_are_stopped_too(noise):
     grow(ensemble, 1, 2, optimiser=descent)
 
 
+def test_gradients_are_stopped_too(noise):
+    """A step that overflows leaves them not finite, which surgery refuses as well."""
+    ensemble, descent, _ = trained([0, 1, 2], noise())
+    for parameter in ensemble.parameters():
+        parameter.grad = torch.ones_like(parameter)
+        parameter.grad[1] = math.nan  # of the member that diverged
+    with pytest.raises(ValueError, match="grad has values that are not finite"):
+        prune(ensemble, 1, 1, optimiser=descent)
+    stop_diverged(ensemble, descent, [torch.tensor([1.0, math.nan, 1.0])])
+    for parameter in ensemble.parameters():
+        assert (parameter.grad[1] == 0).all()
+    prune(ensemble, 1, 1, optimiser=descent)
+
+
 def test_a_diverged_member_has_one_last_row(noise):
     configuration = Configuration(intrinsic_length="trainable", compensation="none")
     members = [Member(repeat=k, configuration=configuration) for k in range(3)]

@@ -113,3 +113,17 @@ def test_headlines_name_what_each_variant_does(rows: pd.DataFrame) -> None:
         assert own["log10_epsilon_exact"] < -12 and own["epsilon_scaled_diagonal"] > 1
         assert own["negentropy_components"] > own["negentropy_random"]
     assert found[TRAININGS[1]]["accuracy"] == found[TRAININGS[1]]["accuracy_held"]
+
+
+def test_what_does_not_vary_is_a_dash_and_said(rows: pd.DataFrame, part: Part) -> None:
+    said = "A dash: on the test set no neuron there varies, or one has the same value too often to tell."
+    assert not any("A dash" in table.caption for table in part.tables), "the control"
+    found = rows[rows["phase"].isin(["basis", "neuron", "picture"]) & (rows["basis"] != NEURONS)]
+    (without,) = present(rows.drop(found.index), SETTINGS, made_rows.described("digits")).parts
+    (table,) = [each for each in without.tables if each.name == "digits-independence"]
+    assert said in table.caption and "nan" not in table.markdown()
+    drawn = [plot for plot in without.plots if "pictures" in plot.name]
+    assert len(drawn) == 2 and all(f"of {NEURONS} alone, since of the others none varies" in p.caption for p in drawn)
+    neither = rows[~rows["phase"].isin(["basis", "neuron", "picture"])]
+    (nothing,) = present(neither, SETTINGS, made_rows.described("digits")).parts
+    assert nothing.plots == []

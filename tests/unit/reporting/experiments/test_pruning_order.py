@@ -110,3 +110,11 @@ def test_the_protocol_says_that_the_paper_has_no_such_experiment(part: Part) -> 
     assert lines["pruned hidden layer"] == replace(lines["data"], name="pruned hidden layer", here="2")
     assert lines["neurons removed"].here == "1, 4, 7" and lines["random orders of each repeat"].here == "2"
     assert all(not lines[name].same for name in ("data", "neurons removed", "repeats", "epochs"))
+
+
+def test_a_value_of_0_is_a_gap_of_the_geometric_mean_and_said(rows: pd.DataFrame, part: Part) -> None:
+    still = rows.assign(value=rows["value"].mask(rows["measure"] == "epsilon_scaled", 0.0))
+    (only,) = present(still, SETTINGS, made_rows.described("digits")).parts
+    for plots, gaps in ((only.plots, True), (part.plots, False)):
+        (plot,) = [each for each in plots if each.name == "digits-curve-epsilon-scaled"]
+        assert ("A gap: a value is 0." in plot.caption) == gaps and "nan" not in plot.alt

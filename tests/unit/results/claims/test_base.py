@@ -81,14 +81,24 @@ def verdict(*cells: Sequence[float], rows: pd.DataFrame | None = None, **changes
         ([(0.0, 0.1, -0.1)], (-math.inf, 1.0), "reproduced"),
         ([(0.0, 0.1, -0.1)], (-1.0, 1.0), "reproduced"),
         ([(0.0, 3.0, -3.0)], (-1.0, 1.0), "inconclusive"),
-        ([(2.0, math.nan, 2.0)], ABOVE, "inconclusive"),
-        ([(2.0, math.inf, 2.0)], ABOVE, "inconclusive"),
+        ([(2.0, math.nan, 2.0), (0.0, 0.1, -0.1)], ABOVE, "contradicted"),
     ],
 )
 def test_outcomes(cells: list[Sequence[float]], region: tuple[float, float], outcome: str) -> None:
     found = verdict(*cells, region=region)
     assert (found.outcome, found.reason) == (outcome, "")
     assert [cell.n for cell in found.cells] == [3] * len(cells) and found.basis is BASIS
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_mean_without_a_value_or_an_interval_is_not_judged(value: float) -> None:
+    found = verdict((2.0, 2.1, 1.9), (2.0, value, 2.0))
+    said = "no mean of cell 1: a value is missing, or not finite"
+    assert (found.outcome, found.reason) == ("not judged", said)
+    assert verdict((2.0, value, 2.0), source=BEYOND).outcome == "not judged"
+    alone = verdict((2.0,))
+    assert alone.outcome == "not judged" and alone.reason.startswith("no interval of cell 0: one repeat,")
+    assert verdict((2.0, 2.1, 1.9)).outcome == "reproduced", "the control"
 
 
 def test_a_question_beyond_the_paper_is_answered() -> None:
@@ -262,7 +272,7 @@ def test_plain_is_json_without_nan() -> None:
     assert found["criterion"]["sources"] == ["digits", "mnist"]
     assert found["criterion"].keys() == criterion().__dict__.keys() - {"values", "unfit", "about"}
     assert found["cells"][1] == {"name": "cell 1", "estimate": None, "low": None, "high": None, "n": 2, "images": 0}
-    assert (found["id"], found["scale"], found["outcome"]) == ("a-claim: a part", BASIS.scale, "inconclusive")
+    assert (found["id"], found["scale"], found["outcome"]) == ("a-claim: a part", BASIS.scale, "not judged")
     assert found["basis"]["data"] == "digits" and found["needed"] == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 from functools import cache
 
@@ -17,7 +18,7 @@ from pipeline.experiments import experiment
 from pipeline.results import correct
 from pipeline.results.claims.base import Basis, Context, Criterion, Values, intervals, judge
 from pipeline.results.claims.criteria import CRITERIA
-from pipeline.results.claims.images import Sampling, sampling
+from pipeline.results.claims.images import Sampling, _of_images, sampling
 from pipeline.results.divergence import completed
 from pipeline.results.statistics import LEVEL, select
 
@@ -186,3 +187,17 @@ def test_no_images_leave_the_interval_as_it_was_and_the_parts_add_as_squares() -
     equal = values.assign(value=2.0)
     assert intervals(equal, {"a": Sampling(0.25, 99, 100)})[0].high == pytest.approx(2 + 0.5 * t)
     assert math.isnan(intervals(values.iloc[:1], {"a": Sampling(0.25, 99, 100)})[0].low), "one repeat has no interval"
+
+
+def test_of_one_image_there_is_no_interval() -> None:
+    """Nor a warning of numpy's, of a variance of nothing; of two there is one."""
+    values = pd.DataFrame({"cell": "a", "repeat": range(4), "value": [1.0, 2.0, 3.0, 5.0]})
+    own = pd.DataFrame({"data": "a", "images": 1, "correct": [bytes([128])], "before": None})
+    two = own.assign(images=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        alone, both = (_of_images(np.ones(1), each) for each in (own, two))
+        (without,) = intervals(values, {"a": alone})
+        (given,) = intervals(values, {"a": both})
+    assert alone.df == 1 and alone.images == 1 and math.isnan(without.low) and without.estimate == 2.75
+    assert both.variance > 0 and math.isfinite(given.low), "the control"
