@@ -36,7 +36,7 @@ def check(profile: Profile, name: str, sizes: Mapping[str, Size], planned: Seque
     """
     settings, where = profile.settings(name), f"{paths.profile(profile.name)}: experiments.{name}"
     for data, size in sizes.items():
-        if settings.batch_size > (most := settings.trained_on(size.train)):
+        if settings.batch_size > (most := settings.train_images(size.train)):
             left = "" if most == size.train else f", of which {most} are trained on"
             there = f"{data} has {size.train} training images{left}; valid are 1 to {most}"
             raise InputError(f"{where}.batch_size: {settings.batch_size}, but {there}")

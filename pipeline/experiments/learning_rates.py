@@ -103,7 +103,7 @@ class Settings(Plan):
         """How many of so many training images are held out: at least one, and one is left."""
         return min(max(round(self.validation * count), 1), count - 1)
 
-    def trained_on(self, count: int) -> int:
+    def train_images(self, count: int) -> int:
         """Those that are not held out."""
         return count - self.held_out(count)
 

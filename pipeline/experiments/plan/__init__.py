@@ -116,7 +116,7 @@ class Plan(config.Training):
         """n_0 .. n_L of a member at its start."""
         raise AttributeError(f"{type(self).__module__}: Settings needs a method `widths`")
 
-    def trained_on(self, count: int) -> int:
+    def train_images(self, count: int) -> int:
         """How many of so many training images a network sees: all, unless an experiment holds some out."""
         return count
 

@@ -69,6 +69,13 @@ def test_what_cannot_be_measured_on_so_few_images_is_refused(smoke: Profile, nam
     check(changed(smoke, "spectra", batch_size=1), "spectra", {"digits": replace(KNOWN["digits"], **{part: 1})})
 
 
+def test_a_batch_is_no_larger_than_what_is_not_held_out(smoke: Profile) -> None:
+    settings = changed(smoke, "learning_rates", validation=0.2, batch_size=1150)
+    check(settings, "learning_rates", DIGITS)
+    with pytest.raises(InputError, match=r"1437 training images, of which 1150 are trained on; valid are 1 to 1150"):
+        check(changed(smoke, "learning_rates", validation=0.2, batch_size=1151), "learning_rates", DIGITS)
+
+
 def test_the_shortest_task_has_a_batch(smoke: Profile) -> None:
     """A last, shorter batch is dropped there: with none there would be no step."""
     few = dict.fromkeys(smoke.settings("task_schedule").data, KNOWN["digits"])
