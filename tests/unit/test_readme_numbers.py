@@ -45,7 +45,7 @@ def test_the_metrics_that_dvc_shows() -> None:
 
 
 def test_what_is_answered_beyond_the_paper() -> None:
-    said = re.search(r"On digits the answers are (\w+), and (\w+)\.", README)
+    said = re.search(r"On\s+digits the answers are (\w+), and (\w+)\.", README)
     assert said is not None
     adapting = {OUTCOMES[f"adapting-beats-staying: at equal {each}"] for each in ("size", "training cost")}
     assert ({said[1]}, said[2]) == (adapting, OUTCOMES["isotropic-above-at-best-rates"])
