@@ -1,5 +1,9 @@
 """The one exception for input that a person can mend, and how names of files are written in it."""
 
+from __future__ import annotations
+
+import re
+
 
 class InputError(ValueError):
     """Wrong input from outside: a profile, a data set, a file, a command line.
@@ -13,5 +17,6 @@ class InputError(ValueError):
 
 
 def escaped(text: str) -> str:
-    r"""Text that can be written anywhere: the bytes of a file's name that are no UTF-8 as \\udce9."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    r"""Text as a line that can be written anywhere: what of a name is no UTF-8 as \\udce9, its line ends as \\n."""
+    printable = re.sub(r"[\x00-\x1f\x7f]", lambda found: repr(found[0])[1:-1], text)
+    return printable.encode("utf-8", "backslashreplace").decode("utf-8")

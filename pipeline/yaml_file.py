@@ -136,7 +136,9 @@ class _Check:
             merges = key.tag == f"{_TAG}merge"
             if not merges and (key.tag != f"{_TAG}str" or not is_name(key.value)):
                 found = repr(key.value[:60]) if isinstance(key, ScalarNode) else "a list or mapping"
-                self._refuse(where, key, f"{found} is no key; a key is text of {NAMES}")
+                quoted = isinstance(key, ScalarNode) and is_name(key.value)
+                remedy = "put it into quotes" if quoted else f"a key is text of {NAMES}"
+                self._refuse(where, key, f"{found} is no key; {remedy}")
             if key.value in lines:
                 twice = f"is there twice, in lines {lines[key.value]} and {_line(key)}; leave one"
                 raise InputError(f"{self._path}: {_under(where, key.value)}: {twice}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from pipeline.config import Data
@@ -18,7 +19,10 @@ def need_root(settings: Data, name: str) -> Path:
     """
     root = Path(settings.root)
     if not settings.download and not root.is_dir():
-        raise InputError(f"data.{name}: root {settings.root!r} is not a folder; expected one with {settings.source}")
+        line = f"data.{name}: root {settings.root!r} is not a folder; expected one with {settings.source}"
+        if not root.is_absolute() and (".dvc", "tmp") in pairwise(Path.cwd().parts):
+            line += "; `dvc exp run --temp` and `--queue` have only what git has: give root from / on"
+        raise InputError(line)
     return root
 
 

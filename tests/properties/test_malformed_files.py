@@ -27,7 +27,7 @@ from pipeline.execution import runner
 from pipeline.experiments import invariance
 from pipeline.profile import load_profile
 from pipeline.reporting import render
-from pipeline.results import rows
+from pipeline.results import correct, rows
 from stages import analyse, cli, fetch, report, run, track
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +74,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         dataset.save(digits, DATA)
         table = made_rows.rows(NAME, profile.settings(NAME))
         rows.write(table, ROWS)
+        correct.write(correct.frame([], SCHEMA), paths.correct("mine", NAME))
         record = {
             "datasets": {"digits": vars(describe(digits))},
             "absent": {"other": "gone"},

@@ -136,6 +136,7 @@ BROKEN = {
     "data without a name": (replaced("  digits:", '  "":'), "data: line 5: '' is no key"),
     "data of two lines": (replaced("  digits:", '  "a\\nb":'), "data: line 5: 'a\\nb' is no key"),
     "key that is a number": (replaced("  digits:", "  1:"), "data: line 5: '1' is no key"),
+    "name that is a number": (replaced("  digits:", "  1e3:"), "data: line 5: '1e3' is no key; put it into quotes"),
     "key that is a truth": (replaced("  digits:", "  true:"), "data: line 5: 'true' is no key"),
     "key that is a list": (replaced("  digits:", "  [a]:"), "data: line 5: a list or mapping is no key"),
     "key twice": (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from pipeline.config import Data
 from pipeline.data.dataset import load
 from pipeline.data.facts import absence
 from pipeline.errors import InputError
+from pipeline.reporting.notices import availability
 from stages import cli, fetch
 
 
@@ -21,6 +23,7 @@ def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "digits": Data(source="digits"),
         "absent": Data(source="cifar10", root="empty"),
         "optional": Data(source="cifar10", root="empty", optional=True),
+        "latin": Data(source="image-folder", root="latin", optional=True),
     }
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fetch, "load_profile", lambda name: SimpleNamespace(data=data))
@@ -42,7 +45,9 @@ def test_a_data_set_becomes_a_file_and_its_facts_and_one_line(
     assert captured.err == ""
 
 
-@pytest.mark.parametrize(("name", "said"), [("absent", "cannot get cifar10"), ("other", "absent, digits, optional")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("absent", "cannot get cifar10"), ("other", "absent, digits, latin, optional")]
+)
 def test_bad_input_is_one_line_and_leaves_no_file(capsys: pytest.CaptureFixture[str], name: str, said: str) -> None:
     with pytest.raises(SystemExit) as caught:
         fetch.main([name, "--profile", "mine"])
@@ -85,3 +90,18 @@ def test_only_wrong_input_is_explained() -> None:
         raise InputError("wrong")
     with pytest.raises(ValueError, match="a mistake of ours"), cli.clear_errors():
         raise ValueError("a mistake of ours")
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b"\xff\xfe.jpg", b"a\nb\xe9.png"])
+def test_a_name_that_is_no_utf8_is_shown_escaped(name: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in (b"latin/train/a", b"latin/train/b"):
+        os.makedirs(folder, exist_ok=True)
+        with open(folder + b"/" + name, "w"):
+            pass
+    fetch.main(["latin", "--profile", "mine"])
+    said, path = capsys.readouterr().out, paths.dataset("mine", "latin")
+    assert "is not a readable image" in said and "\\udc" in said and said.count("\n") == 1
+    reason = absence(path)
+    assert reason is not None and reason in said and reason.encode("utf-8")
+    render_of = availability({"latin": reason}, some=True)
+    assert render_of.encode("utf-8") and "\\udc" in render_of, "as the report says it"

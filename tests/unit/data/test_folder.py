@@ -85,6 +85,17 @@ def test_no_root(refusal: Refusal, tmp_path: Path) -> None:
     assert line.startswith("data.mine: root ") and "absent" in line
 
 
+def test_a_root_that_an_experiment_beside_the_clone_lacks(
+    refusal: Refusal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`dvc exp run --temp` works in .dvc/tmp/exps/..., where images that git does not have are missing."""
+    assert "dvc exp run" not in refusal(get, Path("datasets/mine"))
+    (beside := tmp_path / ".dvc/tmp/exps/standalone/tmp1").mkdir(parents=True)
+    monkeypatch.chdir(beside)
+    assert "have only what git has: give root from / on" in refusal(get, Path("datasets/mine"))
+    assert "dvc exp run" not in refusal(get, tmp_path / "absent")
+
+
 def test_no_training(refusal: Refusal, root: Path) -> None:
     (root / "train").rename(root / "elsewhere")
     assert f"no folder {root / 'train'}; expected one with a folder per class, " in refusal(get, root)

@@ -17,7 +17,7 @@ from isotropic.networks.base import MLP
 from pipeline.data.dataset import Dataset
 from pipeline.experiments import equivariance
 from pipeline.experiments.equivariance import Settings, bases, run, turn
-from pipeline.experiments.plan.optimisers import Optimised
+from pipeline.experiments.plan.optimisers import NamedOptimiser, Optimised
 from pipeline.experiments.plan.work import Work, stacked, streams
 from pipeline.results.claims.equivariance import COMMUTES, DEPENDS
 from pipeline.results.statistics import select
@@ -178,3 +178,10 @@ def test_what_a_descent_leaves_open_is_as_in_the_settings() -> None:
 def test_impossible_settings(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         settings(**changes)
+
+
+@pytest.mark.parametrize("name", ["AdamW", "größer", "Импульс", "λ-1"])
+def test_names_that_figures_can_show(name: str) -> None:
+    assert NamedOptimiser(name=name).name == name
+    with pytest.raises(ValidationError):
+        NamedOptimiser(name=f"{name}動量")  # boxes, in the font of figures
