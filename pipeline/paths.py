@@ -118,8 +118,8 @@ def naming(path: Path, beside: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if beside is not None and error.filename not in (None, str(beside), beside):
+        others = beside is not None and error.filename not in (None, str(beside), beside)
+        if others or error.errno is None:  # of another file, or of no call of the system
             raise
         # A new one, since a process that sends it sends what it was made of; libraries write names into the reason.
-        reason = str(error) if error.errno is None else os.strerror(error.errno)
-        raise OSError(error.errno, reason, str(path)) from error
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error

@@ -71,7 +71,7 @@ NARROW: dict[str, dict[str, Any]] = {
 
 def settings(name: str, given: str) -> Any:
     smoke = made_rows.SETTINGS[name].model_dump()
-    changes = {"repeats": 2, "epochs": smoke.get("epochs_before", 0) + 1, "batch_size": 4} | LEAST.get(name, {})
+    changes = {"repeats": 2, "epochs": smoke.get("epochs_before", 0) + 1, "batch_size": 3} | LEAST.get(name, {})
     if given == "hidden width 1":
         widths = {key: [1] * len(smoke[key]) for key in ("hidden", "hidden_widths") if key in smoke}
         changes |= NARROW.get(name, {"hidden_widths": [1]} if "hidden_widths" in widths else widths)

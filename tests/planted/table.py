@@ -747,8 +747,8 @@ EXECUTION = [
     Fault(
         "a batch may be larger than the data",
         "pipeline/execution/checks.py",
-        "if settings.batch_size > size.train:",
-        "if settings.batch_size > size.train + 1:",
+        "if settings.batch_size > (most := settings.train_images(size.train)):",
+        "if settings.batch_size > (most := settings.train_images(size.train)) + 1:",
         ("unit/execution/test_checks.py",),
     ),
 ]

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import made_bits
 import pandas as pd
 import pytest
 
@@ -16,7 +17,7 @@ from pipeline import paths
 from pipeline.config import Configuration, Execution
 from pipeline.experiments.invariance import ROWS, Settings
 from pipeline.profile import Profile
-from pipeline.results import rows
+from pipeline.results import correct, rows
 from pipeline.results.claims.criteria import of
 from pipeline.results.provenance import DataSet
 from stages import analyse, report
@@ -53,7 +54,9 @@ def made(
 
     def write(record: Any) -> None:
         table = invariance_rows(changes=[1, 0, -1], repeats=2, epochs=1, configurations=[LABEL])
+        table, bits = made_bits.with_bits(table, ROWS, SETTINGS.ends)
         rows.write(table, paths.rows("mine", "invariance"))
+        correct.write(bits, paths.correct("mine", "invariance"))
         paths.run_record("mine", "invariance").write_text(json.dumps(record))
 
     return write
@@ -80,8 +83,8 @@ def test_several_profiles_become_one_page(made: Callable[[Any], None], capsys: p
     shutil.copytree("reports/mine", "reports/other")
     capsys.readouterr()
     report.main(["--profile", "mine", "other"])
-    assert capsys.readouterr().out == "reports/mine+other.html\n"
-    claims = json.loads(Path("reports/mine+other.json").read_text(encoding="utf-8"))
+    assert capsys.readouterr().out == "reports/mine,other.html\n"
+    claims = json.loads(Path("reports/mine,other.json").read_text(encoding="utf-8"))
     assert [claim["profile"] for claim in claims] == ["mine"] * len(of("invariance")) + ["other"] * len(
         of("invariance")
     )
@@ -96,6 +99,7 @@ def test_no_rows_become_a_page_that_says_so(
 ) -> None:
     made({"datasets": {}, "absent": {"digits": "cannot be downloaded"}})
     rows.write(rows.frame([], ROWS), paths.rows("mine", "invariance"))
+    correct.write(correct.frame([], ROWS), paths.correct("mine", "invariance"))
     analyse.main(["invariance", "--profile", "mine"])
     assert capsys.readouterr().out == "" and not caplog.records
     report.main(["--profile", "mine"])

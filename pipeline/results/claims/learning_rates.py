@@ -55,10 +55,14 @@ def ahead_at_best(rows: pd.DataFrame, context: Context) -> Values:
 
 
 def chosen(rows: pd.DataFrame, context: Context) -> pd.DataFrame:
-    """The rows of the two activations that are compared, each at its best rates: what others did is no matter."""
+    """The rows of the two activations that are compared, each at its best rates: what others did is no matter.
+
+    Where all networks of an activation and width diverged, at all rates.
+    """
     best = best_rates(completed(rows), context.settings.repeats, context.chance)
-    keys = pd.MultiIndex.from_frame(best[best["activation"].isin([ISOTROPIC, STANDARD])])
-    return rows[pd.MultiIndex.from_frame(rows[[*CHOICE, "learning_rate"]]).isin(keys)]
+    known, chosen = (pd.MultiIndex.from_frame(best[columns]) for columns in (CHOICE, [*CHOICE, "learning_rate"]))
+    own, at = (pd.MultiIndex.from_frame(rows[columns]) for columns in (CHOICE, [*CHOICE, "learning_rate"]))
+    return rows[rows["activation"].isin([ISOTROPIC, STANDARD]) & (at.isin(chosen) | ~own.isin(known))]
 
 
 def at_an_end(rows: pd.DataFrame, context: Context) -> str:

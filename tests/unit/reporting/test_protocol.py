@@ -116,6 +116,7 @@ UNSAID = {
     ("sparsification", "latency_passes"): "of a time, not of a network; the captions say how many",
     ("components", "psi_decay"): "its networks have no ψ",
     ("components", "shown"): "how many pictures are drawn",
+    ("learning_rates", "psi_decay"): "its networks have no ψ",
     ("tanh_comparison", "psi_decay"): "its networks have no ψ",
     ("width_transitions", "psi_decay"): "its networks have no ψ that decays",
 }

@@ -40,9 +40,12 @@ def stopped(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def judged(name: str, table: pd.DataFrame, *, at_chance: bool = False) -> list[Verdict]:
     """The verdicts of the criteria under which networks that diverged do not count, or of those where they do."""
+    return [judge(each, table, context(name), BASIS) for each in of(name) if each.at_chance == at_chance]
+
+
+def context(name: str) -> Context:
     settings = made_rows.SETTINGS[name]
-    context = Context(settings, {data: data for data in settings.data}, chance=10.0)
-    return [judge(each, table, context, BASIS) for each in of(name) if each.at_chance == at_chance]
+    return Context(settings, {data: data for data in settings.data}, chance=10.0)
 
 
 def cells(verdicts: list[Verdict]) -> dict[str, list[Cell]]:
@@ -117,9 +120,9 @@ def test_how_many_diverged_is_said_where_they_are_why_nothing_is_judged(name: st
     verdicts = [*judged(name, table), *judged(name, table, at_chance=True)]
     assert len(verdicts) == len(of(name)) and {verdict.outcome for verdict in verdicts} == {"not judged"}
     for verdict in verdicts:
-        count, reason = len(diverged(verdict.criterion.of(table))), verdict.reason
+        count, reason = len(diverged(verdict.criterion.about(table, context(name)))), verdict.reason
         said = reason.startswith(f"{count} of ") and reason.endswith("networks diverged")
-        assert said or (verdict.criterion.sources and reason.startswith("out of scope"))
+        assert said or (verdict.criterion.sources and reason.startswith("out of scope")), reason
 
 
 @pytest.mark.parametrize("name", CLAIMS)

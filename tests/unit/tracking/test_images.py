@@ -110,7 +110,8 @@ def test_files_are_where_and_as_mlflow_looks_for_them(
 def test_names_are_those_that_mlflow_gives(rows: pd.DataFrame, store: Path, tmp_path: Path) -> None:
     """But for what is random in them."""
     client = load()(address())
-    run = client.create_run("0", start_time=1000)
+    place = client.create_experiment("images", artifact_location=(tmp_path / "theirs").as_uri())
+    run = client.create_run(place, start_time=1000)
     client.log_image(run.info.run_id, np.zeros((4, 4), dtype=np.uint8), key="spectrum/singular values", step=3)
     theirs = {path.name for path in Path(run.info.artifact_uri.removeprefix("file://")).rglob("*") if path.is_file()}
     frame = planned(rows)["2 standard tanh"].frames[0]

@@ -192,7 +192,7 @@ def test_no_images_leave_the_interval_as_it_was_and_the_parts_add_as_squares() -
 def test_of_one_image_there_is_no_interval() -> None:
     """Nor a warning of numpy's, of a variance of nothing; of two there is one."""
     values = pd.DataFrame({"cell": "a", "repeat": range(4), "value": [1.0, 2.0, 3.0, 5.0]})
-    own = pd.DataFrame({"data": "a", "images": 1, "correct": [bytes([128])], "before": None})
+    own = pd.DataFrame({"test_set": "a", "images": 1, "correct": [bytes([128])], "before": None})
     two = own.assign(images=2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
