@@ -17,6 +17,7 @@ import pandas as pd
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+import stages.cli  # noqa: F401  # first: it chooses the backend of figures
 from pipeline import paths
 from pipeline.reporting.experiments.spectra import frames
 

@@ -41,6 +41,8 @@ def _different(values: list[Item]) -> list[Item]:
 
 def _at_home(place: str) -> str:
     """A place with the home folder written out, in a path or the URL of one; as it is where there is none."""
+    # One colon, or the name of this machine, is as good to some libraries, and part of the path to others.
+    place = re.sub(r"^(file|local):(//localhost(?=/)|//)?", r"\1://", place)
     start, path = re.fullmatch(r"((?:(?:file|local)://)?)(.*)", place, re.DOTALL).groups()  # type: ignore[union-attr]
     if (found := os.path.expanduser(path)).startswith("~"):
         raise ValueError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import InputError
-from pipeline.paths import written
+from pipeline.paths import denied, written
 
 Kind = TypeVar("Kind", dict[str, Any], list[Any])
 
@@ -26,6 +26,8 @@ def read_json(path: Path, kind: type[Kind], maker: str) -> Kind:
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         json.dumps(content, ensure_ascii=False).encode("utf-8")  # half a character, "\ud800", cannot be
+    except PermissionError:
+        raise denied(path) from None
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{path}: cannot be read ({reason}); `{maker}` makes it") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tempfile
@@ -110,6 +111,11 @@ def written(path: Path) -> Iterator[Path]:
             beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def denied(path: Path) -> PermissionError:
+    """The error of a file that may not be read: no fault of what is in it, so that nobody is told to delete it."""
+    return PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pipeline.errors import InputError
-from pipeline.paths import NAMES, is_name
+from pipeline.paths import NAMES, denied, is_name
 
 _LARGEST = 1_000_000  # bytes of a file
 _LONGEST = 1_000  # characters of a value
@@ -30,12 +30,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
+        PermissionError: it may not be read.
         InputError: no such file, not YAML, not a mapping, a key that is there twice or is no name, an anchor that
             contains itself, or far more than settings are.
     """
     try:
         content = _parsed(_text(path), path)
-    except InputError:
+    except (InputError, PermissionError):
         raise
     except RecursionError:
         raise InputError(f"{path}: not valid settings (exceeded maximum nesting depth)") from None  # as libyaml says
@@ -54,6 +55,8 @@ def _text(path: Path) -> str:
         if (size := path.stat().st_size) > _LARGEST:
             raise InputError(f"{path}: {size} bytes; settings have at most {_LARGEST}")
         return path.read_bytes().decode("utf-8")
+    except PermissionError:
+        raise denied(path) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -78,6 +81,8 @@ def to_text(content: object) -> str:
 
 
 def _parsed(text: str, path: Path) -> Any:
+    if directive := re.search(r"^%.*", text, re.MULTILINE):
+        raise InputError(f"{path}: {directive[0][:60]!r} is a directive; leave it out: settings are YAML 1.2")
     constructor, parser = YAML(typ="safe", pure=True).get_constructor_parser(text)
     try:
         node = constructor.composer.get_single_node()

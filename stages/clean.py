@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline import paths
@@ -38,22 +39,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _made() -> Iterator[Path]:
-    """What the pipeline made, by the names that it gives."""
-    for file in Path("data").glob("*/*.pt"):
-        if file.with_suffix(".json").is_file():  # its facts
-            yield from (file, file.with_suffix(".json"))
-    for folder in _folders(Path("results").glob("*/*")):
-        yield from (folder / name for name in _RESULTS)
+    """What the pipeline made, by the names that it gives; nothing behind a link."""
+    for folder in _folders("data/*"):
+        for file in folder.glob("*.pt"):
+            if _is_data(file.with_suffix(".json")):
+                yield from (file, file.with_suffix(".json"))
+    for folder in _folders("results/*/*"):
+        if _is_experiment(folder):
+            yield from (folder / name for name in _RESULTS)
     whole = set()
-    for profile in _folders(Path("reports").glob("*")):
-        made = [each for each in _folders(profile.glob("*")) if (each / paths.PROVENANCE).is_file()]
-        yield from made
-        whole |= {profile.name} if made else set()
+    for folder in _folders("reports/*/*"):  # each is one output, which DVC removes as a whole, too
+        if _is_experiment(folder) and (folder / paths.PROVENANCE).is_file():
+            yield folder
+            whole.add(folder.parent.name)
     for file in (*Path("reports").glob("*.html"), *Path("reports").glob("*.json")):
         if whole.issuperset(file.stem.split(paths.AND)):  # of one profile, or of several
             yield file
-    yield from (file for file in Path(".shards").glob("*") if _SHARD.fullmatch(file.name))
-    yield from Path().glob("mlflow.db*")
+    for folder in _folders(".shards"):
+        yield from (file for file in folder.glob("*") if _SHARD.fullmatch(file.name))
+    yield from (Path(f"mlflow.db{end}") for end in ("", "-wal", "-shm", "-journal", ".lock"))
     by_hand = [file for place in (".", "data/**", "datasets/**") for file in Path().glob(f"{place}/*.dvc")]
     for path in _WHOLE:
         # Of what was added to DVC by hand, its cache may have the only copy.
@@ -61,8 +65,23 @@ def _made() -> Iterator[Path]:
             yield path
 
 
-def _folders(found: Iterable[Path]) -> list[Path]:
-    return [path for path in found if path.is_dir()]
+def _folders(pattern: str) -> list[Path]:
+    """The folders that match, but for links and what lies behind them."""
+    found = (path for path in Path().glob(pattern) if path.is_dir())
+    return [path for path in found if not any(each.is_symlink() for each in (path, *path.parents))]
+
+
+def _is_experiment(folder: Path) -> bool:
+    return Path(f"pipeline/experiments/{folder.name}.py").is_file()
+
+
+def _is_data(file: Path) -> bool:
+    """Whether a file says what data set is in the one beside it, or why there is none."""
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(known, dict) and ("absent" in known or {"source", "checksum"} <= known.keys())
 
 
 def _remove_empty(folder: Path) -> None:

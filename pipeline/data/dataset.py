@@ -18,7 +18,7 @@ from torch import Tensor
 from pipeline.data import facts
 from pipeline.data.standardise import standardisation
 from pipeline.errors import InputError
-from pipeline.paths import written
+from pipeline.paths import denied, written
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +189,8 @@ def _load(whole: Path, path: Path, changed: int, size: int) -> Dataset:
         intact = checksum(dataset) == dataset.provenance["checksum"]
     except InputError:
         raise
+    except PermissionError:
+        raise denied(path) from None
     except Exception as error:  # a damaged archive of pickles can raise nearly anything
         raise InputError(f"{path}: not a whole data set file; delete it and fetch again") from error
     if not intact:

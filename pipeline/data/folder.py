@@ -44,6 +44,7 @@ def image_folder(settings: Data, name: str) -> Dataset:
     train = [(image, numbers[folder.name]) for folder in classes for image in _images(folder, name)]
     test = []
     divided = not (root / "test").exists()
+    _check_link(root / "test", name)
     for folder in [] if divided else _classes(root / "test", name):
         if folder.name not in numbers:
             raise InputError(f"data.{name}: {folder} is a class that {root / 'train'} does not have")
@@ -65,6 +66,8 @@ def _classes(folder: Path, name: str) -> list[Path]:
     """The class folders of `train/` or `test/`, by name."""
     if not folder.is_dir():
         raise InputError(f"data.{name}: no folder {folder}; expected one with a folder per class, {folder}/cat/1.png")
+    for path in folder.iterdir():
+        _check_link(path, name)
     classes = sorted(path for path in folder.iterdir() if path.is_dir() and not _stray(path))
     if not classes:
         raise InputError(f"data.{name}: {folder} has no folder per class; expected e.g. {folder}/cat/1.png")
@@ -83,6 +86,12 @@ def _images(folder: Path, name: str) -> list[Path]:
     return files
 
 
+def _check_link(path: Path, name: str) -> None:
+    """Raise InputError for a link to a folder that is not there, such as one on a disk that is not mounted."""
+    if path.is_symlink() and not path.exists():
+        raise InputError(f"data.{name}: {path} is a link to nothing; is what it leads to mounted?")
+
+
 def _stray(path: Path) -> bool:
     return path.name.startswith(".") or path.name.lower() in _STRAY
 
@@ -96,7 +105,10 @@ def _divided(whole: Split, name: str, root: Path) -> tuple[Split, Split]:
 
 
 class _Reader:
-    """Reads image files as pixels that are all alike."""
+    """Reads image files as pixels that are all alike.
+
+    As open files: of a name Pillow maps a TIFF into memory as if it were turned already.
+    """
 
     def __init__(self, files: list[Path], side: int | None, name: str) -> None:
         self._side, self._name = side, name
@@ -119,7 +131,7 @@ class _Reader:
         """What the pixels of a file become: from its first bytes, but for palettes and what could be transparent."""
         from PIL import Image
 
-        with self._clear(path), Image.open(path) as image:
+        with self._clear(path), path.open("rb") as content, Image.open(content) as image:
             kind, several = image.mode, getattr(image, "is_animated", False) and image.format != "MPO"
             mode = _opaque(image).mode if kind in MODES and not several else ""
         if several:  # but the photographs of some telephones, with a preview after the image
@@ -136,7 +148,7 @@ class _Reader:
         """The image in a file, uint8 [C, H, W]."""
         from PIL import Image, ImageOps
 
-        with self._clear(path), Image.open(path) as file:
+        with self._clear(path), path.open("rb") as content, Image.open(content) as file:
             image = _opaque(ImageOps.exif_transpose(file)).convert(self._mode)
             if self._side is not None:
                 image = image.resize((self._side, self._side), Image.Resampling.BILINEAR)

@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.paths import written
+from pipeline.paths import denied, written
 from pipeline.results import rows
 from pipeline.results.schema import Schema
 
@@ -96,6 +96,8 @@ def read(path: Path, observations: pd.DataFrame, schema: Schema) -> pd.DataFrame
     remedy = "delete it, and `dvc repro` makes it again"
     try:
         table = pd.read_parquet(path, page_checksum_verification=True)
+    except PermissionError:
+        raise denied(path) from None
     except Exception as error:  # a damaged file can raise any of Arrow's errors, and pandas' own about its metadata
         raise InputError(f"{path}: not a readable parquet file ({rows.reason(error)}); {remedy}") from error
     if list(table.columns) != columns(schema):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.paths import written
+from pipeline.paths import denied, written
 
 if TYPE_CHECKING:
     from isotropic.networks.network import IsotropicMLP
@@ -116,6 +116,8 @@ def read(path: Path) -> list[Network]:
         return []
     try:
         return from_bytes(path.read_bytes())
+    except PermissionError:
+        raise denied(path) from None
     except Exception as error:  # what is not a file of numpy can raise nearly anything
         raise InputError(
             f"{path}: is not a file of networks ({type(error).__name__}); `dvc repro` makes it"

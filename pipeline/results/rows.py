@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.errors import InputError
-from pipeline.paths import written
+from pipeline.paths import denied, written
 from pipeline.results.schema import KEYS, Factor, Schema
 
 _DTYPES = {str: "string", int: "Int64", float: "Float64", bool: "boolean"}
@@ -76,6 +76,8 @@ def read(path: Path, experiment: str, schema: Schema) -> pd.DataFrame:
     remedy = "delete it, and `dvc repro` makes it again"
     try:
         table = pd.read_parquet(path, page_checksum_verification=True)
+    except PermissionError:
+        raise denied(path) from None
     except Exception as error:  # a damaged file can raise any of Arrow's errors, and pandas' own about its metadata
         raise InputError(f"{path}: not a readable parquet file ({reason(error)}); {remedy}") from error
     if list(table.columns) != list(schema.columns):

@@ -123,7 +123,11 @@ def _database(uri: str) -> Path | None:
         raise InputError(
             f"MLFLOW_TRACKING_URI: {uri!r} is no address of a database; e.g. sqlite:///mlflow.db"
         ) from error
-    return None if name in (None, "", ":memory:") else Path(name).expanduser().absolute()
+    if name in (None, "", ":memory:"):
+        return None
+    if (path := os.path.expanduser(name)).startswith("~"):
+        raise InputError(f"MLFLOW_TRACKING_URI: {uri!r}: there is no home folder {path.partition('/')[0]}")
+    return Path(path).absolute()
 
 
 @contextmanager

@@ -56,6 +56,7 @@ BROKEN = {
         changed(epochs=True),
         "experiments.invariance.epochs: True: input should be a valid integer",
     ),
+    "directive": ("%YAML 1.1\n---\na: 1\n", "'%YAML 1.1' is a directive; leave it out: settings are YAML 1.2"),
     "number in quotes": (replaced("rate: 1.0e-3", "rate: '1e-3'"), "common.learning_rate: '1e-3' is text"),
     "decimal comma": (replaced("rate: 1.0e-3", "rate: 1,0e-3"), "common.learning_rate: '1,0e-3' is text"),
     "octal number": (replaced("batch_size: 48", "batch_size: 048"), "048 is another number to YAML 1.1; write"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,12 @@ MADE = [
 ]
 OWN = [
     "data/mine/train/a/0.png",
+    "pipeline/experiments/spectra.py",  # the clone's
     "data/mine/other.pt",
+    "data/mine/model.pt",
+    "data/mine/model.json",
+    "results/mine/sweep/run.json",
+    "mlflow.db.backup",
     "data/photos.zip",
     "results/digits/spectra/metrics.json",
     "reports/README.md",
@@ -56,7 +62,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in (*MADE, *OWN, ".dvc/cache/files/md5/00/1"):
         (path := Path(name)).parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("")
+        path.write_text('{"absent": "why"}' if name == "data/mine/mine.json" else "")
 
 
 def there() -> set[str]:
@@ -68,15 +74,15 @@ def test_what_the_pipeline_made_goes_and_all_else_stays(capsys: pytest.CaptureFi
     assert there() == set(OWN)
     assert not Path("mlartifacts").exists() and not Path("data/mine/mine.pt").exists()
     said = capsys.readouterr().out
-    left = ".shards/notes.txt, data/mine/other.pt, data/mine/train, data/photos.zip, reports/mine.html, "
-    assert (
-        said == f"left, since the pipeline did not make it: {left}reports/talk/figure.svg, results/digits/spectra\n"
-    )
+    assert said.startswith("left, since the pipeline did not make it: .shards/notes.txt, data/mine/model.json, ")
+    for name in ("data/mine/train", "data/photos.zip", "reports/talk/figure.svg", "results/mine/sweep"):
+        assert name in said
+    assert said.count("\n") == 1 and "metrics.json" not in said
 
 
 def test_nothing_is_said_where_nothing_is_left(capsys: pytest.CaptureFixture[str]) -> None:
     for name in OWN:
-        if not name.endswith(("metrics.json", "README.md", ".yaml", "config", "datasets/a/b.png")):
+        if not name.endswith(("metrics.json", "README.md", ".yaml", "config", "datasets/a/b.png", "spectra.py")):
             Path(name).unlink()
     clean.main([])
     assert capsys.readouterr().out == "" and not Path("data").exists() and not Path(".shards").exists()
@@ -89,15 +95,17 @@ def test_the_cache_stays_where_something_was_added_by_hand() -> None:
     assert Path(".dvc/cache/files/md5/00/1").is_file()
 
 
-def test_links_are_removed_and_what_they_lead_to_stays(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_what_is_behind_a_link_stays(tmp_path_factory: pytest.TempPathFactory) -> None:
     disk = tmp_path_factory.mktemp("disk")
-    (disk / "mine").mkdir()
-    for name in ("mine.pt", "mine.json", "own.txt"):
-        (disk / "mine" / name).write_text("")
-    Path("results/link").symlink_to(disk)
-    (disk / "mine" / "notes.txt").write_text("")
+    for name in ("mine.pt", "mine.json", "rows.parquet", "0123456789abcdef0123456789abcdef.parquet"):
+        (path := disk / "spectra" / name).parent.mkdir(exist_ok=True)
+        path.write_text('{"absent": "why"}')
+        (disk / name).write_text('{"absent": "why"}')
+    shutil.rmtree(".shards")
+    for link in ("data/linked", "results/linked", ".shards"):
+        Path(link).symlink_to(disk)
     clean.main([])
-    assert (disk / "mine" / "notes.txt").is_file() and (disk / "mine" / "own.txt").is_file()
+    assert len([path for path in disk.rglob("*") if path.is_file()]) == 8
 
 
 @pytest.mark.parametrize("stage", sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py")))

@@ -37,6 +37,10 @@ def test_there_are_such_settings() -> None:
         ("~", "HOME"),
         ("file://~/a", "file://HOME/a"),
         ("local://~/a", "local://HOME/a"),
+        ("file:~/a", "file://HOME/a"),
+        ("file:/a/b", "file:///a/b"),
+        ("file://localhost/a/b", "file:///a/b"),
+        ("files/a", "files/a"),
         ("./~/a", "./~/a"),
         ("a~/b", "a~/b"),
         ("s3://~/a", "s3://~/a"),
@@ -64,7 +68,7 @@ def made(model: type[BaseModel], name: str, place: str) -> Any:
     return model(**other[model] | {name: place})
 
 
-@pytest.mark.parametrize("start", ["", "file://", "local://"])
+@pytest.mark.parametrize("start", ["", "file://", "local://", "file:"])
 def test_what_is_written_is_read(start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)

@@ -8,12 +8,20 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import made_rows
+import pandas as pd
 import pytest
+import torch
 
-from pipeline.json_file import write_json
+from pipeline.data import dataset
+from pipeline.experiments import experiment
+from pipeline.json_file import read_json, write_json
 from pipeline.paths import naming, written
+from pipeline.results import correct, networks, rows
+from pipeline.yaml_file import read_yaml
 from stages import cli
 
 ROOT = Path(__file__).parents[2]
@@ -156,3 +164,31 @@ def test_what_a_stream_cannot_write_is_escaped(monkeypatch: pytest.MonkeyPatch) 
     with cli.clear_errors():
         print("ψ \udce9")
     assert stream.buffer.getvalue() == b"\\u03c8 \\udce9\n"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: rows.read(path, "spectra", experiment("spectra").ROWS),
+        lambda path: correct.read(path, made_rows.rows("spectra"), experiment("spectra").ROWS),
+        networks.read,
+        dataset.load,
+        lambda path: read_json(path, dict, "dvc repro"),
+        read_yaml,
+    ],
+    ids=["rows", "bits", "networks", "data set", "record", "profile"],
+)
+def test_nobody_is_told_to_delete_what_may_not_be_read(
+    read: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read everything: the system's answer is imitated where each reader asks."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (path := tmp_path / "file").write_bytes(b"content")
+    for module, name in ((pd, "read_parquet"), (Path, "read_bytes"), (Path, "read_text"), (torch, "load")):
+        monkeypatch.setattr(module, name, refuse)
+    with pytest.raises(PermissionError) as caught:
+        read(path)
+    assert caught.value.filename == str(path)

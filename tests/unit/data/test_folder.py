@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -179,6 +180,25 @@ def test_photographs_are_turned_as_viewers_show_them(root: Path, kind: str, orie
     wanted = torch.from_numpy(np.array(seen.convert("L" if found.shape[0] == 1 else "RGB"))).float()
     image = found.train.images[0].view(found.shape).permute(1, 2, 0).squeeze(-1).float()
     assert (image - wanted).abs().mean() < 4  # what JPEG and AVIF lose
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA"])
+def test_a_tiff_that_could_be_mapped_into_memory_is_turned(tmp_path: Path, mode: str) -> None:
+    seen = Image.fromarray(pixels(0, 6, 8)).convert(mode)
+    for place in ("train/a/0.tif", "test/a/0.tif"):
+        (path := tmp_path / place).parent.mkdir(parents=True)
+        seen.transpose(Image.Transpose.ROTATE_90).save(path, tiffinfo={274: 6})
+    found = get(tmp_path)
+    wanted = np.array(seen.convert("L" if found.shape[0] == 1 else "RGB"))
+    assert np.array_equal(found.train.images[0].view(found.shape).permute(1, 2, 0).squeeze(-1).numpy(), wanted)
+
+
+@pytest.mark.parametrize("place", ["test", "train/dog"])
+def test_a_link_to_a_folder_that_is_not_mounted(refusal: Refusal, root: Path, place: str) -> None:
+    if place == "test":
+        shutil.rmtree(root / place)
+    (root / place).symlink_to(root / "nowhere")
+    assert f"{root / place} is a link to nothing" in refusal(get, root)
 
 
 def formats() -> list[str]:
