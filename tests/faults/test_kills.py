@@ -58,8 +58,8 @@ def test_a_job(tmp_path: Path, tallies: list[Tally]) -> None:
     killed, whole = (
         {path.name: path.read_bytes() for path in (tmp_path / name / ".shards").iterdir()} for name in apart
     )
-    assert killed == whole, "rows and networks, and nothing else is left"
-    assert len(whole) == 2
+    assert killed == whole, "rows, bits and networks, and nothing else is left"
+    assert len(whole) == 3
     tallies.append(tally)
 
 

@@ -19,7 +19,7 @@ def profile(smoke: str) -> str:
     """Smoke with other data, enough steps to learn, and some of its experiments."""
     data = "data:\n  shapes: {source: image-folder, root: datasets/shapes, side: 12}\n\n"
     text = re.sub(r"^data:\n.*?\n\n", data, smoke, flags=re.DOTALL | re.MULTILINE).replace("[digits]", "[shapes]")
-    head, *sections = re.split(r"^(?=  \w+:$)", text.partition("experiments:\n")[2], flags=re.MULTILINE)
+    head, *sections = re.split(r"^(?=  \w+:(?: #.*)?$)", text.partition("experiments:\n")[2], flags=re.MULTILINE)
     kept = "".join(section for section in sections if section.partition(":")[0].strip() in EXPERIMENTS)
     kept = kept.replace(
         "repeats: 2\n    epochs: 2\n    hidden: [8, 8]\n    layer",
