@@ -27,6 +27,7 @@ Source = Literal[
     "digits-permuted",
     "digits-turned",
     "image-folder",
+    "arrays",
 ]
 
 Item = TypeVar("Item")
@@ -82,11 +83,14 @@ class Data(Settings):
     download: bool = False
     optional: bool = False  # one that cannot be had is left out, with a note in the report, and is no error
     side: int | None = Field(default=None, ge=1, le=4096)  # pixels that images of an image folder are resized to
+    validation: Literal["join", "drop"] | None = None  # what becomes of the validation images of arrays; None: drop
 
     @model_validator(mode="after")
-    def _check_side(self) -> Data:
+    def _check_own(self) -> Data:
         if self.side is not None and self.source != "image-folder":
             raise ValueError(f"side: is for image-folder; images of {self.source} keep their size")
+        if self.validation is not None and self.source != "arrays":
+            raise ValueError(f"validation: is for arrays; {self.source} has no validation images")
         return self
 
 

@@ -44,8 +44,10 @@ def _fetch(name: str, profile: str) -> str:
         f"{name}: {len(dataset.train)} training and {len(dataset.test)} test images of {shape}, "
         f"{dataset.classes} classes, {path.stat().st_size} bytes, {dataset.provenance['checksum']}"
     )
-    if known[name].source == "image-folder":  # DVC does not look into it
+    if known[name].source in ("image-folder", "arrays"):  # DVC does not look into it
         said += f"\nIf images in {known[name].root} are changed, `{again}` reads them again."
+    if origin := dataset.provenance.get("origin"):
+        said += f"\nIt is from the file {origin}; its images in whatever order are {dataset.provenance['images']}."
     return said
 
 

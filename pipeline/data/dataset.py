@@ -16,29 +16,11 @@ import torch
 from torch import Tensor
 
 from pipeline.data import facts
+from pipeline.data.canonical import images_checksum
+from pipeline.data.split import Split as Split
 from pipeline.data.standardise import standardisation
 from pipeline.errors import InputError
 from pipeline.paths import denied, written
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Images and their labels.
-
-    Attributes:
-        images: uint8 [N, D], grey levels; D = C * H * W, in that order.
-        labels: int64 [N], from 0.
-    """
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def to(self, device: torch.device | str) -> Split:
-        """The same split with its tensors on `device`."""
-        return Split(self.images.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +34,8 @@ class Dataset:
         train, test: the images.
         mean: float64 [D], of each pixel over the training images, in grey levels.
         inverse_deviation: float64 [D], one over the biased standard deviation, in 1 / grey levels.
-        provenance: source, description, train_count, test_count and checksum ("sha256:...").
+        provenance: source, description, train_count, test_count, checksum ("sha256:...", of all of this), images (one
+            of the images in whatever order, see `canonical.py`) and origin, the file that it was read from, if one.
     """
 
     name: str
@@ -94,7 +77,7 @@ def build(
         name: what the profile calls it.
         train, test: the images, of `shape` (C, H, W).
         shape, classes: what they must satisfy.
-        provenance: source and description.
+        provenance: source, description, and origin if there is one.
 
     Raises:
         InputError: no images, not one label per image, images of another size, labels out of range.
@@ -102,7 +85,8 @@ def build(
     for part, split in (("train", train), ("test", test)):
         _check(f"data.{name}: {part}", split, shape, classes)
     mean, inverse_deviation = standardisation(train.images)
-    known = {**provenance, "train_count": len(train), "test_count": len(test)}
+    counts = {"train_count": len(train), "test_count": len(test)}
+    known = {**provenance, **counts, "images": images_checksum(train, test, shape, classes)}
     dataset = Dataset(name, shape, classes, train, test, mean, inverse_deviation, known)
     return replace(dataset, provenance=dataset.provenance | {"checksum": checksum(dataset)})
 
@@ -121,9 +105,12 @@ def _check(where: str, split: Split, shape: tuple[int, ...], classes: int) -> No
         raise InputError(f"{where}: labels from {low} to {high}; valid are 0 to {classes - 1}")
 
 
+_APART = ("checksum", "origin")  # of the provenance: a download and a file are one data set
+
+
 def checksum(dataset: Dataset) -> str:
-    """ "sha256:..." of all that a data set holds, but for the checksum itself."""
-    provenance = {key: value for key, value in dataset.provenance.items() if key != "checksum"}
+    """ "sha256:..." of all that a data set holds, but for the checksum itself, wherever it came from."""
+    provenance = {key: value for key, value in dataset.provenance.items() if key not in _APART}
     words = [dataset.name, dataset.shape, dataset.classes, provenance]
     digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
     for tensor in _tensors(dataset).values():

@@ -31,6 +31,9 @@ class DataSet:
         features: values of an image.
         classes: number of classes.
         checksum: of all it holds, "sha256:...".
+        images: of its images and labels in whatever order (`canonical.py`), "sha256:..."; "" if an older version
+            fetched it.
+        origin: name of the file that it was read from; "" where that is one that its source always has.
     """
 
     name: str
@@ -41,6 +44,8 @@ class DataSet:
     features: int
     classes: int
     checksum: str
+    images: str = ""
+    origin: str = ""
 
     @classmethod
     def of(cls, content: object) -> DataSet:
@@ -83,6 +88,8 @@ def describe(dataset: Dataset) -> DataSet:
         features=dataset.features,
         classes=dataset.classes,
         checksum=str(origin["checksum"]),
+        images=str(origin.get("images", "")),
+        origin=str(origin.get("origin", "")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
@@ -10,6 +11,16 @@ from pathlib import Path
 from pipeline.config import Data
 from pipeline.errors import InputError
 
+DATASETS = "ISOTROPIC_DATASETS"  # environment variable: the folder that `datasets` in a root stands for
+
+
+def place(settings: Data) -> Path:
+    """The root of a source, in which `datasets` at the start is the folder that the environment names, if any."""
+    root, elsewhere = Path(settings.root), os.environ.get(DATASETS, "")
+    if elsewhere and root.parts[:1] == ("datasets",):
+        return Path(elsewhere).expanduser().joinpath(*root.parts[1:])
+    return root
+
 
 def need_root(settings: Data, name: str) -> Path:
     """The root folder of a source, which must be there unless it is to be downloaded.
@@ -17,13 +28,31 @@ def need_root(settings: Data, name: str) -> Path:
     Raises:
         InputError: it is not there.
     """
-    root = Path(settings.root)
+    root = place(settings)
     if not settings.download and not root.is_dir():
-        line = f"data.{name}: root {settings.root!r} is not a folder; expected one with {settings.source}"
-        if not root.is_absolute() and (".dvc", "tmp") in pairwise(Path.cwd().parts):
-            line += "; `dvc exp run --temp` and `--queue` have only what git has: give root from / on"
-        raise InputError(line)
+        raise InputError(f"{_absent(settings, name, 'folder')}; expected one with {settings.source}")
     return root
+
+
+def need_file(settings: Data, name: str) -> Path:
+    """The root of a source that is one file, which must be there.
+
+    Raises:
+        InputError: it is not there, or is no file.
+    """
+    if not (path := place(settings)).is_file():
+        raise InputError(f"{_absent(settings, name, 'file')}; expected an .npz file with {settings.source}")
+    return path
+
+
+def _absent(settings: Data, name: str, kind: str) -> str:
+    root = place(settings)
+    line = f"data.{name}: root {str(root)!r} is not a {kind}"
+    if root != Path(settings.root):
+        line += f" ({settings.root!r} in the profile, and {DATASETS} in the environment)"
+    if not root.is_absolute() and (".dvc", "tmp") in pairwise(Path.cwd().parts):
+        line += "; `dvc exp run --temp` and `--queue` have only what git has: give root from / on"
+    return line
 
 
 @contextmanager
@@ -51,4 +80,4 @@ def torchvision(settings: Data, name: str) -> AbstractContextManager[None]:
         if settings.download
         else "set root to a folder that has it whole; or delete what is damaged there, and set download to true"
     )
-    return one_line(f"data.{name}: cannot get {settings.source} from root {settings.root!r}", remedy)
+    return one_line(f"data.{name}: cannot get {settings.source} from root {str(place(settings))!r}", remedy)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.config import Data, Source
+from pipeline.data.arrays import arrays
 from pipeline.data.caltech import caltech256
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.data.divide import divide
@@ -53,6 +54,7 @@ SOURCES: dict[Source, Callable[[Data, str], Dataset]] = {
     "digits-permuted": digits,
     "digits-turned": digits,
     "image-folder": image_folder,
+    "arrays": arrays,
 }
 
 

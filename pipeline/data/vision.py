@@ -1,6 +1,7 @@
 """Data sets that torchvision downloads and reads.
 
-Each function is a loader of the table in `sources.py` and raises InputError as `sources.fetch` says.
+Each function is a loader of the table in `sources.py` and raises InputError as `sources.fetch` says. Those of whole
+data sets take a file SOURCE.npz in the root (its arrays as `arrays.py` says) in place of torchvision's files.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import torch
 from torch import Tensor
 
 from pipeline.config import Data
+from pipeline.data import arrays, canonical
 from pipeline.data.dataset import Dataset, Split, build
-from pipeline.data.reading import need_root, torchvision
+from pipeline.data.reading import need_root, place, torchvision
 from pipeline.errors import InputError
 
 LETTERS = 26
@@ -24,9 +26,12 @@ def mnist(settings: Data, name: str) -> Dataset:
     from torchvision import datasets
 
     reader = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}[settings.source]
-    train, test = (Split(_flat(part.data), part.targets) for part in _both_parts(reader, settings, name))
-    description = f"torchvision {reader.__name__}, 28 x 28 grey"
-    return build(name, train, test, (1, 28, 28), 10, {"source": settings.source, "description": description})
+    facts = {"source": settings.source, "description": f"{reader.__name__}, 28 x 28 grey"}
+    if (found := _from_file(settings, name, (1, 28, 28), 10)) is not None:
+        train, test, facts["origin"] = found
+    else:
+        train, test = (Split(_flat(part.data), part.targets) for part in _both_parts(reader, settings, name))
+    return build(name, train, test, (1, 28, 28), 10, facts)
 
 
 def emnist_aj(settings: Data, name: str) -> Dataset:
@@ -50,17 +55,52 @@ def _first_letters(images: Tensor, labels: Tensor, where: str) -> Split:
 
 
 def cifar(settings: Data, name: str) -> Dataset:
-    """CIFAR-10 or CIFAR-100 (its 100 fine classes), 32 x 32 RGB, 50,000 + 10,000 images."""
+    """CIFAR-10 or CIFAR-100 (its 100 fine classes), 32 x 32 RGB, 50,000 + 10,000 images.
+
+    They are put in canonical order, since the order differs between archives.
+    """
     from torchvision import datasets
 
     readers = {"cifar10": (datasets.CIFAR10, 10), "cifar100": (datasets.CIFAR100, 100)}
     reader, classes = readers[settings.source]
-    train, test = (
-        Split(_flat(torch.from_numpy(part.data).permute(0, 3, 1, 2)), torch.tensor(part.targets))  # [N, C, H, W]
-        for part in _both_parts(reader, settings, name)
-    )
-    description = f"torchvision {reader.__name__}, 32 x 32 RGB"
-    return build(name, train, test, (3, 32, 32), classes, {"source": settings.source, "description": description})
+    facts = {"source": settings.source, "description": f"{reader.__name__}, 32 x 32 RGB, in canonical order"}
+    if (found := _from_file(settings, name, (3, 32, 32), classes)) is not None:
+        train, test, facts["origin"] = found
+    else:
+        train, test = (
+            Split(_flat(torch.from_numpy(part.data).permute(0, 3, 1, 2)), torch.tensor(part.targets))  # [N, C, H, W]
+            for part in _both_parts(reader, settings, name)
+        )
+    return build(name, canonical.ordered(train), canonical.ordered(test), (3, 32, 32), classes, facts)
+
+
+def _from_file(
+    settings: Data, name: str, shape: tuple[int, int, int], classes: int
+) -> tuple[Split, Split, str] | None:
+    """Training and test images of a file SOURCE.npz in the root, and its name; None if there is none.
+
+    Raises:
+        InputError: its arrays are not as they should be, or its classes are named in another than alphabetical
+            order, in which all data sets here number them.
+    """
+    path = place(settings) / f"{settings.source}.npz"
+    if not path.is_file():
+        return None
+    found = arrays.read(path, name)
+    where = f"data.{name}: {path}"
+    if (found.shape, found.classes) != (shape, classes):
+        here, wanted = (" x ".join(map(str, each)) for each in (found.shape, shape))
+        raise InputError(
+            f"{where}: {found.classes} classes of {here}; {settings.source} has {classes} of {wanted}; give it to "
+            "source arrays"
+        )
+    if found.validation is not None:
+        raise InputError(f"{where}: has validation images, which {settings.source} has not; give it to source arrays")
+    if (names := list(found.names)) != sorted(names):
+        raise InputError(
+            f"{where}: classes {', '.join(names)[:80]}; expected in alphabetical order, as the labels are"
+        )
+    return found.train, found.test, path.name
 
 
 def _both_parts(reader: Any, settings: Data, name: str, **options: str) -> list[Any]:
@@ -71,7 +111,7 @@ def _both_parts(reader: Any, settings: Data, name: str, **options: str) -> list[
     """
     root = need_root(settings, name)
     with torchvision(settings, name):
-        return [reader(root, train=train, download=settings.download, **options) for train in (True, False)]
+        return [reader(str(root), train=train, download=settings.download, **options) for train in (True, False)]
 
 
 def _flat(images: Tensor) -> Tensor:
