@@ -52,7 +52,7 @@ def _dtype(factor: Factor) -> Any:
 def write(table: pd.DataFrame, path: Path) -> None:
     """Write rows to a parquet file, beside it first and then renamed; its pages have checksums."""
     with written(path) as beside:
-        table.to_parquet(beside, index=False, write_page_checksum=True)
+        table.to_parquet(beside, index=False, compression="zstd", write_page_checksum=True)
 
 
 def to_bytes(table: pd.DataFrame) -> bytes:

@@ -98,6 +98,7 @@ class Plan(config.Training):
     fewest_test: ClassVar[int] = 1
 
     data: Several[Name]
+    keep_networks: bool = True  # those of the first repeat, where an experiment has some to be looked at or used
 
     @property
     def ends(self) -> frozenset[int]:

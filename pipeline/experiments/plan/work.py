@@ -155,12 +155,12 @@ class Work(Generic[S, M]):
         return ensemble, descent
 
     def keep(self, name: str, ensemble: Ensemble, observed: Observations, diagonal: Sequence[int] = ()) -> None:
-        """Leave the networks of the first repeat beside the rows, but for one that diverged.
+        """Leave the networks of the first repeat beside the rows, if the settings say so, but for one that diverged.
 
         Of one repeat, since they are to be looked at and used: what is said of them is said by the rows of all.
         """
         for k, member in enumerate(self.members):
-            if member.repeat == 0 and observed.alive[k]:
+            if self.settings.keep_networks and member.repeat == 0 and observed.alive[k]:
                 net, where = ensemble.member(k), observed.where(k)
                 self.kept.append(Network.of(net, name, where, self.settings.psi_decay, diagonal))
 

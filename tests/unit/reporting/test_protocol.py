@@ -111,6 +111,7 @@ def test_common_lines_and_basis() -> None:
 # Settings that have no line in an experiment's protocol, and why they are no departure from the paper's.
 UNSAID = {
     ("every", "data"): "the data set itself has a line",
+    ("every", "keep_networks"): "which networks are left, not how they are trained",
     ("timing", "repeats"): "there is one, and epochs are the repetitions",
     ("sparsification", "latency_batches"): "they are the lines of the table of latencies",
     ("sparsification", "latency_passes"): "of a time, not of a network; the captions say how many",
