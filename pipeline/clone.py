@@ -14,7 +14,8 @@ from pipeline.errors import InputError
 _ROOT = Path(__file__).parents[1]
 _OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 _LONG = 60  # seconds, for which no git keeps its index locked
-_CODE = ("isotropic", "pipeline", "stages", "profiles", "pyproject.toml")
+# What DVC has of a profile, profiles/NAME/, is made from it and from the results.
+_CODE = ("isotropic", "pipeline", "stages", "profiles", "pyproject.toml", ":(exclude,glob)profiles/*/*")
 
 
 def code_version() -> str:

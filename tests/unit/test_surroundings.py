@@ -93,6 +93,16 @@ def test_a_name_that_is_no_utf8_is_a_change_as_any_other(repository: Path) -> No
     assert clone.code_version() == f"{before} + changes"
 
 
+def test_what_dvc_has_of_a_profile_is_no_change_of_the_code(repository: Path) -> None:
+    profiles, before = repository / "ours/profiles", clone.code_version()
+    (profiles / "mine").mkdir(parents=True)
+    for name in ("dvc.lock", "dvc.yaml", "params.yaml"):
+        (profiles / "mine" / name).touch()
+    assert clone.code_version() == before
+    (profiles / "mine.yaml").touch()
+    assert clone.code_version() == f"{before} + changes"
+
+
 def test_an_index_that_was_left_locked_is_said_before_anything_is_trained(repository: Path) -> None:
     clone.check_clone()
     lock = repository / "ours/.git/index.lock"
