@@ -24,8 +24,11 @@ else
 PIPELINE := profiles/$(PROFILE)/dvc.yaml
 endif
 
+# Rows that are published lie in this repository, and are not made again.
+PULL = ! grep -q 'remote: published' $(PIPELINE) || python -m dvc pull $(PIPELINE):run
+
 .DEFAULT_GOAL := help
-.PHONY: help repro report estimate test test-all lint bench gpu-check ui docs pictures profiles clean
+.PHONY: help repro tables report estimate test test-all lint bench gpu-check ui docs pictures profiles clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -33,8 +36,14 @@ help:  ## list the targets
 
 repro: .venv/installed .dvc/plots.html  ## install if needed, then run the whole pipeline of a profile (embedded digits)
 	@python -m stages.profiles $(PROFILE)
+	@$(PULL)
 	@python -m stages.track --profile $(PROFILE) --follow & \
 	  follower=$$!; echo dvc repro $(PIPELINE); python -m dvc repro $(PIPELINE); status=$$?; kill $$follower 2>/dev/null; exit $$status
+
+tables: .venv/installed .dvc/plots.html  ## every table and figure, the report and the MLflow runs again from rows: no training
+	@python -m stages.profiles $(PROFILE)
+	@$(PULL)
+	@python -m dvc repro --force --single-item $(PIPELINE):analyse $(PIPELINE):report $(PIPELINE):publish
 
 report: .venv/installed  ## one report of several profiles that were run, side by side: PROFILES="digits desk"
 	@python -m stages.report --profile $(PROFILES)

@@ -20,18 +20,24 @@ class _File(Settings):
     """The outline of profiles/<name>.yaml; each experiment's part is checked by its own Settings."""
 
     execution: Execution
+    published: bool = False
     data: dict[str, Data]
     experiments: dict[str, dict[str, Any]] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The checked settings of a profile, by name."""
+    """The checked settings of a profile, by name.
+
+    If it is published, its rows are in the DVC remote `published`, a folder of the repository, its tables and figures
+    are in git, and later code does not have it trained anew (`stages/profiles.py`).
+    """
 
     name: str
     execution: Execution
     data: dict[str, Data]
     experiments: dict[str, Any]
+    published: bool = False
 
     def settings(self, name: str) -> Any:
         """The settings of an experiment.
@@ -62,7 +68,7 @@ def load_profile(name: str) -> Profile:
     file = validate(_File, content, origin)
     _check_apart(file.data, origin)
     checked = {key: _experiment(key, settings, file, origin) for key, settings in file.experiments.items()}
-    return Profile(name, file.execution, file.data, checked)
+    return Profile(name, file.execution, file.data, checked, file.published)
 
 
 def _check_apart(data: Iterable[str], origin: str) -> None:

@@ -63,6 +63,8 @@ def files(profile: Profile) -> dict[Path, str]:
     made = {pipeline.with_name("params.yaml"): head + to_text(values)}
     whole = with_code(paths.pipeline(MAIN).read_text(encoding="utf-8"))
     stages, plots, drawn = whole.partition("\nplots:")
+    if profile.published:
+        stages = as_published(stages)
     there = "invariance" in profile.experiments or profile.name == MAIN  # which the plots are of
     made[pipeline] = stages + plots + drawn if there else stages
     return made | {_IGNORED: with_apart(_IGNORED.read_text(encoding="utf-8"))} if profile.name == MAIN else made
@@ -85,6 +87,30 @@ def with_code(pipeline: str) -> str:
         if line.strip() == "deps:" and stage in sources.STAGES:
             space = " " * (len(line) - len(line.lstrip()) + 2)
             lines += [f"{space}- {path}" for path in _code(sources.STAGES[stage])]
+    return "\n".join(lines) + "\n"
+
+
+# Stage -> what DVC is told of the outputs of a profile that is published: data sets are never pushed, rows lie in the
+# repository's own remote, and the report in git.
+_PUBLISHED = {"fetch": "push: false", "run": "remote: published", "analyse": "cache: false", "report": "cache: false"}
+
+
+def as_published(pipeline: str) -> str:
+    """The text of a pipeline's stages for a profile that is published."""
+    lines: list[str] = []
+    stage = part = ""
+    for line in pipeline.splitlines():
+        if found := re.fullmatch(r"  (\w+):.*", line):
+            stage = found[1]
+        if found := re.fullmatch(r" +(\w+):.*", line):
+            part = found[1]
+        space = " " * (len(line) - len(line.lstrip()))
+        if part == "outs" and line.lstrip().startswith("- ") and stage in _PUBLISHED:
+            lines += [f"{line}:", f"{space}    {_PUBLISHED[stage]}"]
+            continue
+        lines.append(line)
+        if part == "cmd" and stage == "run":  # what was published is not made anew by later code
+            lines.append(f"{space}frozen: true")
     return "\n".join(lines) + "\n"
 
 

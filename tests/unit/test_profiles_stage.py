@@ -1,5 +1,6 @@
 """What DVC needs of a profile is made from the profile: params.yaml and the copy of dvc.yaml."""
 
+import configparser
 import shutil
 from pathlib import Path
 
@@ -83,3 +84,27 @@ def test_a_data_set_has_no_dot_in_its_name(place, capsys):
     with pytest.raises(SystemExit):
         profiles.main(["mine"])
     assert capsys.readouterr().err.startswith("error: profiles/mine.yaml: data: 'my.turned' has a dot")
+
+
+def test_of_a_published_profile_rows_go_to_its_remote_and_the_report_to_git(place):
+    """Data sets are never pushed, and what was published is not run again because code has changed."""
+    text = (place / "profiles/smoke.yaml").read_text()
+    (place / "profiles/mine.yaml").write_text(text)
+    (place / "profiles/known.yaml").write_text(f"published: true\n{text}")
+    profiles.main(["mine", "known"])
+    mine, known = (yaml.safe_load((place / f"profiles/{name}/dvc.yaml").read_text()) for name in ("mine", "known"))
+    for name, flag in {
+        "fetch": {"push": False},
+        "run": {"remote": "published"},
+        "analyse": {"cache": False},
+        "report": {"cache": False},
+    }.items():
+        own, other = (each["stages"][name] for each in (known, mine))
+        own, other = own.get("do", own), other.get("do", other)
+        assert own["outs"] == [{out: flag} for out in other["outs"]], name
+        assert own.pop("frozen", False) == (name == "run") and "frozen" not in other
+        assert own | {"outs": None} == other | {"outs": None}, "all else is as of any profile"
+    assert known["stages"]["publish"] == mine["stages"]["publish"] and known["plots"] == mine["plots"]
+    remotes = configparser.ConfigParser()
+    remotes.read(ROOT / ".dvc/config")
+    assert remotes["'remote \"published\"'"]["url"] == "../published", "below .dvc, in the repository"
