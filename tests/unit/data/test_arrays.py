@@ -408,3 +408,15 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(path: Path, save: Callable[
             assert str(error).startswith(f"data.mine: {path}: "), place
             assert "\n" not in str(error), place
     assert refused > len(whole) / 2, "the control: most of it matters"
+
+
+def test_a_header_that_says_less_than_there_is_after_damage(refusal: Refusal, path: Path) -> None:
+    """numpy would read half of the bytes as labels, and miss nothing."""
+    np.savez(path, **content())
+    whole = path.read_bytes()
+    damaged = whole.replace(b"'<i8'", b"'<i4'")
+    assert damaged != whole
+    path.write_bytes(damaged)
+    with np.load(path) as file:
+        assert file["train_labels"].tolist() == [0, 0, 1, 0, 2, 0, 0, 0, 1, 0, 2, 0], "the control"
+    assert refusal(get, path) == f"data.mine: {path}: is damaged in train_labels.npy; write it again"
