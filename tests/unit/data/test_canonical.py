@@ -31,9 +31,7 @@ def joined(*splits: Split) -> Split:
 
 
 def pairs(split: Split) -> list[tuple[bytes, int]]:
-    return [
-        (image.numpy().tobytes(), int(label)) for image, label in zip(split.images, split.labels, strict=True)
-    ]
+    return [(image.numpy().tobytes(), int(label)) for image, label in zip(split.images, split.labels, strict=True)]
 
 
 def checksum(train: Split, test: Split) -> str:

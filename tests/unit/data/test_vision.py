@@ -185,7 +185,7 @@ def shuffled(split: Split, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def colour_file(data: Dataset, path: Path, **more: np.ndarray) -> None:
-    """The images of a CIFAR in other orders, as Keras' names and axes have them; all 100 or 10 classes have names."""
+    """The images of a CIFAR in other orders, in Keras' names and axes; all its classes have names."""
     arrays: dict[str, np.ndarray] = {"classes": np.array([f"class {number:02}" for number in range(data.classes)])}
     for seed, part in enumerate(("train", "test")):
         rows, labels = shuffled(getattr(data, part), seed)
@@ -237,7 +237,7 @@ def test_a_file_is_taken_before_the_files_of_torchvision_and_before_a_download(
 
 
 def grey_file(data: Dataset, path: Path, seed: int | None = None, **more: np.ndarray) -> None:
-    """The images of an MNIST, in MedMNIST's names; in their order, or in one of a seed; each of ten labels in training."""
+    """The images of an MNIST, in MedMNIST's names; in their order, or in one of a seed."""
     arrays: dict[str, np.ndarray] = {}
     for part in ("train", "test"):
         split = getattr(data, part)
