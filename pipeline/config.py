@@ -79,7 +79,7 @@ class Data(Settings):
     """Where a data set comes from."""
 
     source: Source
-    root: Place = "datasets"  # folder that the source reads, or downloads to
+    root: Place = "datasets"  # folder that the source reads, or downloads to; of arrays, their file
     download: bool = False
     optional: bool = False  # one that cannot be had is left out, with a note in the report, and is no error
     side: int | None = Field(default=None, ge=1, le=4096)  # pixels that images of an image folder are resized to

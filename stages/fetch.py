@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _fetch(name: str, profile: str) -> str:
     from pipeline.data.dataset import save, save_absence
+    from pipeline.data.reading import place
     from pipeline.data.sources import fetch
 
     known = load_profile(profile).data
@@ -45,7 +46,7 @@ def _fetch(name: str, profile: str) -> str:
         f"{dataset.classes} classes, {path.stat().st_size} bytes, {dataset.provenance['checksum']}"
     )
     if known[name].source in ("image-folder", "arrays"):  # DVC does not look into it
-        said += f"\nIf images in {known[name].root} are changed, `{again}` reads them again."
+        said += f"\nIf images in {place(known[name])} are changed, `{again}` reads them again."
     if origin := dataset.provenance.get("origin"):
         said += f"\nIt is from the file {origin}; its images in whatever order are {dataset.provenance['images']}."
     return said

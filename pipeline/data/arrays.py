@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Data
 from pipeline.data.dataset import Dataset, Split, build
-from pipeline.data.reading import need_file
+from pipeline.data.reading import need_file, one_line
 from pipeline.errors import InputError
 
 # Whose names they are -> part of the data set -> the names of its images and of its labels.
@@ -90,7 +91,7 @@ def read(path: Path, name: str) -> Arrays:
         names = _names(file, where) if "classes" in file.files else ()
     count = len(names) or _counted(labels["train"], style["train"][1], where)
     for part, own in labels.items():
-        if len(own) > 0 and not 0 <= own.min() <= own.max() < count:
+        if not 0 <= own.min() <= own.max() < count:
             known = "classes has" if names else f"{style['train'][1]} has"
             raise InputError(
                 f"{where}: {style[part][1]} from {own.min()} to {own.max()}; {known} {count} classes, so that valid "
@@ -103,18 +104,21 @@ def read(path: Path, name: str) -> Arrays:
 
 @contextmanager
 def _opened(path: Path, where: str) -> Iterator[np.lib.npyio.NpzFile]:
-    """The file, whose arrays are read as they are asked for; damaged ones raise InputError."""
-    try:
-        if not zipfile.is_zipfile(path):
-            raise InputError(f"{where}: is no .npz file; numpy.savez writes one")
-        with np.load(path, allow_pickle=False) as file:
-            yield file
-    except (InputError, OSError, MemoryError):
-        raise
-    except Exception as error:  # a damaged archive raises errors of zipfile, zlib, struct, ast and numpy
-        raise InputError(
-            f"{where}: {' '.join(str(error).split()) or type(error).__name__}; write it again"
-        ) from error
+    """The file, whose arrays are read as they are asked for, all of it compared with its checksums before.
+
+    numpy reads as much as the header of an array says, and what is left over would not be missed.
+    """
+    with ExitStack() as stack:
+        content = stack.enter_context(path.open("rb"))
+        if not zipfile.is_zipfile(content):
+            raise InputError(f"{where}: is not a whole .npz file; numpy.savez writes one")
+        content.seek(0)
+        with one_line(f"{where}: is damaged", "write it again"):
+            file = stack.enter_context(np.load(content, allow_pickle=False))
+            damaged = file.zip.testzip()
+        if damaged is not None:
+            raise InputError(f"{where}: is damaged in {damaged}; write it again")
+        yield file
 
 
 def _style(names: set[str], where: str) -> dict[str, tuple[str, str]]:
@@ -135,23 +139,33 @@ def _style(names: set[str], where: str) -> dict[str, tuple[str, str]]:
     return parts
 
 
+def _array(file: np.lib.npyio.NpzFile, name: str, where: str) -> NDArray[Any]:
+    """An array of a file; what would have to be unpickled is refused."""
+    with one_line(f"{where}: {name} cannot be read", "expected an array of numpy without Python objects"):
+        found = file[name]
+    if not isinstance(found, np.ndarray):  # bytes, of what is in the archive without being an array
+        raise InputError(f"{where}: {name} is not an array of numpy; numpy.savez writes them")
+    return found
+
+
 def _images(file: np.lib.npyio.NpzFile, own: tuple[str, str], where: str) -> NDArray[np.uint8]:
     """uint8 [N, H, W, C], C 1 or 3."""
-    images = file[own[0]]
+    images = stored = _array(file, own[0], where)
     if images.dtype != np.uint8:
         raise InputError(f"{where}: {own[0]} is {images.dtype}; expected uint8, grey levels from 0 to 255")
     if images.ndim == 3:
         images = images[..., None]
-    if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape[1:]:
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or images.size == 0:
         raise InputError(
-            f"{where}: {own[0]} is {_by(file[own[0]].shape)}; expected N x H x W, N x H x W x 1 or N x H x W x 3"
+            f"{where}: {own[0]} is {_by(stored.shape)}; expected N x H x W, N x H x W x 1 or N x H x W x 3, none of "
+            "them 0"
         )
     return images
 
 
 def _labels(file: np.lib.npyio.NpzFile, own: tuple[str, str], count: int, where: str) -> NDArray[np.int64]:
     """int64 [N]."""
-    labels = file[own[1]]
+    labels = _array(file, own[1], where)
     if not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f"{where}: {own[1]} is {labels.dtype}; expected whole numbers, one per image, from 0")
     if labels.shape not in ((count,), (count, 1)):
@@ -163,7 +177,7 @@ def _labels(file: np.lib.npyio.NpzFile, own: tuple[str, str], count: int, where:
 
 
 def _names(file: np.lib.npyio.NpzFile, where: str) -> tuple[str, ...]:
-    names = file["classes"]
+    names = _array(file, "classes", where)
     if names.ndim != 1 or names.dtype.kind not in "US" or len(names) == 0:
         raise InputError(f"{where}: classes is {names.dtype} of {_by(names.shape)}; expected a list of names")
     found = tuple(

@@ -26,10 +26,10 @@ def ordered(split: Split) -> Split:
 def images_checksum(train: Split, test: Split, shape: Sequence[int], classes: int) -> str:
     """ "sha256:..." of the training images and the test images with their labels, in whatever order they are.
 
-    It is the SHA-256 of shape and number of classes as JSON, followed by the SHA-256 of every image, sorted: first
-    those of the training images, then those of the test images.
+    It is the SHA-256 of shape and numbers of classes, training images and test images as JSON, followed by the
+    SHA-256 of every image, sorted: first those of the training images, then those of the test images.
     """
-    whole = hashlib.sha256(json.dumps([*shape, classes]).encode())
+    whole = hashlib.sha256(json.dumps([*shape, classes, len(train), len(test)]).encode())
     for split in (train, test):
         for digest in sorted(_digests(split)):
             whole.update(digest)

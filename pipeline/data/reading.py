@@ -15,11 +15,21 @@ DATASETS = "ISOTROPIC_DATASETS"  # environment variable: the folder that `datase
 
 
 def place(settings: Data) -> Path:
-    """The root of a source, in which `datasets` at the start is the folder that the environment names, if any."""
+    """The root of a source, in which `datasets` at the start is the folder that the environment names, if any.
+
+    Raises:
+        InputError: what the environment names begins with the home folder of nobody.
+    """
     root, elsewhere = Path(settings.root), os.environ.get(DATASETS, "")
-    if elsewhere and root.parts[:1] == ("datasets",):
+    if not elsewhere or root.parts[:1] != ("datasets",):
+        return root
+    try:
         return Path(elsewhere).expanduser().joinpath(*root.parts[1:])
-    return root
+    except RuntimeError:
+        raise InputError(
+            f"{DATASETS} in the environment: there is no home folder {elsewhere.partition('/')[0]}; for a folder of "
+            f"that name write ./{elsewhere}"
+        ) from None
 
 
 def need_root(settings: Data, name: str) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.config import Data
+from pipeline.config import Data, Source
 from pipeline.data import arrays, canonical
 from pipeline.data.dataset import Dataset, Split, build
 from pipeline.data.reading import need_root, place, torchvision
@@ -80,8 +80,8 @@ def _from_file(
     """Training and test images of a file SOURCE.npz in the root, and its name; None if there is none.
 
     Raises:
-        InputError: its arrays are not as they should be, or its classes are named in another than alphabetical
-            order, in which all data sets here number them.
+        InputError: its arrays are not as they should be, or it names its classes in another order than that of the
+            data set's labels.
     """
     path = place(settings) / f"{settings.source}.npz"
     if not path.is_file():
@@ -96,11 +96,22 @@ def _from_file(
         )
     if found.validation is not None:
         raise InputError(f"{where}: has validation images, which {settings.source} has not; give it to source arrays")
-    if (names := list(found.names)) != sorted(names):
+    if found.names and (said := _misnumbered(settings.source, list(found.names))):
         raise InputError(
-            f"{where}: classes {', '.join(names)[:80]}; expected in alphabetical order, as the labels are"
+            f"{where}: classes {', '.join(found.names)[:80]}; expected {said}, as {settings.source} numbers them, or "
+            "no classes"
         )
     return found.train, found.test, path.name
+
+
+def _misnumbered(source: Source, names: list[str]) -> str:
+    """In which order the names of a data set's classes should have been; "" if they are."""
+    from torchvision import datasets
+
+    if source == "fashion-mnist":  # the one that is not numbered by name
+        wanted = list(datasets.FashionMNIST.classes)
+        return "" if names == wanted else ", ".join(wanted)
+    return "" if names == sorted(names) else "them in alphabetical order"
 
 
 def _both_parts(reader: Any, settings: Data, name: str, **options: str) -> list[Any]:

@@ -11,7 +11,7 @@ from pipeline.profile import Profile
 
 _DIGITS = Size(features=64, classes=10, train=1437, test=360)
 
-# As the loaders of `data.sources` make them. An image folder is not known before it is read.
+# As the loaders of `data.sources` make them. Image folders and arrays are not known before they are read.
 KNOWN: dict[Source, Size] = {
     "mnist": Size(features=784, classes=10, train=60_000, test=10_000),
     "fashion-mnist": Size(features=784, classes=10, train=60_000, test=10_000),

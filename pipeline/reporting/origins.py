@@ -11,6 +11,8 @@ from pipeline.reporting.numbers import MISSING
 from pipeline.results.provenance import absent, data_sets
 
 _OWN = ("datasets", "absent")  # of the record of a run, shown by themselves
+_DATA = ("Name", "Description", "From", "Checksum", "Images in any order")
+_DIGITS = 16  # of a checksum, enough to tell data sets apart; `run.json` has all 64
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def origins(profiles: Sequence[Profile]) -> list[Listing]:
     shared = {"Runs": _shared(runs), "Analyses": _shared(reports)}
     labels = list(dict.fromkeys(label for known in shared.values() for label in known))
     tables = [
-        Listing("Data", ("Name", "Description", "Checksum"), list(dict.fromkeys(_data(records)))),
+        Listing("Data", _DATA, list(dict.fromkeys(_data(records)))),
         Listing(
             "What all experiments have in common",
             ("Name", *shared),
@@ -69,12 +71,21 @@ def _differing(title: str, records: Mapping[str, Mapping[str, Any]], shared: Map
     return Listing(title, ("Experiment", *labels), lines if labels else [])
 
 
-def _data(records: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
+def _data(records: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """What it is, the file or else the source that it is from, and its checksums."""
     for record in records.values():
         for name, known in data_sets(record["run"]).items():
-            yield name, known.words.removeprefix(f"{name}: "), known.checksum
+            place = f"file {known.origin}" if known.origin else f"source {known.source}"
+            words = known.words.removeprefix(f"{name}: ")
+            yield name, words, place, _short(known.checksum), _short(known.images)
         for name, reason in absent(record["run"]).items():
-            yield name, f"not available: {reason}", MISSING
+            yield name, f"not available: {reason}", *[MISSING] * (len(_DATA) - 2)
+
+
+def _short(checksum: str) -> str:
+    """The kind of a checksum and its first digits; a dash if there is none."""
+    kind, colon, digits = checksum.partition(":")
+    return f"{kind}{colon}{digits[:_DIGITS]}{'…' * (len(digits) > _DIGITS)}" or MISSING
 
 
 def _seeds(records: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:

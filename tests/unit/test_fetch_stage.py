@@ -4,12 +4,14 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from pipeline import paths
 from pipeline.config import Data
 from pipeline.data.dataset import load
-from pipeline.data.facts import absence
+from pipeline.data.facts import absence, read
+from pipeline.data.reading import DATASETS
 from pipeline.errors import InputError
 from pipeline.reporting.notices import availability
 from stages import cli, fetch
@@ -24,6 +26,8 @@ def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "absent": Data(source="cifar10", root="empty"),
         "optional": Data(source="cifar10", root="empty", optional=True),
         "latin": Data(source="image-folder", root="latin", optional=True),
+        "own": Data(source="arrays", root="datasets/own.npz", validation="join"),
+        "colours": Data(source="cifar10", root="datasets", download=True),
     }
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fetch, "load_profile", lambda name: SimpleNamespace(data=data))
@@ -46,7 +50,7 @@ def test_a_data_set_becomes_a_file_and_its_facts_and_one_line(
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("absent", "cannot get cifar10"), ("other", "absent, digits, latin, optional")]
+    ("name", "said"), [("absent", "cannot get cifar10"), ("other", "absent, colours, digits, latin, optional, own")]
 )
 def test_bad_input_is_one_line_and_leaves_no_file(capsys: pytest.CaptureFixture[str], name: str, said: str) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -105,3 +109,34 @@ def test_a_name_that_is_no_utf8_is_shown_escaped(name: bytes, capsys: pytest.Cap
     assert reason is not None and reason in said and reason.encode("utf-8")
     render_of = availability({"latin": reason}, some=True)
     assert render_of.encode("utf-8") and "\\udc" in render_of, "as the report says it"
+
+
+def test_files_where_the_environment_says_and_where_they_are_from(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One's own arrays, and a file in place of a download."""
+    monkeypatch.delenv(DATASETS, raising=False)
+    (tmp_path / "disk").mkdir()
+    parts = {"train": 10, "val": 3, "test": 10}
+    images = {part: np.full((count, 32, 32, 3), count, np.uint8) for part, count in parts.items()}
+    arrays = {f"{part}_images": each for part, each in images.items()}
+    arrays |= {f"{part}_labels": np.arange(count) for part, count in parts.items()}
+    np.savez(tmp_path / "disk/own.npz", **arrays)
+    np.savez(tmp_path / "disk/cifar10.npz", **{name: each for name, each in arrays.items() if "val" not in name})
+    with pytest.raises(SystemExit):
+        fetch.main(["own", "--profile", "mine"])
+    assert "data.own: root 'datasets/own.npz' is not a file; expected" in capsys.readouterr().err, "the control"
+    monkeypatch.setenv(DATASETS, "disk")
+    for name, file, said in (
+        ("own", "own.npz", "13 training and 10"),
+        ("colours", "cifar10.npz", "10 training and 10"),
+    ):
+        fetch.main([name, "--profile", "mine"])
+        first, *others = capsys.readouterr().out.splitlines()
+        facts = read(paths.dataset("mine", name))
+        assert first.startswith(f"{name}: {said} test images of 3 x 32 x 32, 10 classes, ")
+        assert facts.origin == file and facts.images.startswith("sha256:") and facts.images != facts.checksum
+        assert others[-1] == f"It is from the file {file}; its images in whatever order are {facts.images}."
+        again = [line for line in others if "are changed" in line]
+        assert again == others[:-1] and len(again) == (name == "own")
+        assert all(line.startswith("If images in disk/own.npz are changed, `dvc repro --force") for line in again)

@@ -47,7 +47,7 @@ def test_settings_allow_what_the_library_knows() -> None:
     assert get_args(IntrinsicLength) == treatment.INTRINSIC_LENGTHS
     assert get_args(Activation) == activations.ACTIVATIONS
     assert get_args(Optimiser) == tuple(optimiser.KINDS)
-    assert {*get_args(Source)} == {*SOURCES} == {*KNOWN, "image-folder"}, "of a folder `make estimate` knows no size"
+    assert {*get_args(Source)} == {*SOURCES} == {*KNOWN, "image-folder", "arrays"}, "whose sizes nobody knows before"
     for name in activations.ACTIVATIONS:
         configuration = Configuration(activation=name, intrinsic_length="none", compensation="none")
         assert configuration.isotropic == activations.is_isotropic(name), name

@@ -176,3 +176,136 @@ def test_cifar_damaged(refusal: Refusal, cifar: tuple[Source, Path], damage: str
     path.write_bytes(content if damage == "flip" else content[:5000])
     line = refusal(get, source, folder.parent)
     assert line.startswith(f"data.mine: cannot get {source}") and "corrupted" in line
+
+
+def shuffled(split: Split, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images [N, D] and labels [N] in another order."""
+    order = np.random.default_rng(seed).permutation(len(split))
+    return split.images.numpy()[order], split.labels.numpy()[order]
+
+
+def colour_file(data: Dataset, path: Path, **more: np.ndarray) -> None:
+    """The images of a CIFAR in other orders, in Keras' names and axes; all its classes have names."""
+    arrays: dict[str, np.ndarray] = {"classes": np.array([f"class {number:02}" for number in range(data.classes)])}
+    for seed, part in enumerate(("train", "test")):
+        rows, labels = shuffled(getattr(data, part), seed)
+        images = rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        arrays |= {f"x_{part}": images, f"y_{part}": labels[:, None]}
+    np.savez(path, **arrays | more)
+
+
+def apart(data: Dataset) -> dict[str, str | int]:
+    return {key: value for key, value in data.provenance.items() if key != "origin"}
+
+
+def test_cifar_from_a_file_is_the_same_data_set(cifar: tuple[Source, Path], tmp_path: Path) -> None:
+    """In whatever order it is there, so that its jobs are the same; only where it is from is another."""
+    source, folder = cifar
+    theirs = get(source, folder.parent)
+    (root := tmp_path / "files").mkdir()
+    path = root / f"{source}.npz"
+    colour_file(theirs, path)
+    with np.load(path) as file:
+        assert not np.array_equal(file["x_train"].transpose(0, 3, 1, 2).reshape(-1, 3072), theirs.train.images)
+    ours = get(source, root)
+    assert theirs.provenance.get("origin") is None and ours.provenance["origin"] == path.name
+    assert apart(ours) == theirs.provenance, "the checksum among it"
+    for part in ("train", "test"):
+        one, other = getattr(ours, part), getattr(theirs, part)
+        assert torch.equal(one.images, other.images) and torch.equal(one.labels, other.labels)
+    with np.load(path) as file:
+        pixels = file["x_test"].copy()
+    pixels[2, 3, 4, 1] ^= 1
+    colour_file(theirs, path, x_test=pixels)
+    changed = get(source, root).provenance
+    assert {changed["checksum"], changed["images"]}.isdisjoint(map(str, theirs.provenance.values())), "the control"
+
+
+def test_a_file_is_taken_before_the_files_of_torchvision_and_before_a_download(
+    cifar: tuple[Source, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, folder = cifar
+    path = folder.parent / f"{source}.npz"
+    theirs = get(source, folder.parent)
+    colour_file(theirs, path)
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("a download"))
+    for folder_left in (True, False):
+        if not folder_left:
+            folder.rename(folder.parent / "elsewhere")
+        found = fetch("mine", Data(source=source, root=str(folder.parent), download=True))
+        assert found.provenance["origin"] == path.name and apart(found) == theirs.provenance
+
+
+def grey_file(data: Dataset, path: Path, seed: int | None = None, **more: np.ndarray) -> None:
+    """The images of an MNIST, in MedMNIST's names; in their order, or in one of a seed."""
+    arrays: dict[str, np.ndarray] = {}
+    for part in ("train", "test"):
+        split = getattr(data, part)
+        rows, labels = (split.images.numpy(), split.labels.numpy()) if seed is None else shuffled(split, seed)
+        arrays |= {f"{part}_images": rows.reshape(-1, 28, 28), f"{part}_labels": labels}
+    np.savez(path, **arrays | more)
+
+
+def test_mnist_from_a_file_is_the_same_data_set(mnist: tuple[Source, Path], tmp_path: Path) -> None:
+    """In the order of torchvision's files; in another it has the same checksum of images, and is another data set."""
+    source, raw = mnist
+    theirs = get(source, raw.parents[1])
+    (root := tmp_path / "files").mkdir()
+    path = root / f"{source}.npz"
+    grey_file(theirs, path)
+    ours = get(source, root)
+    assert ours.provenance == theirs.provenance | {"origin": path.name}
+    grey_file(theirs, path, seed=3)
+    other = get(source, root)
+    assert other.provenance["images"] == theirs.provenance["images"]
+    assert other.provenance["checksum"] != theirs.provenance["checksum"]
+
+
+@pytest.mark.parametrize("problem", ["shape", "classes", "names", "validation", "damage"])
+def test_a_file_that_is_another_data_set_is_refused(
+    refusal: Refusal, cifar: tuple[Source, Path], tmp_path: Path, problem: str
+) -> None:
+    source, folder = cifar
+    theirs = get(source, folder.parent)
+    path = tmp_path / f"{source}.npz"
+    colour_file(theirs, path)
+    assert get(source, tmp_path).provenance["origin"] == path.name, "the control"
+    names = np.array([f"class {number:02}" for number in range(theirs.classes)])
+    counts = {part: len(getattr(theirs, part)) for part in ("train", "test")}
+    grey = {f"x_{part}": random(0, count, 32, 32) for part, count in counts.items()}
+    more: dict[str, np.ndarray] = {
+        "shape": grey,
+        "classes": {"classes": np.array([*names, "class more"])},
+        "names": {"classes": names[::-1]},
+        "validation": {"x_val": random(0, 2, 32, 32, 3), "y_val": np.zeros(2, int)},
+        "damage": {},
+    }[problem]
+    colour_file(theirs, path, **more)
+    if problem == "damage":
+        path.write_bytes(path.read_bytes()[:-30])
+    said = {
+        "shape": f"{theirs.classes} classes of 1 x 32 x 32; {source} has {theirs.classes} of 3 x 32 x 32; give it to "
+        "source arrays",
+        "classes": f"{theirs.classes + 1} classes of 3 x 32 x 32; {source} has {theirs.classes} of 3 x 32 x 32",
+        "names": f"expected them in alphabetical order, as {source} numbers them, or no classes",
+        "validation": f"has validation images, which {source} has not; give it to source arrays",
+        "damage": "is not a whole .npz file",
+    }[problem]
+    line = refusal(get, source, tmp_path)
+    assert line.startswith(f"data.mine: {path}: ") and said in line
+
+
+def test_names_of_classes_are_in_the_order_of_the_labels(
+    refusal: Refusal, mnist: tuple[Source, Path], tmp_path: Path
+) -> None:
+    """Those of Fashion-MNIST are not in alphabetical order."""
+    source, raw = mnist
+    theirs = get(source, raw.parents[1])
+    path = tmp_path / f"{source}.npz"
+    right = {"mnist": datasets.MNIST.classes, "fashion-mnist": datasets.FashionMNIST.classes}[source]
+    wrong = {"mnist": ["zero", "one", "two", *"3456789"], "fashion-mnist": sorted(right)}[source]
+    grey_file(theirs, path, classes=np.array(right))
+    assert apart(get(source, tmp_path)) == theirs.provenance
+    grey_file(theirs, path, classes=np.array(wrong))
+    line = refusal(get, source, tmp_path)
+    assert f"{path}: classes {', '.join(wrong)[:80]}; expected" in line and f"as {source} numbers them" in line

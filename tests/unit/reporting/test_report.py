@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -485,4 +485,21 @@ def test_provenance_says_once_what_is_common_and_by_experiment_what_differs() ->
     assert runs.lines == [("one: An experiment", "aaaa", "–"), ("two: An experiment", "bbbb", "2")]
     assert not any(line[0] == "code" and "aaaa" in line for line in tables[common.title].lines)
     (data,) = tables["Data"].lines
-    assert data[0] == "digits" and data[2] == "sha256:abcdef", "the same data once"
+    assert data[0] == "digits" and data[3] == "sha256:abcdef", "the same data once"
+
+
+def test_provenance_of_data_names_file_or_source_and_both_checksums() -> None:
+    whole, images = f"sha256:{'0123456789abcdef' * 4}", f"sha256:{'fedcba9876543210' * 4}"
+    taken = replace(DIGITS, name="colours", source="cifar10", checksum=whole, images=images, origin="cifar10.npz")
+    known = {"digits": asdict(DIGITS), "colours": asdict(taken)}
+    lost = {"letters": "no network"}
+    (data,) = (
+        table for table in origins([profile("one", ONE, datasets=known, absent=lost)]) if table.title == "Data"
+    )
+    assert data.headings == ("Name", "Description", "From", "Checksum", "Images in any order")
+    words = "scikit-learn’s digits <8 x 8> (1,437 + 360 images, 10 classes)"
+    assert data.lines == [
+        ("digits", words, "source digits", "sha256:abcdef", "–"),  # fetched before images had one of their own
+        ("colours", words, "file cifar10.npz", "sha256:0123456789abcdef…", "sha256:fedcba9876543210…"),
+        ("letters", "not available: no network", "–", "–", "–"),
+    ]
