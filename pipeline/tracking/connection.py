@@ -32,6 +32,7 @@ _NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool", "mlflow.
 _WAIT = 60.0  # seconds for another process to finish publishing
 _HERE = ("localhost", "127.0.0.1", "::1", "[::1]")
 _DEFAULT = "mlflow.db"  # in the working directory
+_WITH_DRIVER = "sqlite+pysqlite"  # the same to SQLAlchemy
 
 
 def address() -> str:
@@ -44,8 +45,12 @@ def address() -> str:
 
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     path = _database(uri) if uri else Path(_DEFAULT).absolute()
+    if path is None:
+        return uri or ""
     # By the library that reads it: a folder may be called my%20work or "50% done?".
-    return uri or "" if path is None else URL.create("sqlite", database=str(path)).render_as_string()
+    found = URL.create("sqlite", database=str(path)).render_as_string()
+    # Of what follows sqlite:/// MLflow makes the folders as it stands there, escaped; with a driver's name it does not.
+    return found if found == f"sqlite:///{path}" else found.replace("sqlite:", f"{_WITH_DRIVER}:", 1)
 
 
 def ask_directly(*hosts: str) -> None:
@@ -112,7 +117,7 @@ def opened() -> Iterator[MlflowClient]:
 
 def _database(uri: str) -> Path | None:
     """The file of a SQLite store; None of any other."""
-    if not uri.startswith("sqlite:"):
+    if not uri.startswith(("sqlite:", f"{_WITH_DRIVER}:")):
         return None
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
