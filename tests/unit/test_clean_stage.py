@@ -90,7 +90,13 @@ def test_what_the_pipeline_made_goes_and_all_else_stays(capsys: pytest.CaptureFi
     assert not Path("mlartifacts").exists() and not Path("data/mine/mine.pt").exists()
     said = capsys.readouterr().out
     assert said.startswith("left, since the pipeline did not make it: .shards/notes.txt, data/mine/model.json, ")
-    for name in ("data/mine/train", "data/photos.zip", "reports/talk/figure.svg", "results/mine/sweep", "spectra/notes.txt"):
+    for name in (
+        "data/mine/train",
+        "data/photos.zip",
+        "reports/talk/figure.svg",
+        "results/mine/sweep",
+        "spectra/notes.txt",
+    ):
         assert name in said
     assert said.count("\n") == 1 and "metrics.json" not in said
 
