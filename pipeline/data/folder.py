@@ -32,8 +32,9 @@ def image_folder(settings: Data, name: str) -> Dataset:
 
     Classes are the folders of `train/`, numbered by name. Images are grey or RGB, in any format that PIL reads; where
     both occur, all become RGB. They are turned as their EXIF orientation says, as every viewer shows them (a damaged
-    EXIF block says nothing), and must then have one size, unless `side` in the settings resizes them. Without `test/` a seeded fifth of each class of
-    `train/` is kept for testing. Names that start with a dot, and what systems leave (Thumbs.db), are passed over.
+    EXIF block says nothing), and must then have one size, unless `side` in the settings resizes them. Without `test/`
+    a seeded fifth of each class of `train/` is kept for testing. Names that start with a dot, and what systems leave
+    (Thumbs.db), are passed over.
 
     Raises:
         InputError: a folder is missing, has no classes or has one that training lacks; a class without images, or

@@ -49,7 +49,7 @@ def address() -> str:
         return uri or ""
     # By the library that reads it: a folder may be called my%20work or "50% done?".
     found = URL.create("sqlite", database=str(path)).render_as_string()
-    # Of what follows sqlite:/// MLflow makes the folders as it stands there, escaped; with a driver's name it does not.
+    # Where it begins with sqlite:/// MLflow makes the folders of what follows, escaped as it is.
     return found if found == f"sqlite:///{path}" else found.replace("sqlite:", f"{_WITH_DRIVER}:", 1)
 
 
