@@ -118,7 +118,7 @@ class _Check:
         return self._known[id(node)]
 
     def _anchor(self, node: Node, where: str) -> None:
-        """Take down a node's anchor. To YAML the later one holds from there on, which nobody can be sure was meant."""
+        """Take down a node's anchor. To YAML a later one replaces it, which nobody can be sure was meant."""
         if node.anchor is not None and (first := self._anchors.setdefault(node.anchor, node)) is not node:
             self._refuse(where, node, f"anchor &{node.anchor[:60]} is also in line {_line(first)}; rename one")
 

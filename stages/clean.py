@@ -68,9 +68,9 @@ def _made() -> Iterator[Path]:
 
 
 def _analysed(folder: Path) -> Iterator[Path]:
-    """What an analysis wrote: its section of the page has a link to every table and figure, but for `dvc plots`' curves.
+    """What an analysis wrote: its section of the page has a link to every table and figure, but not to curves.
 
-    What a killed one had begun goes, too.
+    What a killed one had begun is of it, too.
     """
     section = folder / paths.SECTION
     text = section.read_text(encoding="utf-8", errors="replace") if section.is_file() else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+from pipeline.paths import denied
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -155,5 +157,11 @@ def _check_writable(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:  # which says neither of what file nor why
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)) from error
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise denied(path) from error
+        raise
     finally:
         connection.close()

@@ -68,7 +68,7 @@ OWN = [
 
 CONTENT = {
     "data/mine/mine.json": '{"absent": "why"}',
-    "reports/digits/spectra/section.html": '<a href="digits/spectra/a.svg">SVG</a> <a href="mine/spectra/b.svg">SVG</a>',
+    "reports/digits/spectra/section.html": '<a href="digits/spectra/a.svg">a</a> <a href="mine/spectra/b.svg">b</a>',
 }
 
 
