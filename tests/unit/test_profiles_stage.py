@@ -83,3 +83,14 @@ def test_a_data_set_has_no_dot_in_its_name(place, capsys):
     with pytest.raises(SystemExit):
         profiles.main(["mine"])
     assert capsys.readouterr().err.startswith("error: profiles/mine.yaml: data: 'my.turned' has a dot")
+
+
+@pytest.mark.parametrize("name", ["data", "data/smoke", "results/smoke/spectra", "reports"])
+def test_a_file_in_the_way_of_what_dvc_will_make_is_said_first(name, place, capsys):
+    (place / name).parent.mkdir(parents=True, exist_ok=True)
+    (place / name).touch()
+    with pytest.raises(SystemExit):
+        profiles.main(["smoke"])
+    assert capsys.readouterr().err == f"error: {name} is a file, where a folder is needed: move or remove it\n"
+    (place / name).unlink()
+    profiles.main(["smoke"])
