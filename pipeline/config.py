@@ -42,6 +42,10 @@ def _different(values: list[Item]) -> list[Item]:
 
 def _at_home(place: str) -> str:
     """A place with the home folder written out, in a path or the URL of one; as it is where there is none."""
+    if variable := re.search(r"\$([A-Za-z_]\w*|\{\w*\}?)", place):
+        home = place.replace("${HOME}", "~").replace("$HOME", "~")
+        remedy = f"write {home}" if "$" not in home else "write it out, or ~ for the home folder"
+        raise ValueError(f"{variable[0]} would be the name of a folder: {remedy}")
     # One colon, or the name of this machine, is as good to some libraries, and part of the path to others.
     place = re.sub(r"^(file|local):(//localhost(?=/)|//)?", r"\1://", place)
     start, path = re.fullmatch(r"((?:(?:file|local)://)?)(.*)", place, re.DOTALL).groups()  # type: ignore[union-attr]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pipeline.errors import InputError
 from pipeline.paths import denied, written
+from pipeline.remedies import in_the_way
 
 Kind = TypeVar("Kind", dict[str, Any], list[Any])
 
@@ -30,7 +31,8 @@ def read_json(path: Path, kind: type[Kind], maker: str) -> Kind:
         raise denied(path) from None
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path}: cannot be read ({reason}); `{maker}` makes it") from error
+        remedy = in_the_way(path) or f"`{maker}` makes it"
+        raise InputError(f"{path}: cannot be read ({reason}); {remedy}") from error
     if not isinstance(content, kind):
         raise InputError(
             f"{path}: cannot be read (a {type(content).__name__}, no {kind.__name__}); `{maker}` makes it"

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.errors import InputError
+from pipeline.remedies import in_the_way
+
 NAME = "[A-Za-z0-9][A-Za-z0-9._+-]{0,63}"  # as a pattern, and in words
 AND = ","  # between the names of profiles that have one report: no name has it
 NAMES = "1 to 64 letters, digits, dots, + - and _, a letter or digit first"
@@ -116,6 +119,11 @@ def written(path: Path) -> Iterator[Path]:
 def denied(path: Path) -> PermissionError:
     """The error of a file that may not be read: no fault of what is in it, so that nobody is told to delete it."""
     return PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def missing(path: Path, maker: str = "dvc repro") -> InputError:
+    """The error of a file that is not there, since its maker has not made it, or could not."""
+    return InputError(f"{path}: no such file; {in_the_way(path) or f'`{maker}` makes it'}")
 
 
 @contextmanager

@@ -31,8 +31,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     Raises:
         PermissionError: it may not be read.
-        InputError: no such file, not YAML, not a mapping, a key that is there twice or is no name, an anchor that
-            contains itself, or far more than settings are.
+        InputError: no such file, not YAML, not a mapping, a key that is there twice or is no name, an anchor that is
+            there twice or contains itself, or far more than settings are.
     """
     try:
         content = _parsed(_text(path), path)
@@ -84,6 +84,7 @@ def _parsed(text: str, path: Path) -> Any:
     if directive := re.search(r"^%.*", text, re.MULTILINE):
         raise InputError(f"{path}: {directive[0][:60]!r} is a directive; leave it out: settings are YAML 1.2")
     constructor, parser = YAML(typ="safe", pure=True).get_constructor_parser(text)
+    constructor.composer.warn_double_anchors = False  # they are refused
     try:
         node = constructor.composer.get_single_node()
         if node is None:
@@ -100,6 +101,7 @@ class _Check:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[int, int] = {}  # by identity of a node: its values
+        self._anchors: dict[str, Node] = {}
         self._open: set[int] = set()  # the nodes that the one at hand is in
 
     def values(self, node: Node, where: str) -> int:
@@ -107,12 +109,18 @@ class _Check:
         if id(node) in self._open:
             self._refuse(where, node, "an anchor contains itself")
         if id(node) not in self._known:
+            self._anchor(node, where)
             self._open.add(id(node))
             self._known[id(node)] = count = 1 + self._inside(node, where)
             self._open.remove(id(node))
             if count > _MOST:
                 self._refuse(where, node, f"more than {_MOST} values, with aliases written out")
         return self._known[id(node)]
+
+    def _anchor(self, node: Node, where: str) -> None:
+        """Take down a node's anchor. To YAML a later one replaces it, which nobody can be sure was meant."""
+        if node.anchor is not None and (first := self._anchors.setdefault(node.anchor, node)) is not node:
+            self._refuse(where, node, f"anchor &{node.anchor[:60]} is also in line {_line(first)}; rename one")
 
     def _inside(self, node: Node, where: str) -> int:
         if node.tag not in _KINDS:
@@ -138,6 +146,7 @@ class _Check:
     def _keys(self, node: MappingNode, where: str) -> None:
         lines: dict[str, int] = {}
         for key, _ in node.value:
+            self._anchor(key, where)
             merges = key.tag == f"{_TAG}merge"
             if not merges and (key.tag != f"{_TAG}str" or not is_name(key.value)):
                 found = repr(key.value[:60]) if isinstance(key, ScalarNode) else "a list or mapping"

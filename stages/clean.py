@@ -17,6 +17,8 @@ from stages import cli
 _RESULTS = ("rows.parquet", "correct.parquet", "run.json", "networks.npz", ".lock")
 _FOLDERS = ("data", "results", "reports", ".shards")  # where it writes, and a user may, too
 _SHARD = re.compile(r"\.?[0-9a-f]{32}\..+")  # of a job, by its key
+_BEGUN = re.compile(r"\.(.+)\.[a-z0-9_]{8}(\.[a-z]+)")  # of `paths.written`: .NAME.xxxxxxxx.svg becomes NAME.svg
+_CURVE = re.compile(r"curve-.+\.csv")
 _CACHE = Path(".dvc/cache")
 _WHOLE = (Path("mlartifacts"), Path("dvc_plots"), _CACHE, Path(".dvc/tmp"))  # nobody else writes there
 
@@ -48,9 +50,9 @@ def _made() -> Iterator[Path]:
         if _is_experiment(folder):
             yield from (folder / name for name in _RESULTS)
     whole = set()
-    for folder in _folders("reports/*/*"):  # each is one output, which DVC removes as a whole, too
+    for folder in _folders("reports/*/*"):
         if _is_experiment(folder) and (folder / paths.PROVENANCE).is_file():
-            yield folder
+            yield from _analysed(folder)
             whole.add(folder.parent.name)
     for file in (*Path("reports").glob("*.html"), *Path("reports").glob("*.json")):
         if whole.issuperset(file.stem.split(paths.AND)):  # of one profile, or of several
@@ -63,6 +65,21 @@ def _made() -> Iterator[Path]:
         # Of what was added to DVC by hand, its cache may have the only copy.
         if path.exists() and not (path == _CACHE and any(file.is_file() for file in by_hand)):
             yield path
+
+
+def _analysed(folder: Path) -> Iterator[Path]:
+    """What an analysis wrote: its section of the page has a link to every table and figure, but not to curves.
+
+    What a killed one had begun is of it, too.
+    """
+    section = folder / paths.SECTION
+    text = section.read_text(encoding="utf-8", errors="replace") if section.is_file() else ""
+    linked = re.findall(rf'href="{re.escape("/".join(folder.parts[-2:]))}/([^"/]+)"', text)
+    known = {paths.SECTION, paths.CLAIMS, paths.PROVENANCE, *linked}
+    for file in folder.iterdir():
+        name = _BEGUN.sub(r"\1\2", file.name)
+        if (name in known or _CURVE.fullmatch(name)) and (file.is_file() or file.is_symlink()):
+            yield file
 
 
 def _folders(pattern: str) -> list[Path]:
@@ -90,11 +107,12 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _left() -> list[str]:
-    """What lies where the pipeline writes, but for what git has: outer folders, in their order."""
+    """What lies where the pipeline writes, but for what git has: outer folders and what is in an experiment's."""
     files = (file for folder in _FOLDERS for file in Path(folder).rglob("*") if not file.is_dir())
     tracked = ("metrics.json", "outcomes.json")
     left = [file for file in files if file.name not in tracked and file != Path("reports/README.md")]
-    return list(dict.fromkeys("/".join(file.parts[:3]) for file in sorted(left)))
+    shown = (file.parts[: 4 if _is_experiment(Path(*file.parts[:3])) else 3] for file in sorted(left))
+    return list(dict.fromkeys(map("/".join, shown)))
 
 
 if __name__ == "__main__":

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import gc
-import getpass
 import os
-import shlex
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import NoReturn
 
 from pipeline.errors import InputError, escaped
+from pipeline.remedies import remedy
 
 # Figures become files, in whatever surroundings: a notebook names a backend that only it has, and what a user's
 # matplotlibrc says may fail at once, as a locale that is not installed. Matplotlib reads both at its import.
 os.environ["MPLBACKEND"] = "agg"
 os.environ["MATPLOTLIBRC"] = os.devnull
-
-# What to do about an error of the system, by its number; first what the number stands for where it is several.
-_REMEDIES = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
-    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "close programs, or allow more with `ulimit -n`"),
-    errno.EROFS: "it is on a file system that is mounted to be read only",
-    errno.ENAMETOOLONG: "use shorter names, or a folder nearer to the top",
-    **dict.fromkeys(
-        (errno.ENOLCK, errno.ENOTSUP), "its file system has no locks: mount it with them, or clone to another disk"
-    ),
-    errno.EPIPE: "what reads the output has ended",
-}
 
 
 def parser(description: str, *, several: bool = False) -> argparse.ArgumentParser:
@@ -68,7 +53,8 @@ def clear_errors() -> Iterator[None]:
         reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it goes nowhere
-        _end(f"{where}{reason}; {_remedy(error)}; what was finished is kept, and the same command goes on from there")
+        advice = remedy(error) or "mend that"
+        _end(f"{where}{reason}; {advice}; what was finished is kept, and the same command goes on from there")
 
 
 def _open_streams() -> None:
@@ -96,28 +82,6 @@ def _end(line: str) -> NoReturn:
     with suppress(OSError):  # where standard error is closed as well, there is nobody to tell
         print("error:", " ".join(escaped(line).splitlines()), file=sys.stderr, flush=True)
     raise SystemExit(1) from None
-
-
-def _remedy(error: OSError) -> str:
-    """What to do about an error of the system, in a few words."""
-    if error.errno in (errno.EACCES, errno.EPERM) and error.filename:
-        return _of_another(Path(os.fsdecode(error.filename)))
-    return _REMEDIES.get(error.errno or 0, "mend that")
-
-
-def _of_another(path: Path) -> str:
-    """Whose a path is that may not be used, or what of it is there, and how it becomes one's own."""
-    path = path.absolute()
-    while not os.path.lexists(path):
-        path = path.parent
-    with suppress(KeyError, OSError, NotImplementedError):  # a user without a name; Windows
-        owner, me = path.owner(), getpass.getuser()
-        while path.parent.owner() == owner and Path.cwd() not in (path, path.parent):
-            path = path.parent  # all that is theirs, up to a folder of the project
-        if owner != me:
-            where = shlex.quote(os.path.relpath(path))
-            return f"{where} belongs to {owner}: `sudo chown -R {me} {where}` makes it yours"
-    return f"make {path} writable"
 
 
 @contextmanager

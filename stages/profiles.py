@@ -11,6 +11,7 @@ from pipeline import paths, sources
 from pipeline.clone import check_clone
 from pipeline.errors import InputError
 from pipeline.profile import Profile, load_profile
+from pipeline.remedies import in_the_way
 from pipeline.yaml_file import to_text
 from stages import cli
 
@@ -30,12 +31,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = parser.parse_args(arguments).names or made()
     with cli.clear_errors():
         check_clone()
-        wanted = [files(load_profile(name)) for name in names]  # all are right, or nothing is written
+        profiles = [load_profile(name) for name in names]
+        for profile in profiles:
+            _check_places(profile)
+        wanted = [files(profile) for profile in profiles]  # all are right, or nothing is written
         for path, text in (item for each in wanted for item in each.items()):
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
                 with paths.written(path) as beside:
                     beside.write_text(text, encoding="utf-8")
                 print(f"{path} is written")
+
+
+def _check_places(profile: Profile) -> None:
+    """Raise InputError if a file is where a folder of the profile is to be, at which DVC ends without saying so."""
+    places = [paths.dataset(profile.name, name) for name in profile.data]
+    places += [paths.rows(profile.name, name) for name in profile.experiments]
+    places += [paths.report(profile.name) / name / paths.SECTION for name in profile.experiments]
+    if words := next(filter(None, map(in_the_way, places)), ""):
+        raise InputError(words)
 
 
 def made() -> list[str]:

@@ -20,7 +20,7 @@ from pipeline.data.canonical import images_checksum
 from pipeline.data.split import Split as Split
 from pipeline.data.standardise import standardisation
 from pipeline.errors import InputError
-from pipeline.paths import denied, written
+from pipeline.paths import denied, missing, written
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +161,7 @@ def load(path: Path) -> Dataset:
         InputError: there is no such file, it is truncated or altered, or the data set could not be had.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; `dvc repro` makes it")
+        raise missing(path)
     stat = path.stat()
     return _load(path.absolute(), path, stat.st_mtime_ns, stat.st_size)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
 from pipeline.json_file import read_json, write_json
-from pipeline.paths import is_name
+from pipeline.paths import is_name, missing
 
 if TYPE_CHECKING:
     from pipeline.data.dataset import Dataset
@@ -115,7 +115,7 @@ def read(path: Path) -> DataSet:
         InputError: the data set or its facts are not there, or are none; or it could not be had.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; `{_MAKER}` makes it")
+        raise missing(path, _MAKER)
     if (reason := absence(path)) is not None:
         raise InputError(f"{path}: {ABSENT}: {reason}")
     content = read_json(beside(path), dict, _MAKER)

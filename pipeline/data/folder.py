@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +31,10 @@ def image_folder(settings: Data, name: str) -> Dataset:
     """A data set from folders `train/CLASS/IMAGE` and `test/CLASS/IMAGE` below the root.
 
     Classes are the folders of `train/`, numbered by name. Images are grey or RGB, in any format that PIL reads; where
-    both occur, all become RGB. They are turned as their EXIF orientation says, as every viewer shows them, and must
-    then have one size, unless `side` in the settings resizes them. Without `test/` a seeded fifth of each class of
-    `train/` is kept for testing. Names that start with a dot, and what systems leave (Thumbs.db), are passed over.
+    both occur, all become RGB. They are turned as their EXIF orientation says, as every viewer shows them (a damaged
+    EXIF block says nothing), and must then have one size, unless `side` in the settings resizes them. Without `test/`
+    a seeded fifth of each class of `train/` is kept for testing. Names that start with a dot, and what systems leave
+    (Thumbs.db), are passed over.
 
     Raises:
         InputError: a folder is missing, has no classes or has one that training lacks; a class without images, or
@@ -146,17 +149,31 @@ class _Reader:
 
     def _pixels(self, path: Path) -> np.ndarray:
         """The image in a file, uint8 [C, H, W]."""
-        from PIL import Image, ImageOps
+        from PIL import Image
 
         with self._clear(path), path.open("rb") as content, Image.open(content) as file:
-            image = _opaque(ImageOps.exif_transpose(file)).convert(self._mode)
+            image = _opaque(_turned(file)).convert(self._mode)
             if self._side is not None:
                 image = image.resize((self._side, self._side), Image.Resampling.BILINEAR)
             pixels = np.array(image)  # [H, W] or [H, W, 3]
         return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
-    def _clear(self, path: Path) -> AbstractContextManager[None]:
-        return one_line(f"data.{self._name}: {path} is not a readable image", "replace or remove it")
+    @contextmanager
+    def _clear(self, path: Path) -> Iterator[None]:
+        where = f"data.{self._name}: {path} is not a readable image"
+        # What Pillow warns of is beside the pixels, such as an EXIF block that is cut short.
+        with one_line(where, "replace or remove it"), warnings.catch_warnings(action="ignore", category=UserWarning):
+            yield
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """An image as its EXIF orientation says; as it is stored where its EXIF block is damaged, as viewers do."""
+    from PIL import ImageOps
+
+    image.load()  # first: that the pixels are damaged is not passed over
+    with suppress(Exception):  # whatever Pillow trips over; in place, it is turned before the block is written anew
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -36,10 +36,6 @@ def check(profile: Profile, name: str, sizes: Mapping[str, Size], planned: Seque
     """
     settings, where = profile.settings(name), f"{paths.profile(profile.name)}: experiments.{name}"
     for data, size in sizes.items():
-        if settings.batch_size > (most := settings.train_images(size.train)):
-            left = "" if most == size.train else f", of which {most} are trained on"
-            there = f"{data} has {size.train} training images{left}; valid are 1 to {most}"
-            raise InputError(f"{where}.batch_size: {settings.batch_size}, but {there}")
         for part, count, fewest in (
             ("training", size.train, settings.fewest_train),
             ("test", size.test, settings.fewest_test),
@@ -47,6 +43,11 @@ def check(profile: Profile, name: str, sizes: Mapping[str, Size], planned: Seque
             if count < fewest:
                 there = f"{data} has {counted(count, f'{part} image')}"
                 raise InputError(f"{where}.data: {there}; valid are {fewest} or more")
+        if settings.batch_size > (most := settings.train_images(size.train)):
+            left = "" if most == size.train else f", of which {most} {'is' if most == 1 else 'are'} trained on"
+            valid = f"valid are 1 to {most}" if most > 1 else "valid is 1"
+            there = f"{data} has {counted(size.train, 'training image')}{left}; {valid}"
+            raise InputError(f"{where}.batch_size: {settings.batch_size}, but {there}")
     _check_address(f"{paths.profile(profile.name)}: execution.shards", profile.execution.shards)
     if profile.execution.runner == "ray":
         return  # whose machines are others

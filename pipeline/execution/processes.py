@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import tempfile
 import threading
@@ -11,8 +12,10 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.context import BaseContext
 
 from pipeline.config import Execution
+from pipeline.errors import InputError
 
 _SOCKET = 103  # bytes of the path of a Unix socket, at most: on macOS; on Linux 107
+_MOST = "LOKY_MAX_CPU_COUNT"
 _PRELOADED = ["pipeline.execution.worker"]
 
 
@@ -24,9 +27,18 @@ def workers(execution: Execution, jobs: int, device: str) -> int:
 
 
 def cores() -> int:
-    """How many cores this process may use: those of its affinity, or fewer where its container has a quota."""
+    """How many cores this process may use: those of its affinity, or fewer by its container's quota or its user.
+
+    Raises:
+        InputError: LOKY_MAX_CPU_COUNT, by which joblib is told of fewer, is no number.
+    """
     from joblib import cpu_count
 
+    most = os.environ.get(_MOST, "")
+    if not most.strip():
+        os.environ.pop(_MOST, None)  # joblib would fail at it
+    elif re.fullmatch(r"\s*[0-9]+\s*", most) is None or int(most) < 1:
+        raise InputError(f"{_MOST}: {most!r} is no number of cores; valid are 1 or more, or leave it unset")
     return int(cpu_count())
 
 

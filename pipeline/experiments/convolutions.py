@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
 
-from pipeline.config import MOST_EPOCHS, WIDEST, Columns, Configuration, Several, Widths
-from pipeline.experiments.plan import FLOAT64_PASS, Member, Plan, Size, Workload
+from pipeline.config import MOST_EPOCHS, Columns, Configuration, Several, Widths
+from pipeline.experiments.plan import FLOAT64_PASS, Member, Plan, Size, Workload, check_changes
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import CHANGE, Factor, Measure, Schema
 from pipeline.seeds import generator, seed
@@ -66,11 +66,7 @@ class Settings(Plan):
         for layer in self.layers:
             if layer > len(self.channels):
                 raise ValueError(f"layers: layer {layer} is no hidden layer; channels has {len(self.channels)}")
-            width = self.channels[layer - 1]
-            for change in self.changes:
-                if change == 0 or not 1 <= width + change <= WIDEST:
-                    valid = f"{1 - width} to {WIDEST - width}, but not 0"
-                    raise ValueError(f"changes: {change} of {width} channels; valid are {valid}")
+            check_changes(self.changes, self.channels[layer - 1], "channels")
         for number, change in enumerate(self.trained_on):
             if change not in {0, *self.changes} or change in self.trained_on[:number]:
                 valid = ", ".join(map(str, [0, *self.changes]))

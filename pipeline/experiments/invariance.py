@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, get_args
 
 from pydantic import Field, model_validator
 
-from pipeline.config import WIDEST, Columns, Compensation, Configuration, IntrinsicLength, Samples, Several, Width
-from pipeline.experiments.plan import FLOAT64_PASS, Member, Plan, Size, Workload, in_layer
+from pipeline.config import Columns, Compensation, Configuration, IntrinsicLength, Samples, Several, Width
+from pipeline.experiments.plan import FLOAT64_PASS, Member, Plan, Size, Workload, check_changes, in_layer
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import CHANGE, Factor, Measure, Schema
 from pipeline.seeds import generator
@@ -65,11 +65,7 @@ class Settings(Plan):
     def _consistent(self) -> Settings:
         if self.layer > len(self.hidden):
             raise ValueError(f"layer: layer {self.layer} is no hidden layer; hidden has {len(self.hidden)}")
-        width = self.hidden[self.layer - 1]
-        for change in self.changes:
-            if change == 0 or not 1 <= width + change <= WIDEST:
-                valid = f"{1 - width} to {WIDEST - width}, but not 0"
-                raise ValueError(f"changes: {change} of {width} neurons; valid are {valid}")
+        check_changes(self.changes, self.hidden[self.layer - 1])
         if not all(configuration.isotropic for configuration in self.configurations):
             raise ValueError("configurations: standard tanh cannot be diagonalised; valid is isotropic-tanh alone")
         return self

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
-from pipeline.config import WIDEST, Columns, Configuration, EpochCount, Samples, Several, Widths
+from pipeline.config import Columns, Configuration, EpochCount, Samples, Several, Widths
 from pipeline.experiments import plan
-from pipeline.experiments.plan import ACTIVATION, FLOAT64_PASS, Plan, Size, Workload, in_layer
+from pipeline.experiments.plan import ACTIVATION, FLOAT64_PASS, Plan, Size, Workload, check_changes, in_layer
 from pipeline.experiments.plan.methods import METHODS, OVER_DATA, Means, methods
 from pipeline.results.measures import ACCURACY, FUNCTION_CHANGE, TRAINING
 from pipeline.results.schema import CHANGE, Factor, Schema
@@ -87,11 +87,7 @@ class Settings(Plan):
             raise ValueError(f"configurations: isotropic-tanh and then tanh are compared; found {found}")
         if self.layer > len(self.hidden):
             raise ValueError(f"layer: layer {self.layer} is no hidden layer; hidden has {len(self.hidden)}")
-        width = self.hidden[self.layer - 1]
-        for change in self.changes:
-            if change == 0 or not 1 <= width + change <= WIDEST:
-                valid = f"{1 - width} to {WIDEST - width}, but not 0"
-                raise ValueError(f"changes: {change} of {width} neurons; valid are {valid}")
+        check_changes(self.changes, self.hidden[self.layer - 1])
         if self.epochs <= self.epochs_before:
             raise ValueError(f"epochs: {self.epochs} leave none after the change (after {self.epochs_before})")
         return self

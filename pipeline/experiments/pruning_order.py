@@ -83,7 +83,8 @@ class Settings(Plan):
             raise ValueError(f"layer: layer {self.layer} is no hidden layer; hidden has {len(self.hidden)}")
         most = self.hidden[self.layer - 1] - 1
         if max(self.counts) > most:
-            raise ValueError(f"counts: {max(self.counts)} of {most + 1} neurons; valid are 1 to {most}")
+            valid = f"neurons; valid are 1 to {most}" if most else f"neuron; layer {self.layer} has none to spare"
+            raise ValueError(f"counts: {max(self.counts)} of {most + 1} {valid}")
         if not self.configuration.isotropic:
             raise ValueError("configuration: standard tanh cannot be diagonalised; valid is isotropic-tanh")
         if self.configuration.compensation == "expectation":

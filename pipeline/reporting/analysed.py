@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pipeline import paths
 from pipeline.errors import InputError
 from pipeline.json_file import need, read_json
+from pipeline.remedies import in_the_way
 from pipeline.reporting.svg import inline
 from pipeline.results.claims.base import Answer, Outcome
 from pipeline.results.provenance import check_record
@@ -132,7 +133,8 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); `{_MAKER}` makes it") from error
+        remedy = in_the_way(path) or f"`{_MAKER}` makes it"
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read (not UTF-8); `{_MAKER}` makes it") from error
 

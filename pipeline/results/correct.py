@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.paths import denied, written
+from pipeline.paths import denied, missing, written
 from pipeline.results import rows
 from pipeline.results.schema import Schema
 
@@ -92,7 +92,7 @@ def read(path: Path, observations: pd.DataFrame, schema: Schema) -> pd.DataFrame
         InputError: there is no such file, it is another, or says something else than the rows.
     """
     if not path.is_file():  # without it intervals would be narrower, and outcomes other ones
-        raise InputError(f"{path}: no such file; `dvc repro` makes it")
+        raise missing(path)
     remedy = "delete it, and `dvc repro` makes it again"
     try:
         table = pd.read_parquet(path, page_checksum_verification=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.errors import InputError
-from pipeline.paths import denied, written
+from pipeline.paths import denied, missing, written
 from pipeline.results.schema import KEYS, Factor, Schema
 
 _DTYPES = {str: "string", int: "Int64", float: "Float64", bool: "boolean"}
@@ -72,7 +72,7 @@ def read(path: Path, experiment: str, schema: Schema) -> pd.DataFrame:
         InputError: there is no such file, or it is not a file of such rows.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; `dvc repro` makes it")
+        raise missing(path)
     remedy = "delete it, and `dvc repro` makes it again"
     try:
         table = pd.read_parquet(path, page_checksum_verification=True)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.clone import code_version
 from pipeline.experiments import experiment
+from pipeline.remedies import remedy
 from pipeline.tracking.connection import load, opened, shown
 from pipeline.tracking.guide import guide
 from pipeline.tracking.runs import plan
@@ -78,5 +79,7 @@ def reason(error: Exception) -> str:
     """An error in one line of at most 200 characters, without passwords in the addresses that it names."""
     if "out-of-date database schema" in str(error):  # MLflow's advice comes after three sentences
         return "its tables are of another version of MLflow; `mlflow db upgrade ADDRESS` converts those of an older"
+    if isinstance(error, OSError) and (advice := remedy(error)):
+        return f"{type(error).__name__}: {advice}"
     lines = shown(str(error)).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]

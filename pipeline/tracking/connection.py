@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+from pipeline.paths import denied
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,6 +34,7 @@ _NOISY = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool", "mlflow.
 _WAIT = 60.0  # seconds for another process to finish publishing
 _HERE = ("localhost", "127.0.0.1", "::1", "[::1]")
 _DEFAULT = "mlflow.db"  # in the working directory
+_WITH_DRIVER = "sqlite+pysqlite"  # the same to SQLAlchemy
 
 
 def address() -> str:
@@ -44,8 +47,12 @@ def address() -> str:
 
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     path = _database(uri) if uri else Path(_DEFAULT).absolute()
+    if path is None:
+        return uri or ""
     # By the library that reads it: a folder may be called my%20work or "50% done?".
-    return uri or "" if path is None else URL.create("sqlite", database=str(path)).render_as_string()
+    found = URL.create("sqlite", database=str(path)).render_as_string()
+    # Where it begins with sqlite:/// MLflow makes the folders of what follows, escaped as it is.
+    return found if found == f"sqlite:///{path}" else found.replace("sqlite:", f"{_WITH_DRIVER}:", 1)
 
 
 def ask_directly(*hosts: str) -> None:
@@ -112,7 +119,7 @@ def opened() -> Iterator[MlflowClient]:
 
 def _database(uri: str) -> Path | None:
     """The file of a SQLite store; None of any other."""
-    if not uri.startswith("sqlite:"):
+    if not uri.startswith(("sqlite:", f"{_WITH_DRIVER}:")):
         return None
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -150,5 +157,11 @@ def _check_writable(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:  # which says neither of what file nor why
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)) from error
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise denied(path) from error
+        raise
     finally:
         connection.close()

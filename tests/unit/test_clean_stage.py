@@ -6,10 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
+import made_rows
 import pytest
 
+from pipeline.reporting.render import render
 from stages import clean
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +25,10 @@ MADE = [
     "results/digits/spectra/networks.npz",
     "results/digits/spectra/.lock",
     "reports/digits/spectra/provenance.json",
+    "reports/digits/spectra/section.html",
     "reports/digits/spectra/a.svg",
+    "reports/digits/spectra/.a.x1_y2z34.svg",
+    "reports/digits/spectra/curve-accuracy.csv",
     "reports/digits.html",
     "reports/digits.json",
     "reports/digits,digits.html",
@@ -50,11 +56,20 @@ OWN = [
     "reports/mine.html",
     "results/digits/outcomes.json",
     "reports/talk/figure.svg",
+    "reports/digits/spectra/notes.txt",
+    "reports/digits/spectra/b.svg",
+    "reports/digits/spectra/talk/a.svg",
+    "reports/digits/notes.md",
     ".shards/notes.txt",
     "datasets/a/b.png",
     "profiles/digits.yaml",
     ".dvc/config",
 ]
+
+CONTENT = {
+    "data/mine/mine.json": '{"absent": "why"}',
+    "reports/digits/spectra/section.html": '<a href="digits/spectra/a.svg">a</a> <a href="mine/spectra/b.svg">b</a>',
+}
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +77,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in (*MADE, *OWN, ".dvc/cache/files/md5/00/1"):
         (path := Path(name)).parent.mkdir(parents=True, exist_ok=True)
-        path.write_text('{"absent": "why"}' if name == "data/mine/mine.json" else "")
+        path.write_text(CONTENT.get(name, ""))
 
 
 def there() -> set[str]:
@@ -75,9 +90,27 @@ def test_what_the_pipeline_made_goes_and_all_else_stays(capsys: pytest.CaptureFi
     assert not Path("mlartifacts").exists() and not Path("data/mine/mine.pt").exists()
     said = capsys.readouterr().out
     assert said.startswith("left, since the pipeline did not make it: .shards/notes.txt, data/mine/model.json, ")
-    for name in ("data/mine/train", "data/photos.zip", "reports/talk/figure.svg", "results/mine/sweep"):
+    for name in (
+        "data/mine/train",
+        "data/photos.zip",
+        "reports/talk/figure.svg",
+        "results/mine/sweep",
+        "spectra/notes.txt",
+    ):
         assert name in said
     assert said.count("\n") == 1 and "metrics.json" not in said
+
+
+def test_all_that_an_analysis_writes_goes() -> None:
+    """By what its section links to: every table, figure and curve."""
+    own, data = made_rows.SETTINGS["invariance"], made_rows.described("digits")
+    record = {"datasets": {name: asdict(each) for name, each in data.items()}}
+    folder = Path("reports/digits/invariance")
+    render("invariance", "How far?", made_rows.rows("invariance"), own, record, folder)
+    Path("pipeline/experiments/invariance.py").touch()
+    assert {path.suffix for path in folder.iterdir()} == {".md", ".tex", ".csv", ".svg", ".png", ".json", ".html"}
+    clean.main([])
+    assert not folder.exists()
 
 
 def test_nothing_is_said_where_nothing_is_left(capsys: pytest.CaptureFixture[str]) -> None:

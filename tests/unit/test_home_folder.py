@@ -60,6 +60,23 @@ def test_the_home_of_nobody_is_refused(model: type[BaseModel], name: str) -> Non
         made(model, name, "~nobody-of-that-name/a")
 
 
+@pytest.mark.parametrize(("model", "name"), places())
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("$HOME/a", "write ~/a"),
+        ("${HOME}/a", "write ~/a"),
+        ("file://$HOME", "write file://~"),
+        ("$SCRATCH/a", "write it out, or ~"),
+        ("a/${USER}", "write it out, or ~"),
+    ],
+)
+def test_a_variable_of_the_shell_is_refused(model: type[BaseModel], name: str, written: str, said: str) -> None:
+    with pytest.raises(ValueError, match=f"would be the name of a folder: {said}"):
+        made(model, name, written)
+    assert getattr(made(model, name, "a$/b"), name) == "a$/b", "the control"
+
+
 def made(model: type[BaseModel], name: str, place: str) -> Any:
     other: dict[type[BaseModel], dict[str, Any]] = {
         Data: {"source": "mnist"},

@@ -108,3 +108,14 @@ def test_of_a_published_profile_rows_go_to_its_remote_and_the_report_to_git(plac
     remotes = configparser.ConfigParser()
     remotes.read(ROOT / ".dvc/config")
     assert remotes["'remote \"published\"'"]["url"] == "../published", "below .dvc, in the repository"
+
+
+@pytest.mark.parametrize("name", ["data", "data/smoke", "results/smoke/spectra", "reports"])
+def test_a_file_in_the_way_of_what_dvc_will_make_is_said_first(name, place, capsys):
+    (place / name).parent.mkdir(parents=True, exist_ok=True)
+    (place / name).touch()
+    with pytest.raises(SystemExit):
+        profiles.main(["smoke"])
+    assert capsys.readouterr().err == f"error: {name} is a file, where a folder is needed: move or remove it\n"
+    (place / name).unlink()
+    profiles.main(["smoke"])

@@ -18,6 +18,7 @@ EXCEPT = {
     "pipeline/__init__.py": "the library's names",
     "pipeline/sources.py": "the list itself: what it lists is what counts",
     "pipeline/errors.py": "the one exception",
+    "pipeline/remedies.py": "what it says to do",
     "pipeline/clone.py": "the commit, which is noted",
     "pipeline/paths.py": "where files lie, which are dependencies themselves",
     "pipeline/json_file.py": "how they are read",

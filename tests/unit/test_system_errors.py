@@ -105,6 +105,36 @@ def test_what_to_do_follows_from_the_error(number: int, remedy: str, capsys: pyt
     assert remedy in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("file", ["reports", "reports/digits", "reports/digits/spectra"])
+@pytest.mark.parametrize("kind", ["a file", "a link to nothing"])
+def test_what_is_no_folder_is_said_and_to_move_it(
+    file: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    Path(file).touch() if kind == "a file" else Path(file).symlink_to("nowhere")
+    folder = Path("reports/digits/spectra")
+    attempts = [lambda: folder.mkdir(parents=True, exist_ok=True)]
+    attempts += [lambda: write_json({}, folder / "a.json"), lambda: write_json({}, folder.absolute() / "a.json")]
+    attempts += [lambda: read_json(folder / "a.json", dict, "m"), lambda: dataset.load(folder / "a.pt")]
+    for attempt in attempts:
+        with pytest.raises(SystemExit), cli.clear_errors():
+            attempt()
+        said = capsys.readouterr().err
+        assert f"; {file} is {kind}, where a folder is needed: move or remove it" in said and said.count("\n") == 1
+
+
+def test_a_folder_where_a_file_should_be_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data/a.json").mkdir(parents=True)
+    for attempt in (lambda: write_json({}, Path("data/a.json")), lambda: dataset.load(Path("data/a.json"))):
+        with pytest.raises(SystemExit), cli.clear_errors():
+            attempt()
+        assert "; data/a.json is a folder, where a file is needed: move or remove it" in capsys.readouterr().err
+
+
 def test_whose_a_folder_is_and_how_it_becomes_ones_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,3 +87,16 @@ def test_a_name_stays_a_name(name: str, tmp_path: Path) -> None:
     (path := tmp_path / "a.yaml").write_text(to_text({"profile": name, "b": [name], "a": {name: 1}}))
     assert load_yaml(path) == {"profile": name, "b": [name], "a": {name: 1}}
     assert list(load_yaml(path)) == ["profile", "b", "a"], "in the order given"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("second", ["{r: 2}", "[2]", "2"])
+def test_an_anchor_that_is_there_twice_is_refused(second: str, tmp_path: Path) -> None:
+    (path := tmp_path / "a.yaml").write_text(f"a: &x {{r: 1}}\nb: &y\n  c: &x {second}\nd: [*x, *x]\n")
+    with pytest.raises(InputError, match=r"a\.yaml: b\.c: line 3: anchor &x is also in line 1; rename one$"):
+        read_yaml(path)
+    path.write_text("a: [&x 1, &x 2]\n")
+    with pytest.raises(InputError, match="line 1: anchor &x is also in line 1"):
+        read_yaml(path)
+    path.write_text("a: &x {r: 1}\nb: &y\n  c: &z k\n  *z : 1\nd: [*x, *x]\n")
+    assert read_yaml(path)["d"] == [{"r": 1}] * 2, "the control"

@@ -88,6 +88,15 @@ def separate(name: str) -> list[str]:
     return name.split(_AND)
 
 
+def check_changes(changes: Iterable[int], width: int, of: str = "neurons") -> None:
+    """Check changes of a width as settings: a ValueError for one by nothing, to nothing or beyond the widest."""
+    low, high = 1 - width or 1, config.WIDEST - width or -1
+    for change in changes:
+        if change == 0 or not 1 <= width + change <= config.WIDEST:
+            valid = f"{low} to {high}" + ", but not 0" * (low < 0 < high)
+            raise ValueError(f"changes: {change} of {width} {of}; valid are {valid}")
+
+
 class Plan(config.Training):
     """Base of every experiment's Settings: what a profile decides, and the networks that follow from it."""
 

@@ -182,6 +182,28 @@ def test_photographs_are_turned_as_viewers_show_them(root: Path, kind: str, orie
     assert (image - wanted).abs().mean() < 4  # what JPEG and AVIF lose
 
 
+# EXIF blocks: of nothing that is one, cut short, and with an orientation beside a value that cannot be written again.
+NO_EXIF = b"Exif\0\0garbage!"
+CUT = b"Exif\0\0MM\0*\0\0\0\x08\0\x05"
+BESIDE = b"Exif\0\0MM\0*\0\0\0\x08\0\2\1\x12\0\3\0\0\0\1\0\6\0\0\1\x1a\0\5\0\0\0\1\xff\0\0\0\0\0\0\0"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ["png", "jpg", "webp"])
+@pytest.mark.parametrize(
+    ("block", "turned"), [(NO_EXIF, False), (CUT, False), (BESIDE, True)], ids=["none", "cut", "beside"]
+)
+def test_a_damaged_exif_block_says_nothing(
+    refusal: Refusal, tmp_path: Path, kind: str, block: bytes, turned: bool
+) -> None:
+    for place in ("train/a/0", "test/a/0"):
+        (path := tmp_path / f"{place}.{kind}").parent.mkdir(parents=True)
+        Image.fromarray(pixels(0, 6, 8)).save(path, exif=block, dpi=(72, 72))
+    assert get(tmp_path).shape[1:] == ((8, 6) if turned else (6, 8))
+    path.write_bytes(path.read_bytes()[:-12] if kind != "png" else path.read_bytes()[:-30])
+    assert f"{path} is not a readable image" in refusal(get, tmp_path), "the control: damaged pixels"
+
+
 @pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA"])
 def test_a_tiff_that_could_be_mapped_into_memory_is_turned(tmp_path: Path, mode: str) -> None:
     seen = Image.fromarray(pixels(0, 6, 8)).convert(mode)

@@ -76,6 +76,20 @@ def test_a_batch_is_no_larger_than_what_is_not_held_out(smoke: Profile) -> None:
         check(changed(smoke, "learning_rates", validation=0.2, batch_size=1151), "learning_rates", DIGITS)
 
 
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        (1, "data: digits has 1 training image; valid are 2 or more"),
+        (2, "batch_size: 5, but digits has 2 training images, of which 1 is trained on; valid is 1"),
+    ],
+)
+def test_where_there_is_hardly_an_image_it_is_said_what_is_wrong(smoke: Profile, train: int, said: str) -> None:
+    own = changed(smoke, "learning_rates", batch_size=5)
+    with pytest.raises(InputError) as caught:
+        check(own, "learning_rates", {"digits": replace(KNOWN["digits"], train=train)})
+    assert str(caught.value) == f"profiles/smoke.yaml: experiments.learning_rates.{said}"
+
+
 def test_the_shortest_task_has_a_batch(smoke: Profile) -> None:
     """A last, shorter batch is dropped there: with none there would be no step."""
     few = dict.fromkeys(smoke.settings("task_schedule").data, KNOWN["digits"])

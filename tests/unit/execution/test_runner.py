@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Execution
+from pipeline.errors import InputError
 from pipeline.execution import processes
 
 ROOT = Path(__file__).parents[3]
@@ -37,6 +38,19 @@ if __name__ == "__main__":
 )  # fmt: skip
 def test_how_many_workers(runner_name, workers, jobs, device, count):
     assert processes.workers(Execution(runner=runner_name, workers=workers, device="auto"), jobs, device) == count
+
+
+@pytest.mark.parametrize(("most", "count"), [("", len(os.sched_getaffinity(0))), (" ", None), ("1", 1), (" 1 ", 1)])
+def test_fewer_cores_by_the_variable_of_joblib(most, count, monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", most)
+    assert processes.cores() == (count or len(os.sched_getaffinity(0)))
+
+
+@pytest.mark.parametrize("most", ["x", "0", "-1", "2.5", "1_0"])
+def test_what_is_no_number_of_cores_is_refused_in_a_line(most, monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", most)
+    with pytest.raises(InputError, match=f"^LOKY_MAX_CPU_COUNT: '{most}' is no number of cores; valid are 1 or more"):
+        processes.cores()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no server to fork from")

@@ -179,6 +179,8 @@ def test_a_network_that_diverged_is_not_ablated(data: Dataset) -> None:
         ({"layer": 3}, "layer 3 is no hidden layer"),
         ({"changes": [0]}, "0 of 5 neurons"),
         ({"changes": [-5]}, "-5 of 5 neurons; valid are -4 to 99995, but not 0"),
+        ({"changes": [-1], "hidden": [5, 1]}, "-1 of 1 neurons; valid are 1 to 99999 \\["),
+        ({"changes": [1], "hidden": [5, 100_000]}, "1 of 100000 neurons; valid are -99999 to -1 \\["),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(changes: dict[str, Any], words: str) -> None:

@@ -191,6 +191,7 @@ def test_an_order_is_a_repeats_own() -> None:
     [
         ({"layer": 3}, "layer: layer 3 is no hidden layer; hidden has 2"),
         ({"counts": [1, 12]}, "counts: 12 of 12 neurons; valid are 1 to 11"),
+        ({"counts": [1], "hidden": [1], "layer": 1}, "counts: 1 of 1 neuron; layer 1 has none to spare"),
         ({"counts": [0]}, "greater than or equal to 1"),
         (
             {"configuration": STANDARD},

@@ -36,6 +36,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Any:
         patch.chdir(folder)
         yield folder
     assert (folder / "mlflow.db").is_file() and not (folder / "mlruns").exists()
+    # Of an address with escaped characters MLflow makes the folders by these names, beside the project.
+    assert not list(tmp_path_factory.getbasetemp().glob("it%*")) and list(folder.parent.iterdir()) == [folder]
 
 
 def synchronise(rows: pd.DataFrame, settings: dict[str, Any], profile: str, report: Path | None = None) -> Counts:
