@@ -82,6 +82,17 @@ def test_a_store_that_may_not_be_read_is_named_and_how_it_becomes_ones_own(
         assert said.count("\n") == 1
 
 
+def test_a_folder_in_the_place_of_the_store_is_said(
+    invariance_rows: Rows, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(invariance_rows(), paths.rows("smoke", "invariance"))
+    with pytest.raises(SystemExit):
+        track.main(["--profile", "smoke"])
+    assert (
+        "(IsADirectoryError: store is a folder, where a file is needed: move or remove it)" in capsys.readouterr().err
+    )
+
+
 class Refusing(sqlite3.Connection):
     def execute(self, *_: object) -> NoReturn:
         raise sqlite3.OperationalError("unable to open database file")
