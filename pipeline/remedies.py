@@ -37,10 +37,10 @@ def remedy(error: OSError) -> str:
 def in_the_way(path: Path) -> str:
     """That a folder on the way to a file is none, or the file is a folder, and to move it; "" if all is well."""
     for part in reversed(path.parents):
-        if os.path.lexists(part) and not part.is_dir():
-            kind = "a file" if part.exists() else "a link to nothing"
+        if os.path.lexists(part) and not os.path.isdir(part):
+            kind = "a file" if os.path.exists(part) else "a link to nothing"
             return f"{_near(part)} is {kind}, where a folder is needed: move or remove it"
-    return f"{_near(path)} is a folder, where a file is needed: move or remove it" if path.is_dir() else ""
+    return f"{_near(path)} is a folder, where a file is needed: move or remove it" if os.path.isdir(path) else ""
 
 
 def _near(path: Path) -> str:

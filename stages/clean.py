@@ -17,7 +17,7 @@ from stages import cli
 _RESULTS = ("rows.parquet", "correct.parquet", "run.json", "networks.npz", ".lock")
 _FOLDERS = ("data", "results", "reports", ".shards")  # where it writes, and a user may, too
 _SHARD = re.compile(r"\.?[0-9a-f]{32}\..+")  # of a job, by its key
-_BEGUN = re.compile(r"\.(.+)\.[a-z0-9_]{8}(\.[a-z]+)")  # of `paths.written`: .NAME.xxxxxxxx.svg becomes NAME.svg
+_BEGUN = re.compile(r"^\.(.+)\.[a-z0-9_]{8}(\.[a-z]+)$")  # of `paths.written`: .NAME.xxxxxxxx.svg becomes NAME.svg
 _CURVE = re.compile(r"curve-.+\.csv")
 _CACHE = Path(".dvc/cache")
 _WHOLE = (Path("mlartifacts"), Path("dvc_plots"), _CACHE, Path(".dvc/tmp"))  # nobody else writes there

@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,14 +154,10 @@ def _alone(path: Path | None) -> Iterator[None]:
 
 def _check_writable(path: Path) -> None:
     """Fail at once where a SQLite file cannot be written; MLflow would try for a minute."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
+    # Asked first: SQLite says neither of what file nor why, and begins on one that it may only read.
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        raise denied(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:  # which says neither of what file nor why
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)) from error
-        if not os.access(path, os.R_OK | os.W_OK):
-            raise denied(path) from error
-        raise
-    finally:
-        connection.close()

@@ -3,10 +3,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass_environment
 
@@ -17,7 +15,7 @@ import pytest
 from pipeline import paths
 from pipeline.profile import load_profile
 from pipeline.results.rows import write
-from pipeline.tracking import connection, reason, synchronise
+from pipeline.tracking import reason, synchronise
 from pipeline.tracking.connection import ask_directly, load, shown
 from pipeline.tracking.store import Counts
 from stages import track, ui
@@ -64,12 +62,11 @@ def test_a_failure_to_publish_is_one_line_and_exit_1(
 def test_a_store_that_may_not_be_read_is_named_and_how_it_becomes_ones_own(
     invariance_rows: Rows, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Root may read everything: SQLite's and the system's answers are imitated."""
+    """Root may read everything: the system's answer is imitated."""
 
     write(invariance_rows(), paths.rows("smoke", "invariance"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
     Path("mlflow.db").touch()
-    monkeypatch.setattr(connection.sqlite3, "connect", lambda *_, **__: Refusing(":memory:"))
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "mlflow.db")
     monkeypatch.setattr(Path, "owner", lambda path: "root" if path.name == "mlflow.db" else "me")
     monkeypatch.setattr("getpass.getuser", lambda: "me")
@@ -82,9 +79,15 @@ def test_a_store_that_may_not_be_read_is_named_and_how_it_becomes_ones_own(
         assert said.count("\n") == 1
 
 
-class Refusing(sqlite3.Connection):
-    def execute(self, *_: object) -> NoReturn:
-        raise sqlite3.OperationalError("unable to open database file")
+def test_a_folder_in_the_place_of_the_store_is_said(
+    invariance_rows: Rows, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(invariance_rows(), paths.rows("smoke", "invariance"))
+    with pytest.raises(SystemExit):
+        track.main(["--profile", "smoke"])
+    assert (
+        "(IsADirectoryError: store is a folder, where a file is needed: move or remove it)" in capsys.readouterr().err
+    )
 
 
 def test_in_the_pipeline_a_failure_to_publish_is_a_warning(
