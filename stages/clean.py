@@ -7,7 +7,9 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline import paths
@@ -27,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Remove data sets, results, reports, runs and caches; say what else lies there, and is left."""
     argparse.ArgumentParser(description="Remove everything that the pipeline made.").parse_args(arguments)
     with cli.clear_errors():
-        for path in list(_made()):
+        kept = _in_git()
+        for path in [path for path in _made() if path not in kept]:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -36,8 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for inside in sorted(folder.rglob("*"), reverse=True):
                 _remove_empty(inside)
             _remove_empty(folder)
-        if left := _left():
+        if left := _left(kept):
             print(escaped(f"left, since the pipeline did not make it: {', '.join(left)}"))
+
+
+def _in_git() -> set[Path]:
+    """The files that git has, as of a published profile its report; none without git."""
+    with suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(["git", "ls-files", "-z", *_FOLDERS], capture_output=True, check=True, timeout=30)
+        return {Path(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name}
+    return set()
 
 
 def _made() -> Iterator[Path]:
@@ -106,11 +117,12 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _left() -> list[str]:
-    """What lies where the pipeline writes, but for what git has: outer folders and what is in an experiment's."""
+def _left(kept: set[Path]) -> list[str]:
+    """What lies where the pipeline writes, but for what git has: outer folders, and what is in an experiment's."""
     files = (file for folder in _FOLDERS for file in Path(folder).rglob("*") if not file.is_dir())
     tracked = ("metrics.json", "outcomes.json")
-    left = [file for file in files if file.name not in tracked and file != Path("reports/README.md")]
+    known = {*kept, Path("reports/README.md")}
+    left = [file for file in files if file.name not in tracked and file not in known]
     shown = (file.parts[: 4 if _is_experiment(Path(*file.parts[:3])) else 3] for file in sorted(left))
     return list(dict.fromkeys(map("/".join, shown)))
 

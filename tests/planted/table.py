@@ -615,7 +615,7 @@ DATA = [
     Fault(
         "a photograph as it is stored, on its side",
         "pipeline/data/folder.py",
-        "_opaque(ImageOps.exif_transpose(file))",
+        "_opaque(_turned(file))",
         "_opaque(file)",
         ("unit/data/test_folder.py",),
     ),

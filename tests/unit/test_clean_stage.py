@@ -151,3 +151,14 @@ def test_every_stage_is_begun_by_its_name(stage: str) -> None:
 def test_it_is_done_as_a_command() -> None:
     subprocess.run([sys.executable, "-m", "stages.clean"], check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert there() == set(OWN)
+
+
+def test_what_git_has_is_left_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the report of a profile that is published."""
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    kept = ("reports/digits/spectra/a.svg", "reports/digits/spectra/provenance.json", "reports/digits.json")
+    subprocess.run(["git", "add", *kept], check=True)
+    clean.main([])
+    assert all(Path(name).is_file() for name in kept)
+    assert not Path("reports/digits/spectra/section.html").exists() and not Path("reports/digits.html").exists()
+    assert "a.svg" not in capsys.readouterr().out.replace("talk/a.svg", "")
