@@ -44,7 +44,10 @@ BROKEN = {
         replaced("source: digits}", "source: digits, url: x}"),
         "data.digits.url: is not a setting",
     ),
-    "unknown key at the top": (changed() + "seed: 1\n", "seed: is not a setting; there are: execution, published, data"),
+    "unknown key at the top": (
+        changed() + "seed: 1\n",
+        "seed: is not a setting; there are: execution, published, data",
+    ),
     "unknown key in common": (replaced("psi_decay:", "psi: 0.1\n  psi_decay:"), "common.psi: is not a setting"),
     "common that nothing uses": (
         replaced("  learning_rate: 1.0e-3", "  learning_rate: -1.0"),
@@ -204,7 +207,9 @@ def test_files_that_hold_no_settings(content, said, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["../digits", "profiles/digits.yaml", "", "a\0b", "x" * 5000, "a\nb", "/etc/passwd"])
 def test_a_profile_is_called_by_its_name(name, monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[2])
-    with pytest.raises(InputError, match="is no name of a profile; there are desk, digits, paper, published, smoke") as caught:
+    with pytest.raises(
+        InputError, match="is no name of a profile; there are desk, digits, paper, published, smoke"
+    ) as caught:
         load_profile(name)
     assert len(str(caught.value).splitlines()) == 1
 
