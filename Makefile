@@ -73,9 +73,10 @@ ui: .venv/installed  ## publish what MLflow does not have yet, and open MLflow o
 	python -m stages.track --profile $(PROFILE)
 	python -m stages.ui $(ARGS)
 
-docs: .venv/installed-test  ## make the API reference, docs/api/index.html, and docs/rows.md, what rows mean
+docs: .venv/installed-test  ## make the API reference, docs/api/index.html, docs/rows.md, what rows mean, and the table of claims
 	python docs/api.py
 	python -m docs.rows
+	python -m docs.claims
 
 pictures: .venv/installed-test  ## make the pictures of the README, from the results of profile digits
 	python docs/pictures.py

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import get_args
 
+from docs import claims
 from pipeline.results.claims.base import Outcome
 from pipeline.results.claims.criteria import CRITERIA
 
@@ -49,3 +50,11 @@ def test_what_is_answered_beyond_the_paper() -> None:
     assert said is not None
     adapting = {OUTCOMES[f"adapting-beats-staying: at equal {each}"] for each in ("size", "training cost")}
     assert ({said[1]}, said[2]) == (adapting, OUTCOMES["isotropic-above-at-best-rates"])
+
+
+def test_the_readme_has_what_became_of_each_claim_on_real_images() -> None:
+    known = json.loads((ROOT / "reports/published.json").read_text(encoding="utf-8"))
+    assert claims.written(README, known) == README, "`make docs` writes it anew"
+    changed = [known[0] | {"outcome": "inconclusive"}, *known[1:]]
+    assert claims.written(README, changed) != README  # the control
+    assert {claim["id"] for claim in known} <= set(re.findall(r"^\| (.*?) \|", claims.table(known), re.MULTILINE))

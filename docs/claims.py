@@ -1,0 +1,68 @@
+"""What became of each claim on real images, as a table in the README: `make docs`, from reports/published.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import paths
+from pipeline.reporting.overview import Line, overview
+from pipeline.reporting.templates import briefly, data, effect, region, repeats
+
+ROOT = Path(__file__).parents[1]
+PROFILE = "published"
+BEGIN, END = "<!-- Made by `make docs` from reports/published.json. -->", "<!-- Its end. -->"
+_HEAD = ("claim, and part of it", "measured", "holds if", "effect [95 % interval]", "n (needed)", "data", "outcome")
+
+
+def table(claims: Sequence[Mapping[str, Any]]) -> str:
+    """Markdown: a line for each criterion, first those of the paper, then questions beyond it."""
+    lines = [_row(_HEAD), _row(["---"] * len(_HEAD))]
+    for beyond in (False, True):
+        for group in overview([claims], beyond):
+            lines += [_row(_cells(line)) for line in group.lines]
+    return "\n".join(lines)
+
+
+def written(readme: str, claims: Sequence[Mapping[str, Any]]) -> str:
+    """The text of the README with the table of these claims in place of the one it has.
+
+    Raises:
+        ValueError: there is no place for it.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"README.md: {BEGIN} and {END} are not there, between which the table of claims goes")
+    return f"{before}{begin}\n\n{table(claims)}\n\n{end}{after}"
+
+
+def _cells(line: Line) -> Iterator[str]:
+    (claim,) = line.judged
+    assert claim is not None  # of one profile
+    outcome = f"**{claim['outcome']}**" if line.found else f"{claim['outcome']}: {briefly(claim['reason'])}"
+    yield claim["id"]
+    yield claim["criterion"]["short"]
+    yield _plain(region(claim, brief=True))
+    yield _plain(effect(claim))
+    yield repeats(claim)
+    yield data(claim)
+    yield outcome
+
+
+def _plain(html: str) -> str:
+    """Without the elements that only the page's style knows; powers stay."""
+    return re.sub(r"</?span[^>]*>", "", str(html)).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _row(cells: Sequence[str] | Iterator[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+if __name__ == "__main__":
+    known = json.loads((ROOT / paths.claims(PROFILE)).read_text(encoding="utf-8"))
+    readme = ROOT / "README.md"
+    readme.write_text(written(readme.read_text(encoding="utf-8"), known), encoding="utf-8")
