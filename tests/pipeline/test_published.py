@@ -1,0 +1,97 @@
+"""What is published: in a fresh clone every table, figure and outcome comes again from the rows that lie in it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from clones import ROOT, cloned, equipped, run, tried
+
+from pipeline import paths
+from pipeline.profile import load_profile
+
+PROFILE, MOST = "published", 60e6  # bytes in the remote
+NOWHERE = "http://127.0.0.1:9"  # where nothing answers
+OFFLINE = {name: NOWHERE for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """A clone after `make tables`, given without a network, and the seconds that it took."""
+    folder = equipped(cloned(tmp_path_factory.mktemp("published")))
+    before = time.monotonic()
+    done = tried(folder, "make", "tables", f"PROFILE={PROFILE}", **OFFLINE)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder, time.monotonic() - before
+
+
+def test_nothing_is_trained_and_it_takes_minutes(made: tuple[Path, float]) -> None:
+    folder, seconds = made
+    assert not (folder / ".shards").exists() and not (folder / "data").exists()
+    assert seconds < 360, "three minutes, and as much again for what else is tested on the same cores"
+
+
+def test_tables_and_outcomes_are_those_in_git(made: tuple[Path, float]) -> None:
+    folder, _ = made
+    changed = run(folder, "git", "status", "--porcelain", "reports", "results").splitlines()
+    # Pictures and records say with which versions they were drawn.
+    assert [line for line in changed if line.endswith((".md", ".csv", ".tex", "outcomes.json"))] == []
+    tables = list((folder / paths.report(PROFILE)).rglob("*.md"))
+    assert len(tables) >= len(load_profile(PROFILE).experiments)
+    known = json.loads((folder / paths.claims(PROFILE)).read_text(encoding="utf-8"))
+    outcomes = {claim["id"] for claim in known}
+    assert outcomes == set(json.loads((folder / paths.outcomes(PROFILE)).read_text(encoding="utf-8")))
+    assert (folder / paths.page(PROFILE)).stat().st_size > 100_000
+
+
+def test_mlflow_has_the_runs(made: tuple[Path, float]) -> None:
+    folder, _ = made
+    said = run(folder, "python", "-m", "stages.track", "--profile", PROFILE)
+    found = re.findall(r"added (\d+), replaced (\d+), kept (\d+)", said)
+    assert len(found) == len(load_profile(PROFILE).experiments)
+    assert all((added, replaced) == ("0", "0") and int(kept) > 0 for added, replaced, kept in found)
+
+
+def test_dvc_finds_nothing_that_has_changed(made: tuple[Path, float]) -> None:
+    folder, _ = made
+    for stage in ("run", "analyse", "report", "publish"):
+        said = run(folder, "dvc", "status", f"{paths.pipeline(PROFILE)}:{stage}")
+        assert "up to date" in said, said
+
+
+def test_rows_say_what_made_them(made: tuple[Path, float]) -> None:
+    folder, _ = made
+    for name in load_profile(PROFILE).experiments:
+        record = json.loads((folder / paths.run_record(PROFILE, name)).read_text(encoding="utf-8"))
+        assert re.fullmatch(r"[0-9a-f]{12}", record["code"]), "a commit, and nothing that differs from it"
+        assert {"python", "torch", "numpy", "platform", "processor"} <= set(record)
+        assert record["datasets"], name
+        for data in record["datasets"].values():
+            assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", data[kind]) for kind in ("checksum", "images")), name
+
+
+def test_the_remote_is_small_and_holds_no_images() -> None:
+    files = [path for path in (ROOT / "published").rglob("*") if path.is_file()]
+    assert 0 < sum(path.stat().st_size for path in files) <= MOST
+    lock = (ROOT / paths.pipeline(PROFILE).with_name("dvc.lock")).read_text(encoding="utf-8")
+    known = {path.parent.name + path.name for path in files}
+    hashes = re.findall(r"- path: (\S+)\n\s+hash: md5\n\s+md5: ([0-9a-f]{32})\n", lock)
+    rows = {md5 for path, md5 in hashes if path.startswith("results/") and path.endswith((".parquet", "run.json"))}
+    images = {md5 for path, md5 in hashes if path.startswith("data/") and path.endswith(".pt")}
+    assert rows and rows <= known and images and not images & known
+
+
+def test_a_row_that_is_damaged_is_not_believed(made: tuple[Path, float], tmp_path: Path) -> None:
+    """The control: what is fetched is compared with the lock."""
+    folder = equipped(cloned(tmp_path / "clone"))
+    first = next(iter(load_profile(PROFILE).experiments))
+    lock = (folder / paths.pipeline(PROFILE).with_name("dvc.lock")).read_text(encoding="utf-8")
+    (md5,) = set(re.findall(rf"path: {paths.rows(PROFILE, first)}\n\s+hash: md5\n\s+md5: (\w+)", lock))
+    kept = folder / "published/files/md5" / md5[:2] / md5[2:]
+    kept.write_bytes(kept.read_bytes()[:-1])
+    done: subprocess.CompletedProcess[str] = tried(folder, "make", "tables", f"PROFILE={PROFILE}", **OFFLINE)
+    assert done.returncode != 0
