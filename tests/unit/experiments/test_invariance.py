@@ -63,6 +63,13 @@ def test_every_change_is_measured_in_both_precisions(ran: tuple[pd.DataFrame, li
     assert rows[rows["change"] < 0]["value"].min() > 1e-6, "the control: pruned neurons did something"
 
 
+def test_networks_are_left_unless_the_settings_say_not(ran: tuple[pd.DataFrame, list[Any]], data: Dataset) -> None:
+    """Which networks are left changes no row."""
+    own = work(data, keep_networks=False)
+    pd.testing.assert_frame_equal(run(own), ran[0])
+    assert own.kept == [] and len(ran[1]) == 3, "of the first repeat, one a configuration"
+
+
 def test_a_change_does_not_depend_on_those_before_it(ran: tuple[pd.DataFrame, list[Any]], data: Dataset) -> None:
     alone = run(work(data, changes=[-3]))
     keys = ["configuration", "repeat", "precision", "change", "ablation", "measure"]
