@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Of a density: how many points, and that it is between the ends of the axis.
-_DENSITY = {"gridsize": 400, "cut": 0, "log_scale": True, "common_norm": False, "legend": False, "linewidth": 0.6}
+_DENSITY = {"gridsize": 250, "cut": 0, "log_scale": True, "common_norm": False, "legend": False, "linewidth": 0.6}
 _BANDWIDTH = 0.008  # of the width of the axis: narrow enough to part single values that are apart by a few percent
 _OVERLAP = 1.8  # height of a ridge in steps between ridges
 _RIDGES = 16  # at most; more cannot be told apart at this size
