@@ -23,7 +23,7 @@ from pipeline.reporting.tables import Group, Row, Table, quantities
 from pipeline.results.claims.base import Basis
 from pipeline.results.measures import TRAINING
 from pipeline.results.schema import Measure
-from pipeline.results.statistics import select, summarise
+from pipeline.results.statistics import geometric, select, summarise
 
 __all__ = [  # and the types of what a presenter gives
     "Basis",
@@ -244,7 +244,7 @@ class Page:
             subject: what it is of, above the legend; by default the page's and the repeats.
             legend: what is said beyond that: what the series are.
             marks: values of `x` with a dotted line.
-            means: of rows by columns.
+            means: of rows by columns, `summarise` or `geometric`.
             conditions: in place of those of the page.
             more: of `figures.lines`.
         """
@@ -257,7 +257,8 @@ class Page:
         found = means(placed[placed["configuration"].notna()], ["panel", "configuration", x])
         titles = {key: str(name) for key, name in panels.names.items()} if panels else {"": ""}
         own = {title: found[found["panel"] == key] for key, title in titles.items()}
-        said = f"{subject or f'{self.subject}, {mean_of(self.rows)}'}\n{legend}".strip()
+        mean = mean_of(self.rows).replace("mean", "geometric mean" if means is geometric else "mean")
+        said = f"{subject or f'{self.subject}, {mean}'}\n{legend}".strip()
         figure = lines(own, styles, measure, x, x_label, said, **more)
         for ax in figure.axes:
             for at in marks:

@@ -71,6 +71,15 @@ def summarise(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return table.reset_index()
 
 
+def geometric(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Geometric mean and its 95% interval, as `summarise` does of the logarithms; sd and se are in decades.
+
+    None for a group with a value that is 0 or less.
+    """
+    means = summarise(rows.assign(value=log10(rows["value"])), by)
+    return means.assign(**{name: 10 ** means[name] for name in ("mean", "low", "high")})
+
+
 def differences(rows: pd.DataFrame, a: str, b: str, by: Sequence[str], *, of: str = "configuration") -> pd.DataFrame:
     """`value` of configuration `a` minus that of `b`, for each repeat that both have and each combination of `by`.
 

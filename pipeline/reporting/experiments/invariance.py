@@ -29,7 +29,7 @@ from pipeline.results.claims import invariance as claims
 from pipeline.results.claims.invariance import BOTH, COMPENSATED
 from pipeline.results.measures import FUNCTION_CHANGE
 from pipeline.results.schema import Measure
-from pipeline.results.statistics import select
+from pipeline.results.statistics import geometric, select, summarise
 from pipeline.results.text import counted
 
 MEASURES = ROWS.measures
@@ -67,6 +67,7 @@ BASELINE = {"baseline": "before adapting"}
 PRECISIONS = ["float32", "float64"]
 # Measure -> the precisions worth showing: both where that tells exact from small.
 FIGURES = {measure: PRECISIONS for measure in ("epsilon", "epsilon_scaled", "kl")}
+NORMS = ("epsilon", "epsilon_scaled")  # never negative; repeats differ by factors, and criteria too take their log10
 FIGURES |= {measure: PRECISIONS[:1] for measure in ("delta_accuracy", "delta_sigma")}
 
 
@@ -212,11 +213,12 @@ class _Page(Page):
             self.series, "Training, before any adaptation", legend, conditions=f"{self.conditions}, {trained}."
         )
         for measure, shown in FIGURES.items():
+            mean, means = ("Geometric mean", geometric) if measure in NORMS else ("Mean", summarise)
             yield self.lines(
                 measure.replace("_", "-"),
                 MEASURES[measure].title,
-                "Mean over repeats with its 95% interval. Changes are placed evenly, configurations side by side; at "
-                "0 the map is fully diagonalised, and no more.",
+                f"{mean} over repeats with its 95% interval. Changes are placed evenly, configurations side by side; "
+                "at 0 the map is fully diagonalised, and no more.",
                 select(self.whole, phase="adapted", measure=measure),
                 MEASURES[measure],
                 self.series,
@@ -225,6 +227,7 @@ class _Page(Page):
                 panels=By.levels("precision", "precision", shown),
                 categories=[int(change) for change in reversed(self.changes)],
                 legend=legend,
+                means=means,
                 conditions=f"{self.conditions}, {' and '.join(shown)}.",
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -11,9 +11,9 @@ from pipeline.experiments.pruning_order import DIRECTION, GRADIENT, NEURON, ROWS
 from pipeline.reporting.headlines import nested
 from pipeline.reporting.numbers import write
 from pipeline.reporting.page import Block, By, DataSet, Note, Page, Plot, Setting, Table
-from pipeline.reporting.protocol import TREATMENT, common, decided, mean_of
+from pipeline.reporting.protocol import TREATMENT, common, decided
 from pipeline.reporting.style import COOL, WARM
-from pipeline.results.statistics import log10, select, summarise
+from pipeline.results.statistics import geometric, select, summarise
 from pipeline.results.text import counted
 
 TITLE = "The order of pruning, and its correction"
@@ -156,16 +156,9 @@ class _Page(Page):
                 x="removed",
                 x_label=f"neurons removed of {self.width}",
                 panels=By("correction", "correction", CORRECTIONS),
-                subject=f"{self.data.name}, {self.network}, {mean_of(self.rows).replace('mean', mean)}",
                 legend="which neurons are removed",
                 means=means,
             )
 
 
 present = _Page.present
-
-
-def geometric(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Geometric means by columns, with their 95% intervals: those of the logarithms. None where a value is 0."""
-    means = summarise(rows.assign(value=log10(rows["value"])), by)
-    return means.assign(**{name: 10 ** means[name] for name in ("mean", "low", "high")})

@@ -13,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import made_rows
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -174,6 +175,23 @@ def test_a_pruned_network_stands_beside_itself_with_its_corrections_taken_back(
     known = settings(rows["configuration"].drop_duplicates().tolist()).model_copy(update={"changes": [1]})
     (part,) = presenter("invariance").present(rows, known, made_rows.described("digits")).parts
     assert "digits-ablations" not in [shown.name for shown in part.tables], "nothing was pruned"
+
+
+def test_epsilon_is_drawn_as_a_geometric_mean(invariance_rows: Callable[..., pd.DataFrame]) -> None:
+    rows = invariance_rows(changes=(1, 0))
+    rows.loc[(rows["measure"] == "epsilon") & (rows["repeat"] == 0), "value"] *= 100
+    known = settings(rows["configuration"].drop_duplicates().tolist()).model_copy(update={"changes": [1]})
+    (part,) = presenter("invariance").present(rows, known, made_rows.described("digits")).parts
+    plots = {plot.name.removeprefix("digits-"): plot for plot in part.plots}
+    own = select(rows, phase="adapted", measure="epsilon", precision="float32", ablation=None, change=1)
+    drawn = np.concatenate([line.get_ydata() for line in plots["epsilon"].figure.axes[0].get_lines()])
+    means = own.groupby("configuration", observed=True)["value"].agg(lambda values: np.exp(np.log(values).mean()))
+    assert all(np.isclose(drawn, mean).any() for mean in means)
+    assert not any(
+        np.isclose(drawn, mean).any() for mean in own.groupby("configuration", observed=True)["value"].mean()
+    )
+    legends = {name: plot.figure.legends[0].get_title().get_text() for name, plot in plots.items()}
+    assert "geometric mean of" in legends["epsilon"] and "geometric" not in legends["delta-accuracy"]
 
 
 def test_curves_are_means_by_configuration_and_sorted(folder: Path) -> None:

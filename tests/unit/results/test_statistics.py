@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.results.rows import frame
 from pipeline.results.schema import CHANGE, Measure, Schema
-from pipeline.results.statistics import differences, log10, paired, select, summarise
+from pipeline.results.statistics import differences, geometric, log10, paired, select, summarise
 
 SCHEMA = Schema(
     phases={"a": "first", "b": "second"},
@@ -126,3 +126,15 @@ def test_what_has_no_logarithm_has_none_and_no_warning() -> None:
         warnings.simplefilter("error")
         found = log10(pd.Series([100.0, 0.0, -1.0, math.nan, 0.1]))
     assert found.tolist() == pytest.approx([2, math.nan, math.nan, math.nan, -1], nan_ok=True)
+
+
+def test_geometric_means_are_those_of_logarithms() -> None:
+    table = geometric(pd.DataFrame([{"removed": 1, "value": value} for value in (0.1, 1.0, 10.0)]), ["removed"])
+    assert table["mean"].tolist() == pytest.approx([1.0])
+    reach = 4.302653 / math.sqrt(3)  # t of 2 degrees of freedom, times the standard error of -1, 0, 1
+    assert table[["low", "high"]].iloc[0].tolist() == pytest.approx([10**-reach, 10**reach], rel=1e-5)
+
+
+def test_a_value_without_a_logarithm_leaves_no_geometric_mean() -> None:
+    table = geometric(pd.DataFrame({"removed": [1, 1, 2, 2], "value": [0.0, 1.0, 1.0, 4.0]}), ["removed"])
+    assert math.isnan(table["mean"][0]) and table["mean"][1] == pytest.approx(2.0)

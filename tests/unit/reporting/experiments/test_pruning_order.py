@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pipeline.experiments.pruning_order import CORRECTIONS, WAYS, Way
-from pipeline.reporting.experiments.pruning_order import CHOICES, geometric, headlines, present
+from pipeline.reporting.experiments.pruning_order import CHOICES, headlines, present
 from pipeline.reporting.experiments.pruning_order import CORRECTIONS as HEADINGS
 from pipeline.reporting.presentation import Part
 from pipeline.results.statistics import select
@@ -65,13 +65,6 @@ def test_figures_draw_geometric_means_where_the_axis_is_logarithmic(part: Part, 
         for heading in HEADINGS.values()
         for count in (1, 7)
     )
-
-
-def test_geometric_means_are_those_of_logarithms() -> None:
-    table = geometric(pd.DataFrame([{"removed": 1, "value": value} for value in (0.1, 1.0, 10.0)]), ["removed"])
-    assert table["mean"].tolist() == pytest.approx([1.0])
-    reach = 4.302653 / math.sqrt(3)  # t of 2 degrees of freedom, times the standard error of -1, 0, 1
-    assert table[["low", "high"]].iloc[0].tolist() == pytest.approx([10**-reach, 10**reach], rel=1e-5)
 
 
 def test_how_often_the_gradient_misjudges_is_counted_by_repeat(rows: pd.DataFrame) -> None:
