@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pipeline import paths
 from pipeline.reporting.overview import Line, overview
 from pipeline.reporting.templates import briefly, data, effect, region, repeats
+from pipeline.results.claims.base import Outcome
 
 ROOT = Path(__file__).parents[1]
 PROFILE = "published"
@@ -19,8 +21,10 @@ _HEAD = ("claim, and part of it", "measured", "holds if", "effect [95 % interval
 
 
 def table(claims: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown: a line for each criterion, first those of the paper, then questions beyond it."""
-    lines = [_row(_HEAD), _row(["---"] * len(_HEAD))]
+    """Markdown: how many have which outcome, and a line for each, first those of the paper, then questions beyond."""
+    counts = Counter(claim["outcome"] for claim in claims)
+    said = ", ".join(f"{counts[each]} {each}" for each in get_args(Outcome) if counts[each])
+    lines = [f"Of {len(claims)} lines: {said}.\n", _row(_HEAD), _row(["---"] * len(_HEAD))]
     for beyond in (False, True):
         for group in overview([claims], beyond):
             lines += [_row(_cells(line)) for line in group.lines]
