@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pipeline import paths
 from pipeline.reporting.overview import Line, overview
 from pipeline.reporting.templates import briefly, data, effect, region, repeats
-from pipeline.results.claims.base import Outcome
+from pipeline.results.claims.base import Answer, Outcome
 
 ROOT = Path(__file__).parents[1]
 PROFILE = "published"
@@ -22,9 +22,7 @@ _HEAD = ("claim, and part of it", "measured", "holds if", "effect [95 % interval
 
 def table(claims: Sequence[Mapping[str, Any]]) -> str:
     """Markdown: how many have which outcome, and a line for each, first those of the paper, then questions beyond."""
-    counts = Counter(claim["outcome"] for claim in claims)
-    said = ", ".join(f"{counts[each]} {each}" for each in get_args(Outcome) if counts[each])
-    lines = [f"Of {len(claims)} lines: {said}.\n", _row(_HEAD), _row(["---"] * len(_HEAD))]
+    lines = [f"{_counted(claims)}\n", _row(_HEAD), _row(["---"] * len(_HEAD))]
     for beyond in (False, True):
         for group in overview([claims], beyond):
             lines += [_row(_cells(line)) for line in group.lines]
@@ -42,6 +40,17 @@ def written(readme: str, claims: Sequence[Mapping[str, Any]]) -> str:
     if not end:
         raise ValueError(f"README.md: {BEGIN} and {END} are not there, between which the table of claims goes")
     return f"{before}{begin}\n\n{table(claims)}\n\n{end}{after}"
+
+
+def _counted(claims: Sequence[Mapping[str, Any]]) -> str:
+    """How many lines have which outcome; what is asked beyond the paper has answers of its own."""
+    said = []
+    for beyond, what in ((False, "outcomes of claims"), (True, "of questions beyond the paper")):
+        counts = Counter(claim["outcome"] for claim in claims if claim["beyond"] == beyond)
+        possible = dict.fromkeys((*get_args(Outcome), *get_args(Answer)))
+        known = [f"{counts[each]} {each}" for each in possible if counts[each]]
+        said += [f"{counts.total()} {what}: {', '.join(known)}."] if known else []
+    return " ".join(said)
 
 
 def _cells(line: Line) -> Iterator[str]:

@@ -58,3 +58,12 @@ def test_the_readme_has_what_became_of_each_claim_on_real_images() -> None:
     changed = [known[0] | {"outcome": "inconclusive"}, *known[1:]]
     assert claims.written(README, changed) != README  # the control
     assert {claim["id"] for claim in known} <= set(re.findall(r"^\| (.*?) \|", claims.table(known), re.MULTILINE))
+
+
+def test_every_outcome_is_counted_above_the_table() -> None:
+    known = json.loads((ROOT / "reports/published.json").read_text(encoding="utf-8"))
+    head = claims.table(known).partition("\n")[0]
+    assert sum(
+        map(int, re.findall(r"(\d+) (?:reproduced|contradicted|inconclusive|not judged|yes|no)\b", head))
+    ) == len(known)
+    assert sum(map(int, re.findall(r"(\d+) (?:outcomes )?of ", head))) == len(known)
