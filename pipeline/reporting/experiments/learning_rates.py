@@ -173,7 +173,7 @@ class _Page(Page):
         )
         for ax in plot.figure.axes:
             ax.set_xscale("log")
-            ax.set_xticks(self.rates, [f"{rate:g}" for rate in self.rates])
+            ax.set_xticks(self.rates, [f"{rate:.2g}" for rate in self.rates], fontsize=7)
             ax.minorticks_off()
             _quieten(ax, {line.light for line in QUIET})
         _cut(plot.figure.axes, self.accuracy, self.settings.learning_rate)
