@@ -90,10 +90,9 @@ def _experiment(name: str, settings: dict[str, Any], file: _File, origin: str) -
     if name not in EXPERIMENTS:
         raise InputError(f"{origin}: experiments: {name!r} is not one of {', '.join(EXPERIMENTS)}")
     checked = validate(experiment(name).Settings, settings, origin, "experiments", name)
-    for data in checked.data:
+    for number, data in enumerate(checked.data):
         if data not in file.data:
             known = ", ".join(file.data) or "none"
-            raise InputError(
-                f"{origin}: experiments.{name}.data: {data[:60]!r} is not one of the profile's data sets, {known}"
-            )
+            where = f"{origin}: experiments.{name}.data.{number}"
+            raise InputError(f"{where}: {data[:60]!r} is not one of the profile's data sets, {known}")
     return checked

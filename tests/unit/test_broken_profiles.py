@@ -131,7 +131,10 @@ BROKEN = {
         "equivariance.optimisers.0.name: 'a\\nb'",
     ),
     "root of nothing": (replaced("source: digits}", 'source: digits, root: ""}'), "data.digits.root: ''"),
-    "unknown data": (changed(data=["mnist"]), "'mnist' is not one of the profile's data sets, digits"),
+    "unknown data": (
+        changed(data=["digits", "mnist"]),
+        "data.1: 'mnist' is not one of the profile's data sets, digits",
+    ),
     "data that is a path": (
         replaced("  digits:", "  ../digits:"),
         "data: line 5: '../digits' is no key; a key is text of",

@@ -36,7 +36,9 @@ def test_a_profile_of_ones_own_gets_its_pipeline(place, capsys):
     with pytest.raises(SystemExit):
         profiles.main(["mine"])  # task_schedule still names digits-turned
     said = capsys.readouterr().err
-    assert said.startswith("error: profiles/mine.yaml: experiments.task_schedule.data: 'digits-turned' is not one of")
+    assert said.startswith(
+        "error: profiles/mine.yaml: experiments.task_schedule.data.2: 'digits-turned' is not one of"
+    )
     assert said.count("\n") == 1 and not (place / "profiles/mine").exists()
 
     (place / "profiles/mine.yaml").write_text(
