@@ -305,7 +305,7 @@ def at_chance(rows: pd.DataFrame, last: pd.DataFrame, chance: float) -> pd.DataF
 
 def _reason(criterion: Criterion, rows: pd.DataFrame, context: Context, cells: Sequence[Cell], needed: int) -> str:
     """Why nothing is judged; "" if there is no reason."""
-    others = sorted({source for source in context.sources.values() if source not in criterion.sources})
+    others = sorted(name for name, source in context.sources.items() if source not in criterion.sources)
     if criterion.sources and others:
         return f"out of scope: the claim is of {criterion.scope}; here: {', '.join(others)}"
     known = networks(list(rows.columns))

@@ -83,7 +83,7 @@ def outside(sources: Collection[str]) -> Unfit:
 
     def why(rows: pd.DataFrame, context: Context) -> str:
         if not _names(context, sources):
-            here = ", ".join(sorted({*context.sources.values()}))
+            here = ", ".join(sorted(context.sources))
             return f"out of scope: the claim is of {', '.join(DATA[each] for each in sources)}; here: {here}"
         for column, (least, most) in SCOPE.items():
             own = sorted(int(value) for value in rows[column].dropna().unique())

@@ -334,7 +334,8 @@ def words(node: ElementTree.Element) -> str:
 def test_the_section_of_a_claim_says_all_of_its_criterion(reader: Reader) -> None:
     text = " ".join(" ".join(reader.words).split())
     for criterion in of("invariance"):
-        for said in (criterion.sentence, criterion.scope, criterion.estimand, criterion.why, criterion.control):
+        why = criterion.why[0].upper() + criterion.why[1:]  # it begins a sentence
+        for said in (criterion.sentence, criterion.scope, criterion.estimand, why, criterion.control):
             assert " ".join(said.split()) in text, (criterion.id, said)
 
 

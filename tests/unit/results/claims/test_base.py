@@ -156,9 +156,9 @@ def test_other_data_is_out_of_scope_and_that_is_said_first() -> None:
     assert found.outcome == "not judged"
     assert found.reason == "out of scope: the claim is of CIFAR-10; here: digits"
     assert verdict(GOOD, sources=frozenset({"cifar10", "digits"})).outcome == "reproduced"
-    both = Context(SimpleNamespace(), {"a": "digits", "b": "cifar10"}, chance=10.0)
+    both = Context(SimpleNamespace(), {"letters": "arrays", "b": "cifar10"}, chance=10.0)
     rows = made_rows.rows("abundance")
-    assert "here: digits" in judge(criterion(GOOD, sources=frozenset({"cifar10"})), rows, both, BASIS).reason
+    assert "here: letters" in judge(criterion(GOOD, sources=frozenset({"cifar10"})), rows, both, BASIS).reason
 
 
 def test_what_was_varied_made_no_difference() -> None:

@@ -362,9 +362,13 @@ def test_not_judged_if_more_than_a_tenth_diverged_or_all_did(criterion: Criterio
 
 @pytest.mark.parametrize("criterion", [TWINS, BIFURCATION], ids=lambda each: each.id)
 def test_other_data_are_out_of_scope(criterion: Criterion) -> None:
-    other = Context(CONTEXT.settings, {"a": "digits", "b": "mnist"}, chance=10.0)
+    other = Context(CONTEXT.settings, {"letters": "arrays", "b": "mnist"}, chance=10.0)
     found = verdict(criterion, made(25), other)
-    assert found.outcome == "not judged" and found.reason.startswith("out of scope") and "digits" in found.reason
+    assert (
+        found.outcome == "not judged"
+        and found.reason.startswith("out of scope")
+        and found.reason.endswith("here: letters")
+    )
 
 
 @pytest.mark.parametrize("criterion", [FALL, STABLE], ids=lambda each: each.id)
