@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pipeline import paths
 from pipeline.reporting.overview import Line, overview
-from pipeline.reporting.templates import briefly, data, effect, region, repeats
+from pipeline.reporting.templates import data, effect, region, repeats
 from pipeline.results.claims.base import Answer, Outcome
 
 ROOT = Path(__file__).parents[1]
@@ -21,12 +21,23 @@ _HEAD = ("claim, and part of it", "measured", "holds if", "effect [95 % interval
 
 
 def table(claims: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown: how many have which outcome, and a line for each, first those of the paper, then questions beyond."""
-    lines = [f"{_counted(claims)}\n", _row(_HEAD), _row(["---"] * len(_HEAD))]
-    for beyond in (False, True):
-        for group in overview([claims], beyond):
-            lines += [_row(_cells(line)) for line in group.lines]
-    return "\n".join(lines)
+    """Markdown: how many have which outcome, what was found of each, and why nothing was of the others."""
+    lines = [line for beyond in (False, True) for group in overview([claims], beyond) for line in group.lines]
+    rows = [_HEAD, ["---"] * len(_HEAD), *(_cells(line) for line in lines if line.found)]
+    return "\n".join(
+        [f"{_counted(claims)}\n", *map(_row, rows), *_reasons([line.known for line in lines if not line.found])]
+    )
+
+
+def _reasons(claims: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Of those that were not judged, which for the same reason."""
+    reasons: dict[str, list[str]] = {}
+    for claim in claims:
+        reasons.setdefault(claim["reason"], []).append(f"*{claim['id']}* on {data(claim)}")
+    if reasons:
+        yield "\nNot judged, and why (what was measured is in the report):\n"
+    for reason, of in reasons.items():
+        yield f"- {'; '.join(of)}: {reason}."
 
 
 def written(readme: str, claims: Sequence[Mapping[str, Any]]) -> str:
@@ -56,14 +67,13 @@ def _counted(claims: Sequence[Mapping[str, Any]]) -> str:
 def _cells(line: Line) -> Iterator[str]:
     (claim,) = line.judged
     assert claim is not None  # of one profile
-    outcome = f"**{claim['outcome']}**" if line.found else f"{claim['outcome']}: {briefly(claim['reason'])}"
     yield claim["id"]
     yield claim["criterion"]["short"]
     yield _plain(region(claim, brief=True))
     yield _plain(effect(claim))
     yield repeats(claim)
     yield data(claim)
-    yield outcome
+    yield f"**{claim['outcome']}**"
 
 
 def _plain(html: str) -> str:
