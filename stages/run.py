@@ -64,7 +64,7 @@ def _run(profile: Profile, name: str) -> None:
     everything = pd.concat([rows.frame([], schema), *(tables[job.key] for job in prepared.jobs)], ignore_index=True)
     rows.write(everything, paths.rows(profile.name, name))
     found = (table for job in prepared.jobs if (table := job.correct(store)) is not None)
-    correct.write(correct.concatenated(found, schema), paths.correct(profile.name, name))
+    rows.write(correct.concatenated(found, schema), paths.correct(profile.name, name))
     kept = (each for job in prepared.jobs for each in job.kept(store) or ())
     networks.write(kept, paths.networks(profile.name, name))
     seconds = time.monotonic() - started

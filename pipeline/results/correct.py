@@ -20,7 +20,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.paths import denied, missing, written
 from pipeline.results import rows
 from pipeline.results.schema import Schema
 
@@ -79,34 +78,18 @@ def from_bytes(content: bytes, schema: Schema) -> pd.DataFrame:
     return _typed(pd.read_parquet(io.BytesIO(content)), schema)
 
 
-def write(table: pd.DataFrame, path: Path) -> None:
-    """Write a table to a parquet file, beside it first and then renamed; its pages have checksums."""
-    with written(path) as beside:
-        table.to_parquet(beside, index=False, compression="zstd", write_page_checksum=True)
-
-
 def read(path: Path, observations: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """The table in a file, which must agree with the rows beside it.
 
     Raises:
         InputError: there is no such file, it is another, or says something else than the rows.
     """
-    if not path.is_file():  # without it intervals would be narrower, and outcomes other ones
-        raise missing(path)
-    remedy = "delete it, and `dvc repro` makes it again"
-    try:
-        table = pd.read_parquet(path, page_checksum_verification=True)
-    except PermissionError:
-        raise denied(path) from None
-    except Exception as error:  # a damaged file can raise any of Arrow's errors, and pandas' own about its metadata
-        raise InputError(f"{path}: not a readable parquet file ({rows.reason(error)}); {remedy}") from error
-    if list(table.columns) != columns(schema):
-        raise InputError(f"{path}: columns {list(table.columns)} instead of {columns(schema)}; {remedy}")
+    table = rows.written_table(path, columns(schema))  # missing, it is an error: intervals would be narrower
     try:
         table = _typed(table, schema)
         _check(table, observations)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: {rows.reason(error)}; {remedy}") from error
+        raise InputError(f"{path}: {rows.reason(error)}; {rows.REMEDY}") from error
     return table
 
 

@@ -49,8 +49,11 @@ def _dtype(factor: Factor) -> Any:
     return pd.CategoricalDtype(list(factor.levels)) if factor.levels else _DTYPES[factor.kind]
 
 
+REMEDY = "delete it, and `dvc repro` makes it again"
+
+
 def write(table: pd.DataFrame, path: Path) -> None:
-    """Write rows to a parquet file, beside it first and then renamed; its pages have checksums."""
+    """Write a table to a parquet file, beside it first and then renamed; its pages have checksums."""
     with written(path) as beside:
         table.to_parquet(beside, index=False, compression="zstd", write_page_checksum=True)
 
@@ -71,24 +74,33 @@ def read(path: Path, experiment: str, schema: Schema) -> pd.DataFrame:
     Raises:
         InputError: there is no such file, or it is not a file of such rows.
     """
+    table = written_table(path, list(schema.columns))
+    try:
+        _whole(table, schema)
+        table = typed(table, schema)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: a column has other values than it should ({reason(error)}); {REMEDY}") from error
+    if not (table["experiment"] == experiment).fillna(False).all():
+        raise InputError(f"{path}: rows of another experiment than {experiment}; {REMEDY}")
+    return table
+
+
+def written_table(path: Path, columns: list[str]) -> pd.DataFrame:
+    """What `write` wrote, its values unchecked.
+
+    Raises:
+        InputError: there is no such file, it is damaged, or has other columns.
+    """
     if not path.is_file():
         raise missing(path)
-    remedy = "delete it, and `dvc repro` makes it again"
     try:
         table = pd.read_parquet(path, page_checksum_verification=True)
     except PermissionError:
         raise denied(path) from None
     except Exception as error:  # a damaged file can raise any of Arrow's errors, and pandas' own about its metadata
-        raise InputError(f"{path}: not a readable parquet file ({reason(error)}); {remedy}") from error
-    if list(table.columns) != list(schema.columns):
-        raise InputError(f"{path}: columns {list(table.columns)} instead of {list(schema.columns)}; {remedy}")
-    try:
-        _whole(table, schema)
-        table = typed(table, schema)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: a column has other values than it should ({reason(error)}); {remedy}") from error
-    if not (table["experiment"] == experiment).fillna(False).all():
-        raise InputError(f"{path}: rows of another experiment than {experiment}; {remedy}")
+        raise InputError(f"{path}: not a readable parquet file ({reason(error)}); {REMEDY}") from error
+    if list(table.columns) != columns:
+        raise InputError(f"{path}: columns {list(table.columns)} instead of {columns}; {REMEDY}")
     return table
 
 

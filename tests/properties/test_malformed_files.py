@@ -74,7 +74,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         dataset.save(digits, DATA)
         table = made_rows.rows(NAME, profile.settings(NAME))
         rows.write(table, ROWS)
-        correct.write(correct.frame([], SCHEMA), paths.correct("mine", NAME))
+        rows.write(correct.frame([], SCHEMA), paths.correct("mine", NAME))
         record = {
             "datasets": {"digits": vars(describe(digits))},
             "absent": {"other": "gone"},

@@ -56,7 +56,7 @@ def made(
         table = invariance_rows(changes=[1, 0, -1], repeats=2, epochs=1, configurations=[LABEL])
         table, bits = made_bits.with_bits(table, ROWS, SETTINGS.ends)
         rows.write(table, paths.rows("mine", "invariance"))
-        correct.write(bits, paths.correct("mine", "invariance"))
+        rows.write(bits, paths.correct("mine", "invariance"))
         paths.run_record("mine", "invariance").write_text(json.dumps(record))
 
     return write
@@ -99,7 +99,7 @@ def test_no_rows_become_a_page_that_says_so(
 ) -> None:
     made({"datasets": {}, "absent": {"digits": "cannot be downloaded"}})
     rows.write(rows.frame([], ROWS), paths.rows("mine", "invariance"))
-    correct.write(correct.frame([], ROWS), paths.correct("mine", "invariance"))
+    rows.write(correct.frame([], ROWS), paths.correct("mine", "invariance"))
     analyse.main(["invariance", "--profile", "mine"])
     assert capsys.readouterr().out == "" and not caplog.records
     report.main(["--profile", "mine"])

@@ -21,6 +21,7 @@ from pipeline.experiments.plan.work import Work
 from pipeline.results import correct
 from pipeline.results.claims.criteria import CRITERIA
 from pipeline.results.measures import TRAINING
+from pipeline.results.rows import write
 from pipeline.results.schema import Factor, Schema
 from pipeline.results.statistics import select
 from pipeline.training.engine import Epoch
@@ -44,7 +45,7 @@ def ran(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def written(table: pd.DataFrame, folder: Path) -> Path:
     path = folder / "correct.parquet"
-    correct.write(table, path)
+    write(table, path)
     return path
 
 
