@@ -74,6 +74,15 @@ def test_rows_say_what_made_them(made: tuple[Path, float]) -> None:
             assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", data[kind]) for kind in ("checksum", "images")), name
 
 
+def test_rows_alone_are_pulled(tmp_path: Path) -> None:
+    """Whatever else the lock files name, of the profiles whose rows everyone makes, is not there to be had."""
+    folder = equipped(cloned(tmp_path / "clone"))
+    done = tried(folder, "dvc", "pull", "--allow-missing", **OFFLINE)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for name in load_profile(PROFILE).experiments:
+        assert (folder / paths.rows(PROFILE, name)).is_file() and (folder / paths.run_record(PROFILE, name)).is_file()
+
+
 def test_the_remote_is_small_and_holds_no_images() -> None:
     files = [path for path in (ROOT / "published").rglob("*") if path.is_file()]
     assert 0 < sum(path.stat().st_size for path in files) <= MOST
