@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from pipeline import paths
 from pipeline.reporting.overview import Line, overview
+from pipeline.reporting.summary import exact
 from pipeline.reporting.templates import data, effect, region, repeats
 from pipeline.results.claims.base import Answer, Outcome
 
@@ -61,6 +62,7 @@ def _counted(claims: Sequence[Mapping[str, Any]]) -> str:
         possible = dict.fromkeys((*get_args(Outcome), *get_args(Answer)))
         known = [f"{counts[each]} {each}" for each in possible if counts[each]]
         said += [f"{counts.total()} {what}: {', '.join(known)}."] if known else []
+    said += [f"Of those reproduced {exact(claims)} are exact properties: they hold by algebra and test the code."]
     return " ".join(said)
 
 

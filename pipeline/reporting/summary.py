@@ -54,10 +54,14 @@ def _outcomes(profile: Profile) -> Iterator[str]:
         )
 
 
-def _exact(claims: Sequence[Mapping[str, Any]]) -> str:
+def exact(claims: Sequence[Mapping[str, Any]]) -> int:
     """How many that were reproduced hold by algebra; of every value without chance are no others."""
     criteria = [claim["criterion"] for claim in claims if claim["outcome"] == "reproduced"]
-    count = sum(criterion["every"] and not criterion["needs"] for criterion in criteria)
+    return sum(criterion["every"] and not criterion["needs"] for criterion in criteria)
+
+
+def _exact(claims: Sequence[Mapping[str, Any]]) -> str:
+    count = exact(claims)
     some, one = (
         "exact properties, which hold by algebra and test",
         "an exact property, which holds by algebra and tests",
