@@ -29,6 +29,11 @@ class Setting:
         """Both written out; lists by their entries, numbers alike if they are equal."""
         return cls(name, words(paper), words(here), paper == here)
 
+    @classmethod
+    def at_least(cls, name: str, paper: int, here: int) -> Setting:
+        """A number of which more is no departure, as of repeats."""
+        return cls(name, words(paper), words(here), here >= paper)
+
 
 @dataclass(frozen=True)
 class Part:

@@ -50,7 +50,7 @@ def _outcomes(profile: Profile) -> Iterator[str]:
         under = {0: "None", len(claims): "All"}.get(alike, str(alike))
         yield (
             f"Claims and parts of claims: {len(claims)}, of which {', '.join(said)}. {under} of them under the "
-            "paper’s protocol (its data, network, repeats, epochs and every other setting)."
+            "paper’s protocol (its data, network, epochs and every other setting, and no fewer repeats)."
         )
 
 

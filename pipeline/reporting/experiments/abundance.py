@@ -54,7 +54,7 @@ class _Page(Pairs):
             data_line(PAPER_SOURCES, self.data),
             Setting.of("hidden widths, from and to", PAPER_WIDTHS, self.widths),
             Setting.of("hidden layers", 2, settings.hidden_layers),
-            Setting.of("repeats of each pair", 4, settings.repeats),
+            Setting.at_least("repeats of each pair", 4, settings.repeats),
             Setting.of("epochs at the start width", 15, settings.epochs_at_start),
             Setting.of("epochs with the width moving", 75, settings.moving_epochs),
             Setting.of("epochs at the end width", 10, settings.epochs_at_end),

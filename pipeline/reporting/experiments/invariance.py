@@ -118,7 +118,7 @@ class _Page(Page):
             # Version 2, I.1, says so of the row of 0; the published notebooks, and this, diagonalise fully.
             Setting("diagonalisation, alone (0) and before each change", "partial", "full: both sides", False),
             Setting("configurations: intrinsic length, ψ", "7", "7" if papers else "; ".join(self.labels), papers),
-            Setting.of("repeats", 20, settings.repeats),
+            Setting.at_least("repeats", 20, settings.repeats),
             Setting.of("epochs", 50, settings.epochs),
             mean_gain(settings.expectation_samples),
             *common(settings, growing=True),

@@ -115,7 +115,7 @@ class _Page(Page):
         return [
             data_line(PAPER_SOURCES, self.data),
             Setting.of("hidden widths", [8, 16, 24, 32], sorted(settings.hidden_widths)),
-            Setting.of("repeats", 16, settings.repeats),
+            Setting.at_least("repeats", 16, settings.repeats),
             Setting.of("epochs", 72, settings.epochs),
             Setting.of("activations", "isotropic tanh, standard tanh", words([*map(named, settings.activations)])),
             Setting.of("intrinsic length", "trainable", settings.intrinsic_length),

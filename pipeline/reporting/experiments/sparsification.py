@@ -99,7 +99,7 @@ class _Page(Architectures):
             Setting.of("number of hidden layers", [2, 3, 4, 5, 6], sorted(settings.hidden_layers)),
             Setting.of("intrinsic length, ψ", TREATMENT, settings.configurations[0].label),
             Setting.of("present: absolute value above", 1e-4, settings.present_above),
-            Setting.of("repeats", 5, settings.repeats),
+            Setting.at_least("repeats", 5, settings.repeats),
             Setting.of("epochs", 25, settings.epochs),
             *common(settings),
         ]

@@ -92,7 +92,7 @@ class _Page(Page):
             data_line(PAPER_SOURCES, self.data),
             Setting.of("hidden widths", [100, 100], settings.hidden),
             Setting("configurations", "; ".join(papers), "; ".join(self.labels), self.labels == papers),
-            Setting.of("repeats", 40, settings.repeats),
+            Setting.at_least("repeats", 40, settings.repeats),
             Setting.of("epochs", 40, settings.epochs),
             Setting.of("threshold of singular values, θ", 0.95, settings.threshold),
             *common(settings, learning_rate=0.05),

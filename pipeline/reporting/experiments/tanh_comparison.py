@@ -107,7 +107,7 @@ class _Page(Architectures):
             Setting.of("width of the hidden layers", [500, 1000], sorted(settings.hidden_widths)),
             Setting.of("number of hidden layers", [2, 3, 4, 5], sorted(settings.hidden_layers)),
             Setting("intrinsic length, ψ", "none, none", ", ".join(treatments[0]), none),
-            Setting.of("repeats", 4, settings.repeats),
+            Setting.at_least("repeats", 4, settings.repeats),
             Setting.of("epochs", 50, settings.epochs),
             *common(settings, psi=any(psi == "trainable+decay" for _, psi in treatments)),
         ]

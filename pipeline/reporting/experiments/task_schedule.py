@@ -101,7 +101,7 @@ class _Page(Page):
             Setting.of("threshold θ", 0.95, settings.threshold),
             Setting.of("scaffold neurons Ξ", 5, settings.scaffold),
             Setting.of("intrinsic length, ψ", TREATMENT, settings.configuration.label),
-            Setting.of("repeats", 25, settings.repeats),
+            Setting.at_least("repeats", 25, settings.repeats),
             Setting.of("epochs", 600, settings.epochs),
             *common(settings, batch="batch size, of each task", growing=True),
         ]

@@ -51,7 +51,7 @@ class _Page(Pairs):
         return [
             data_line(PAPER_SOURCES, self.data),
             Setting.of("hidden widths, from and to", [8, 16, 24, 32], self.widths),
-            Setting.of("repeats of each pair", 16, settings.repeats),
+            Setting.at_least("repeats of each pair", 16, settings.repeats),
             Setting.of("epochs before any change", 24, settings.epochs_before),
             Setting.of("epochs after that", 48, settings.epochs - settings.epochs_before),
             Setting.of("neurons an epoch", 1, settings.neurons_per_epoch),

@@ -94,6 +94,17 @@ def test_a_data_set_is_the_papers_by_its_source() -> None:
     assert not data_line(papers, other).same and data_line(papers, other).here.startswith("cifar10: images (10 + 5")
 
 
+@pytest.mark.parametrize("name", ["invariance", "spectra", "abundance", "width_transitions", "tanh_comparison"])
+def test_more_repeats_than_the_papers_are_no_departure(name: str) -> None:
+    def line(repeats: int) -> Setting:
+        settings = made_rows.settings(name, repeats=repeats)
+        shown = presenter(name).present(made_rows.rows(name), settings, made_rows.described(*settings.data))
+        return next(setting for setting in shown.parts[0].protocol if setting.name.startswith("repeats"))
+
+    papers = int(line(2).paper)
+    assert [line(papers + more).same for more in (-1, 0, 1)] == [False, True, True]
+
+
 def test_common_lines_and_basis() -> None:
     settings, rows = made_rows.SETTINGS["invariance"], made_rows.rows("invariance")
     names = [setting.name for setting in common(settings, psi=False)]
