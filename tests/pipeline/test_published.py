@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from clones import ROOT, cloned, equipped, run, tried
 
+from docs import recounted
 from pipeline import paths
 from pipeline.profile import load_profile
 
@@ -72,6 +73,24 @@ def test_rows_say_what_made_them(made: tuple[Path, float]) -> None:
         assert record["datasets"], name
         for data in record["datasets"].values():
             assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", data[kind]) for kind in ("checksum", "images")), name
+
+
+def test_pages_have_the_numbers_of_the_rows(made: tuple[Path, float]) -> None:
+    folder, _ = made
+    told = [
+        (words in " ".join((ROOT / page).read_text(encoding="utf-8").split()), page, words)
+        for page, words in recounted.phrases(folder)
+    ]
+    assert len(told) > 10 and all(there for there, *_ in told), [each for each in told if not each[0]]
+
+
+def test_a_number_that_changed_is_not_in_a_page(made: tuple[Path, float]) -> None:
+    """The control: the same words of accuracies a point higher at width 7 alone."""
+    folder, _ = made
+    table = recounted.read("abundance", folder)
+    raised = table.assign(value=table["value"] + (table["start"] == 7))
+    (page, words), *_ = recounted.abundance(raised)
+    assert words not in " ".join((ROOT / page).read_text(encoding="utf-8").split())
 
 
 def test_rows_alone_are_pulled(tmp_path: Path) -> None:

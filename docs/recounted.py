@@ -1,0 +1,160 @@
+"""The numbers of docs/findings and of the README's captions that stand in no table, from the published rows.
+
+    dvc pull --allow-missing && python -m docs.recounted
+
+prints them in the words of the pages; a test asks whether the pages have them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline import paths
+from pipeline.experiments import experiment
+from pipeline.results import rows
+from pipeline.results.spectrum import cube, valley
+from pipeline.results.statistics import select
+
+PROFILE = "published"
+Phrases = Iterator[tuple[str, str]]  # page, words in it
+
+
+def read(name: str, root: Path = Path()) -> pd.DataFrame:
+    """The published rows of an experiment."""
+    return rows.read(root / paths.rows(PROFILE, name), name, experiment(name).ROWS)
+
+
+def spectra(table: pd.DataFrame) -> Phrases:
+    """How deep the valley is, by how many values and at which epoch; what decays."""
+    page = "docs/findings/spectra.md"
+    sigma = select(table, phase="spectrum", measure="sigma", layer=1, activation="isotropic-tanh")
+    values, _, epochs = cube(sigma)  # [R, E, n]
+    last, generator = np.log10(values[:, -1]).ravel(), np.random.default_rng(0)
+    drawn = [
+        np.mean([valley(generator.choice(last, count, replace=False)) for _ in range(200)]) for count in (100, 400)
+    ]
+    yield (
+        page,
+        (
+            f"it is {drawn[0]:.2f} of 100 values drawn at will from all {len(last):,}, {drawn[1]:.2f} of 400, "
+            f"and {valley(last):.3f} of all"
+        ),
+    )
+    depths = valley(np.log10(values)).mean(0)
+    (deep,) = np.nonzero((depths > 0.5) & (epochs > 6))
+    assert (np.diff(deep) == 1).all()
+    pooled = valley(np.log10(values[:, 25]).ravel())
+    yield (
+        page,
+        (
+            f"{depths[1]:.2f} after one, {depths[6]:.2f} after 6, above 0.5 from the {deep[0]}th to the {deep[-1]}rd "
+            f"(all {len(last):,}: {pooled:.2f} at the 25th), {depths[-1]:.2f} at the last"
+        ),
+    )
+    large = [100 * (values[:, epoch] > 150).mean() for epoch in (1, 14, -1)]
+    yield page, "above 150: {:.0f} in 100 after one epoch, {:.0f} after 14, {:.0f} at the end".format(*large)
+    first, final = np.sort(values[:, 1]), np.sort(values[:, -1])
+    decile = np.exp(np.log(np.quantile(final, 0.1, axis=1) / np.quantile(first, 0.1, axis=1)).mean())
+    yield (
+        page,
+        (
+            f"{100 * (final < 0.8 * first).mean():.0f} of 100 values by more than a fifth, "
+            f"the lower decile to {decile:.2f}"
+        ),
+    )
+
+
+def learning_rates(table: pd.DataFrame) -> Phrases:
+    """What each activation loses at sixteen times its own best rate; rates are a factor of four apart."""
+    ends = select(table, epoch=int(table["epoch"].max()))
+
+    def at(measure: str, activation: str, width: int) -> Sequence[float]:
+        own = select(ends, measure=measure, activation=activation, hidden_width=width)
+        return own.groupby("learning_rate")["value"].mean().to_list()
+
+    def lost(*of: Any) -> float:
+        best, accuracies = int(np.argmax(at("validation_accuracy", *of))), at("test_accuracy", *of)
+        return accuracies[best] - accuracies[best + 2]
+
+    isotropic, standard = ([lost(each, width) for width in (8, 32)] for each in ("isotropic-tanh", "tanh"))
+    yield (
+        "docs/findings/learning_rates.md",
+        (
+            f"at sixteen times its own best it loses {isotropic[0]:.1f} and {isotropic[1]:.1f} points "
+            f"(8 and 32 neurons), standard tanh {standard[0]:.1f} and {standard[1]:.1f}"
+        ),
+    )
+
+
+def task_schedule(table: pd.DataFrame) -> Phrases:
+    """Where singular values lie when tasks go, and what adapting gives by task."""
+    page = "docs/findings/task_schedule.md"
+
+    def layers(measure: str) -> Sequence[float]:
+        known = select(table, widths="adaptive", epoch=450, measure=measure)
+        return known.groupby("layer", observed=True)["value"].mean().to_list()
+
+    yield page, "above {:.2f}, {:.2f} and {:.2f} when tasks go".format(*layers("sigma_median"))
+    (below,) = {round(width - above) for width, above in zip(layers("width"), layers("sigma_above"), strict=True)}
+    yield page, f"all values but those of the {below} scaffold neurons are above the threshold"
+
+    def accuracy(kind: str, epoch: int) -> pd.Series:
+        known = select(table, widths=kind, epoch=epoch, measure="test_accuracy")
+        return known.groupby("task", observed=True)["value"].mean()
+
+    gain = accuracy("adaptive", 450) - accuracy("static, equal cost", 450)
+    yield (
+        page,
+        _minus(
+            f"Fashion-MNIST {gain['fashion-mnist']:+.2f}, MNIST {gain['mnist']:+.2f}, letters {gain['letters']:+.2f}"
+        ),
+    )
+    end = accuracy("adaptive", 600)
+    yield page, f"MNIST {end['mnist']:.1f} %, letters {end['letters']:.1f} %"
+
+
+def invariance(table: pd.DataFrame) -> Phrases:
+    """What ψ is worth, by how many neurons go."""
+    known = select(table, data="cifar10", phase="adapted", measure="epsilon", precision="float32", ablation=None)
+
+    def epsilon(psi: str, change: int) -> pd.Series:
+        own = select(known, intrinsic_length="trainable", compensation=psi, change=change)
+        return own.set_index("repeat")["value"].astype(float)
+
+    ratios = [np.exp(np.log(epsilon("none", each) / epsilon("constant", each)).mean()) for each in (-1, -75)]
+    yield (
+        "docs/findings/corrections.md",
+        (f"without ψ / with it is {ratios[0]:.0f} at one neuron, where both are tiny, and {ratios[1]:.1f} at 75"),
+    )
+    with_, without = (epsilon(psi, -75).mean() for psi in ("trainable+decay", "none"))
+    yield "README.md", f"pruning 75 of 100 neurons by {with_:.3f} with ψ, and by {without:.3f} without it"
+
+
+def abundance(table: pd.DataFrame) -> Phrases:
+    """The pairs of widths at the ends, beside networks that always had the end width."""
+    ends = select(table, measure="test_accuracy", epoch=100)
+    mean = ends.pivot_table(index="start", columns="end", values="value", observed=True)
+    apart = mean - np.diag(mean)
+    grown, pruned = apart.loc[[7, 10], [75, 100]].to_numpy(), apart.loc[25:, [7, 10]].to_numpy()
+    yield "README.md", f"networks are {grown.min():.1f} to {grown.max():.1f} points better than wide from the start"
+    yield "README.md", f"they are {-pruned.max():.1f} to {-pruned.min():.1f} worse than narrow from the start"
+
+
+def _minus(text: str) -> str:
+    return text.replace("-0", "\N{MINUS SIGN}0")
+
+
+def phrases(root: Path = Path()) -> Phrases:
+    """All of them, from the rows in a clone."""
+    for of in (spectra, learning_rates, task_schedule, invariance, abundance):
+        yield from of(read(of.__name__, root))
+
+
+if __name__ == "__main__":
+    for page, words in phrases():
+        print(f"{page}: {words}")
