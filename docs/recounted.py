@@ -145,13 +145,26 @@ def abundance(table: pd.DataFrame) -> Phrases:
     yield "README.md", f"they are {-pruned.max():.1f} to {-pruned.min():.1f} worse than narrow from the start"
 
 
+def timing(table: pd.DataFrame) -> Phrases:
+    """Seconds of a part of an epoch, over epochs with and without testing."""
+    page = "docs/findings/timing.md"
+
+    def seconds(measure: str, adaptation: str) -> float:
+        return float(select(table, measure=measure, adaptation=adaptation)["value"].mean())
+
+    yield page, f"| pruning a neuron | {seconds('adapting_seconds', 'prune'):.3f} s |"
+    yield page, f"| growing a neuron | {seconds('adapting_seconds', 'grow'):.3f} s |"
+    pruned, grown, none = (seconds("training_seconds", each) for each in ("prune", "grow", "none"))
+    yield page, f"({pruned:.2f} s with pruning, {grown:.2f} s with growing) than without ({none:.2f} s)"
+
+
 def _minus(text: str) -> str:
     return text.replace("-0", "\N{MINUS SIGN}0")
 
 
 def phrases(root: Path = Path()) -> Phrases:
     """All of them, from the rows in a clone."""
-    for of in (spectra, learning_rates, task_schedule, invariance, abundance):
+    for of in (spectra, learning_rates, task_schedule, invariance, abundance, timing):
         yield from of(read(of.__name__, root))
 
 
