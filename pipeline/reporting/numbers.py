@@ -71,9 +71,14 @@ def write(value: float, spread: float = math.nan, decimals: int | None = None) -
 
 
 def write_bounds(value: float, low: float, high: float, decimals: int) -> Written:
-    """A difference with its sign and its interval, "+1.23 [0.45, 2.01]"; without an interval, alone."""
+    """A difference with its sign and its interval, "+1.23 [0.45, 2.01]"; without an interval, alone.
+
+    With `decimals`, or fewer where three digits of the interval's width are before them: "+7587 [2481, 12692]".
+    """
     if not math.isfinite(value):
         return Written(MISSING)
+    if math.isfinite(high - low):
+        decimals = min(decimals, max(2 - _exponent(high - low), 0))
     bounds = f" [{low:z.{decimals}f}, {high:z.{decimals}f}]" if math.isfinite(low) and math.isfinite(high) else ""
     return Written(_minus(f"{value:+z.{decimals}f}{bounds}"))
 

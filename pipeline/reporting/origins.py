@@ -12,7 +12,7 @@ from pipeline.results.provenance import absent, data_sets
 
 _OWN = ("datasets", "absent")  # of the record of a run, shown by themselves
 _DATA = ("Name", "Description", "From", "Checksum", "Images in any order")
-_DIGITS = 16  # of a checksum, enough to tell data sets apart; `run.json` has all 64
+_DIGITS = 12  # of a checksum, enough to tell data sets apart; `run.json` has all 64
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _differing(title: str, records: Mapping[str, Mapping[str, Any]], shared: Map
     """A line for each record with the rest."""
     labels = list(dict.fromkeys(label for own in records.values() for label in own if label not in shared))
     lines = [(name, *(str(own.get(label, MISSING)) for label in labels)) for name, own in records.items()]
-    return Listing(title, ("Experiment", *labels), lines if labels else [])
+    return Listing(title, ("Experiment", *(label.replace("_", " ") for label in labels)), lines if labels else [])
 
 
 def _data(records: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pipeline.reporting.numbers import Written, signed, write, write_interval
+from pipeline.reporting.numbers import Written, signed, write, write_bounds, write_interval
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,21 @@ def test_a_power_of_ten_is_of_every_number_before_it() -> None:
 
 def test_changes_have_signs() -> None:
     assert [signed(change) for change in (75, 0, -1)] == ["+75", "0", "−1"]
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals", "plain"),
+    [
+        ((7586.513, 2481.222, 12691.804), 2, "+7587 [2481, 12692]"),
+        ((-9.151, -18.094, -0.208), 2, "−9.2 [−18.1, −0.2]"),
+        ((1.2345, 0.4502, 2.0113), 2, "+1.23 [0.45, 2.01]"),
+        ((0.0004, 0.00031, 0.00042), 4, "+0.0004 [0.0003, 0.0004]"),
+        ((1234.5, math.nan, math.nan), 2, "+1234.50"),
+        ((math.nan, 0.0, 1.0), 2, "–"),
+    ],
+)
+def test_a_difference_has_no_digits_that_its_interval_makes_vain(
+    values: tuple[float, float, float], decimals: int, plain: str
+) -> None:
+    """Three digits of the interval's width, and never more decimals than asked for."""
+    assert write_bounds(*values, decimals).plain == plain
