@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,7 +26,11 @@ def table(claims: Sequence[Mapping[str, Any]]) -> str:
     lines = [line for beyond in (False, True) for group in overview([claims], beyond) for line in group.lines]
     rows = [_HEAD, ["---"] * len(_HEAD), *(_cells(line) for line in lines if line.found)]
     return "\n".join(
-        [f"{_counted(claims)}\n", *map(_row, rows), *_reasons([line.known for line in lines if not line.found])]
+        [
+            f"{_counted(claims)}\n\n{_by_claim(claims)}\n",
+            *map(_row, rows),
+            *_reasons([line.known for line in lines if not line.found]),
+        ]
     )
 
 
@@ -34,9 +38,10 @@ def _reasons(claims: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Of those that were not judged, which for the same reason."""
     reasons: dict[str, list[str]] = {}
     for claim in claims:
-        reasons.setdefault(claim["reason"], []).append(f"*{claim['id']}* on {data(claim)}")
+        found = f" ({claim['criterion']['short']}: {_plain(effect(claim))})" if claim["cells"] else ""
+        reasons.setdefault(claim["reason"], []).append(f"*{claim['id']}* on {data(claim)}{found}")
     if reasons:
-        yield "\nNot judged, and why (what was measured is in the report):\n"
+        yield "\nNot judged, with what was measured, and why:\n"
     for reason, of in reasons.items():
         yield f"- {'; '.join(of)}: {reason}."
 
@@ -66,6 +71,22 @@ def _counted(claims: Sequence[Mapping[str, Any]]) -> str:
     return " ".join(said)
 
 
+def _by_claim(claims: Sequence[Mapping[str, Any]]) -> str:
+    """The same of whole claims, since one of many parts on many data sets has many outcomes."""
+    groups = [
+        {claim["outcome"] for line in group.lines for claim in line.judged if claim}
+        for group in overview([claims], beyond=False)
+    ]
+    missed = {"contradicted", "inconclusive"}
+    counts = {
+        "reproduced in all parts and data": sum(of == {"reproduced"} for of in groups),
+        "reproduced where judged": sum(of == {"reproduced", "not judged"} for of in groups),
+        "with a part that is contradicted or inconclusive": sum(bool(of & missed) for of in groups),
+        "not judged": sum(of == {"not judged"} for of in groups),
+    }
+    return f"By whole claims, of {len(groups)}: {', '.join(f'{count} {words}' for words, count in counts.items())}."
+
+
 def _cells(line: Line) -> Iterator[str]:
     (claim,) = line.judged
     assert claim is not None  # of one profile
@@ -83,7 +104,7 @@ def _plain(html: str) -> str:
     return re.sub(r"</?span[^>]*>", "", str(html)).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def _row(cells: Sequence[str] | Iterator[str]) -> str:
+def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

@@ -71,3 +71,13 @@ def test_every_outcome_is_counted_above_the_table() -> None:
         map(int, re.findall(r"(\d+) (?:reproduced|contradicted|inconclusive|not judged|yes|no)\b", head))
     ) == len(known)
     assert sum(map(int, re.findall(r"(\d+) (?:outcomes )?of ", head))) == len(known)
+
+
+def test_whole_claims_are_counted_once_each() -> None:
+    known = json.loads((ROOT / "reports/published.json").read_text(encoding="utf-8"))
+    (line,) = (line for line in claims.table(known).splitlines() if line.startswith("By whole claims"))
+    of, *counts = map(int, re.findall(r"\d+", line))
+    assert sum(counts) == of == len({claim["criterion"]["claim"] for claim in known if not claim["beyond"]})
+    (name, *_) = (claim["criterion"]["claim"] for claim in known if claim["outcome"] == "reproduced")
+    worse = [c | {"outcome": "contradicted"} if c["criterion"]["claim"] == name else c for c in known]
+    assert line not in claims.table(worse)  # the control
