@@ -14,6 +14,7 @@ from pipeline.reporting.render import render
 from pipeline.results import correct, rows
 from pipeline.results.provenance import check_record
 from stages import cli
+from stages.as_made import check_as_made
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _analyse(profile: str, name: str) -> None:
-    settings = load_profile(profile).settings(name)
+    loaded = load_profile(profile)
+    check_as_made(loaded)
+    settings = loaded.settings(name)
     schema = experiment(name).ROWS
     table = rows.read(paths.rows(profile, name), name, schema)
     bits = correct.read(paths.correct(profile, name), table, schema)

@@ -14,6 +14,7 @@ from pipeline.profile import Profile, load_profile
 from pipeline.remedies import in_the_way
 from pipeline.yaml_file import to_text
 from stages import cli
+from stages.as_made import check_as_made
 
 MAIN = "digits"  # the profile whose pipeline lies at the top
 _IGNORED = Path(".dvcignore")
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         profiles = [load_profile(name) for name in names]
         for profile in profiles:
             _check_places(profile)
+            check_as_made(profile)
         wanted = [files(profile) for profile in profiles]  # all are right, or nothing is written
         for path, text in (item for each in wanted for item in each.items()):
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
