@@ -15,18 +15,26 @@ import numpy as np
 import pandas as pd
 
 from pipeline import paths
+from pipeline.errors import InputError
 from pipeline.experiments import experiment
 from pipeline.results import rows
 from pipeline.results.spectrum import cube, valley
 from pipeline.results.statistics import select
+from stages import cli
 
 PROFILE = "published"
 Phrases = Iterator[tuple[str, str]]  # page, words in it
 
 
 def read(name: str, root: Path = Path()) -> pd.DataFrame:
-    """The published rows of an experiment."""
-    return rows.read(root / paths.rows(PROFILE, name), name, experiment(name).ROWS)
+    """The published rows of an experiment.
+
+    Raises:
+        InputError: they are not there, or damaged.
+    """
+    if not (path := root / paths.rows(PROFILE, name)).is_file():
+        raise InputError(f"{path}: not there; `dvc pull --allow-missing` gets it")
+    return rows.read(path, name, experiment(name).ROWS)
 
 
 def spectra(table: pd.DataFrame) -> Phrases:
@@ -236,5 +244,6 @@ def phrases(root: Path = Path()) -> Phrases:
 
 
 if __name__ == "__main__":
-    for page, words in phrases():
-        print(f"{page}: {words}")
+    with cli.clear_errors():
+        for page, words in phrases():
+            print(f"{page}: {words}")

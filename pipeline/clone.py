@@ -15,14 +15,20 @@ _ROOT = Path(__file__).parents[1]
 _OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 _LONG = 60  # seconds, for which no git keeps its index locked
 # What DVC has of a profile, profiles/NAME/, is made from it and from the results.
-_CODE = ("isotropic", "pipeline", "stages", "profiles", "pyproject.toml", ":(exclude,glob)profiles/*/*")
+_CODE = ("isotropic", "pipeline", "stages", "pyproject.toml")
+_PROFILES = (
+    "profiles",
+    ":(exclude,glob)profiles/*/*",
+)  # that git has; of others the report has the settings
 
 
 def code_version() -> str:
     """The commit of the code, "+ changes" if the code (not the results) differs from it, or why there is none."""
     try:
         commit = _git("rev-parse", "--short=12", "HEAD")
-        return f"{commit} + changes" if _git("status", "--porcelain", "--", *_CODE) else commit
+        changed = _git("status", "--porcelain", "--", *_CODE)
+        changed += _git("status", "--porcelain", "--untracked-files=no", "--", *_PROFILES)
+        return f"{commit} + changes" if changed else commit
     except FileNotFoundError:
         return "unknown, without git on this machine"
     except (OSError, subprocess.SubprocessError) as error:

@@ -93,6 +93,8 @@ class Data(Settings):
     def _check_own(self) -> Data:
         if self.side is not None and self.source != "image-folder":
             raise ValueError(f"side: is for image-folder; images of {self.source} keep their size")
+        if self.download and self.source in ("arrays", "image-folder"):
+            raise ValueError(f"download: {self.source} is not downloaded; its root has to be there")
         if self.validation is not None and self.source != "arrays":
             raise ValueError(f"validation: is for arrays; {self.source} has no validation images")
         return self

@@ -54,11 +54,12 @@ def _of_another(path: Path) -> str:
     path = path.absolute()
     while not os.path.lexists(path):
         path = path.parent
+    found = path
     with suppress(KeyError, OSError, NotImplementedError):  # a user without a name; Windows
         owner, me = path.owner(), getpass.getuser()
-        while path.parent.owner() == owner and Path.cwd() not in (path, path.parent):
-            path = path.parent  # all that is theirs, up to a folder of the project
+        while Path.cwd() in path.parent.parents and path.parent.owner() == owner:
+            path = path.parent  # all that is theirs, up to a folder of the project; elsewhere that alone
         if owner != me:
             where = shlex.quote(os.path.relpath(path))
             return f"{where} belongs to {owner}: `sudo chown -R {me} {where}` makes it yours"
-    return f"make {path} readable and writable"
+    return f"make {found} readable and writable"

@@ -45,9 +45,11 @@ def _fetch(name: str, profile: str) -> str:
         f"{name}: {len(dataset.train)} training and {len(dataset.test)} test images of {shape}, "
         f"{dataset.classes} classes, {path.stat().st_size} bytes, {dataset.provenance['checksum']}"
     )
-    if known[name].source in ("image-folder", "arrays"):  # DVC does not look into it
-        said += f"\nIf images in {place(known[name])} are changed, `{again}` reads them again."
-    if origin := dataset.provenance.get("origin"):
+    where, origin = place(known[name]), dataset.provenance.get("origin")
+    if known[name].source == "image-folder" or origin:  # DVC does not look into it
+        where = where / str(origin) if origin and where.is_dir() else where
+        said += f"\nIf images in {where} are changed, `{again}` reads them again."
+    if origin:
         said += f"\nIt is from the file {origin}; its images in whatever order are {dataset.provenance['images']}."
     return said
 

@@ -54,12 +54,17 @@ def arrays(settings: Data, name: str) -> Dataset:
     all that training has. Pickles in it are not opened.
 
     Raises:
-        InputError: there is no such file, an array is missing, or of another shape or type, or labels are not those
-            of the classes.
+        InputError: there is no such file, an array is missing, or of another shape or type, labels are not those of
+            the classes, or there are no validation images to join.
     """
     path = need_file(settings, name)
     found = read(path, name)
     train, words = found.train, f"arrays of {path.name}"
+    if found.validation is None and settings.validation == "join":
+        raise InputError(
+            f"data.{name}: {path}: has no validation images to join; expected val_images and val_labels, or x_val "
+            "and y_val, or no `validation` in the profile"
+        )
     if found.validation is not None:
         joined = settings.validation == "join"
         words += f", validation images {'joined to training' if joined else 'left out'}"
@@ -166,13 +171,15 @@ def _images(file: np.lib.npyio.NpzFile, own: tuple[str, str], where: str) -> NDA
 def _labels(file: np.lib.npyio.NpzFile, own: tuple[str, str], count: int, where: str) -> NDArray[np.int64]:
     """int64 [N]."""
     labels = _array(file, own[1], where)
-    if not np.issubdtype(labels.dtype, np.integer):
+    if labels.dtype.kind not in "iu":
         raise InputError(f"{where}: {own[1]} is {labels.dtype}; expected whole numbers, one per image, from 0")
     if labels.shape not in ((count,), (count, 1)):
         raise InputError(
             f"{where}: {own[1]} is {_by(labels.shape)} for {count} images; expected one label per image, "
             f"{count} or {count} x 1"
         )
+    if (low := int(labels.min())) < 0 or (high := int(labels.max())) > np.iinfo(np.int64).max:
+        raise InputError(f"{where}: {own[1]} has {low if low < 0 else high}; expected whole numbers from 0")
     return labels.reshape(count).astype(np.int64)
 
 

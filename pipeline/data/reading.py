@@ -23,8 +23,9 @@ def place(settings: Data) -> Path:
     root, elsewhere = Path(settings.root), os.environ.get(DATASETS, "")
     if not elsewhere or root.parts[:1] != ("datasets",):
         return root
-    try:
-        return Path(elsewhere).expanduser().joinpath(*root.parts[1:])
+    folder = Path(elsewhere)
+    try:  # Path drops the ./ before a ~ that is part of a name
+        return (folder.expanduser() if elsewhere.startswith("~") else folder).joinpath(*root.parts[1:])
     except RuntimeError:
         raise InputError(
             f"{DATASETS} in the environment: there is no home folder {elsewhere.partition('/')[0]}; for a folder of "
@@ -33,13 +34,14 @@ def place(settings: Data) -> Path:
 
 
 def need_root(settings: Data, name: str) -> Path:
-    """The root folder of a source, which must be there unless it is to be downloaded.
+    """The root folder of a source, which must be there unless it is to be downloaded to where the profile says.
 
     Raises:
-        InputError: it is not there.
+        InputError: it is not there, or is no folder.
     """
     root = place(settings)
-    if not settings.download and not root.is_dir():
+    made = settings.download and root == Path(settings.root) and not root.exists()
+    if not made and not root.is_dir():
         raise InputError(f"{_absent(settings, name, 'folder')}; expected one with {settings.source}")
     return root
 

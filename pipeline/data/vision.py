@@ -17,6 +17,14 @@ from pipeline.data.dataset import Dataset, Split, build
 from pipeline.data.reading import need_root, place, torchvision
 from pipeline.errors import InputError
 
+# Images to train on and to test with, in a file that stands for the whole data set.
+COUNTS: dict[Source, tuple[int, int]] = {
+    "mnist": (60_000, 10_000),
+    "fashion-mnist": (60_000, 10_000),
+    "cifar10": (50_000, 10_000),
+    "cifar100": (50_000, 10_000),
+}
+_DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 LETTERS = 26
 LETTERS_KEPT = 10  # A to J
 
@@ -80,8 +88,8 @@ def _from_file(
     """Training and test images of a file SOURCE.npz in the root, and its name; None if there is none.
 
     Raises:
-        InputError: its arrays are not as they should be, or it names its classes in another order than that of the
-            data set's labels.
+        InputError: its arrays are not as they should be or not so many, or it names its classes in another order than
+            that of the data set's labels.
     """
     path = place(settings) / f"{settings.source}.npz"
     if not path.is_file():
@@ -96,6 +104,9 @@ def _from_file(
         )
     if found.validation is not None:
         raise InputError(f"{where}: has validation images, which {settings.source} has not; give it to source arrays")
+    if (counts := (len(found.train), len(found.test))) != COUNTS[settings.source]:
+        here, wanted = (" + ".join(f"{count:,}" for count in each) for each in (counts, COUNTS[settings.source]))
+        raise InputError(f"{where}: {here} images; {settings.source} has {wanted}; give it to source arrays")
     if found.names and (said := _misnumbered(settings.source, list(found.names))):
         raise InputError(
             f"{where}: classes {', '.join(found.names)[:80]}; expected {said}, as {settings.source} numbers them, or "
@@ -108,9 +119,11 @@ def _misnumbered(source: Source, names: list[str]) -> str:
     """In which order the names of a data set's classes should have been; "" if they are."""
     from torchvision import datasets
 
-    if source == "fashion-mnist":  # the one that is not numbered by name
+    if source == "fashion-mnist":  # not numbered by name
         wanted = list(datasets.FashionMNIST.classes)
         return "" if names == wanted else ", ".join(wanted)
+    if source == "mnist" and set(names) == set(_DIGITS):  # nor is this if figures are words
+        return "" if names == _DIGITS else ", ".join(_DIGITS)
     return "" if names == sorted(names) else "them in alphabetical order"
 
 

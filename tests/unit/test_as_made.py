@@ -70,5 +70,5 @@ def test_another_setting_is_refused_by_name(place, capsys, now, then, words):
 def test_an_experiment_of_which_nothing_is_published_is_refused(place):
     lock = place / f"profiles/{NAME}/dvc.lock"
     lock.write_text(lock.read_text().replace("run@spectra:", "run@other:"))
-    with pytest.raises(InputError, match="experiments.spectra: nothing is published of it; take it out, or run it"):
+    with pytest.raises(InputError, match=r"experiments\.spectra: nothing is published of it; take it out, or run it"):
         check_as_made(load_profile(NAME))

@@ -6,7 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import get_args
 
-from docs import claims
+import pytest
+
+from docs import claims, recounted
+from pipeline.errors import InputError
 from pipeline.results.claims.base import Outcome
 from pipeline.results.claims.criteria import CRITERIA
 
@@ -81,3 +84,8 @@ def test_whole_claims_are_counted_once_each() -> None:
     (name, *_) = (claim["criterion"]["claim"] for claim in known if claim["outcome"] == "reproduced")
     worse = [c | {"outcome": "contradicted"} if c["criterion"]["claim"] == name else c for c in known]
     assert line not in claims.table(worse)  # the control
+
+
+def test_without_rows_the_numbers_of_the_pages_say_how_to_get_them(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"spectra/rows\.parquet: not there; `dvc pull --allow-missing` gets it"):
+        list(recounted.phrases(tmp_path))

@@ -99,8 +99,10 @@ def test_what_dvc_has_of_a_profile_is_no_change_of_the_code(repository: Path) ->
     for name in ("dvc.lock", "dvc.yaml", "params.yaml"):
         (profiles / "mine" / name).touch()
     assert clone.code_version() == before
-    (profiles / "mine.yaml").touch()
-    assert clone.code_version() == f"{before} + changes"
+    (profiles / "mine.yaml").touch()  # nor is a profile of one's own
+    assert clone.code_version() == before
+    subprocess.run(["git", "add", "profiles/mine.yaml"], cwd=repository / "ours", check=True)
+    assert clone.code_version() == f"{before} + changes", "one that git has is"
 
 
 def test_an_index_that_was_left_locked_is_said_before_anything_is_trained(repository: Path) -> None:

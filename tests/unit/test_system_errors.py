@@ -19,7 +19,8 @@ import torch
 from pipeline.data import dataset
 from pipeline.experiments import experiment
 from pipeline.json_file import read_json, write_json
-from pipeline.paths import naming, written
+from pipeline.paths import denied, naming, written
+from pipeline.remedies import remedy
 from pipeline.results import correct, networks, rows
 from pipeline.yaml_file import read_yaml
 from stages import cli
@@ -222,3 +223,26 @@ def test_nobody_is_told_to_delete_what_may_not_be_read(
     with pytest.raises(PermissionError) as caught:
         read(path)
     assert caught.value.filename == str(path)
+
+
+def test_a_file_that_may_not_be_read_is_itself_to_be_made_readable(tmp_path: Path) -> None:
+    """And not the topmost folder that belongs to the same user."""
+    path = tmp_path / "sub/file.npz"
+    path.parent.mkdir()
+    path.touch()
+    assert remedy(denied(path)) == f"make {path} readable and writable"
+
+
+def test_outside_of_the_project_nothing_above_a_file_is_to_change_hands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all belongs to one user, up to /, there is an end as well."""
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    path = tmp_path / "disk/file.npz"
+    path.parent.mkdir()
+    path.touch()
+    monkeypatch.setattr(Path, "owner", lambda path: "root")
+    monkeypatch.setattr("getpass.getuser", lambda: "me")
+    words = "../disk/file.npz belongs to root: `sudo chown -R me ../disk/file.npz` makes it yours"
+    assert remedy(denied(path)) == words

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.config import Data, Source
+from pipeline.data import vision
 from pipeline.data.reading import DATASETS, place
 from pipeline.data.sources import fetch
 
@@ -61,6 +62,25 @@ def test_it_may_begin_with_the_home_folder(refusal: Refusal, tmp_path: Path, mon
     line = refusal(at, "datasets/a")
     assert line.startswith(f"{DATASETS} in the environment: there is no home folder ~nobody-of-that-name; ")
     assert at("elsewhere") == Path("elsewhere")
+    monkeypatch.setenv(DATASETS, "./~nobody-of-that-name/images")  # as the line says
+    assert at("datasets/a") == Path("~nobody-of-that-name/images/a")
+
+
+@pytest.mark.parametrize("there", ["nothing", "a file"])
+def test_nothing_is_downloaded_to_a_place_that_is_named_and_is_no_folder(
+    refusal: Refusal, there: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistyped name is not made a folder."""
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("a download"))
+    place = tmp_path / "disk"
+    if there == "a file":
+        place.write_text("")
+    monkeypatch.setenv(DATASETS, str(place))
+    line = refusal(fetch, "mine", Data(source="mnist", download=True))
+    assert line.startswith(
+        f"data.mine: root '{place}' is not a folder ('datasets' in the profile, and {DATASETS} in "
+    )
+    assert place.is_file() == (there == "a file") and not place.is_dir()
 
 
 @pytest.mark.parametrize("source", ROOTED)
@@ -110,6 +130,7 @@ def test_it_is_read_from_there(source: Source, tmp_path: Path, monkeypatch: pyte
     """The same data set as if the folder were `datasets`."""
     root = "datasets/mine/arrays.npz" if source == "arrays" else "datasets/mine"
     settings = Data(source=source, root=root)
+    monkeypatch.setitem(vision.COUNTS, source, (100, 100) if source == "cifar100" else (10, 10))
     write(source, Path("datasets/mine"))
     here = fetch("mine", settings)
     Path("datasets").rename(tmp_path / "images")

@@ -12,8 +12,10 @@ import torch
 from torchvision import datasets
 
 from pipeline.config import Data, Source
+from pipeline.data import vision
 from pipeline.data.dataset import Dataset, Split
 from pipeline.data.sources import fetch
+from pipeline.execution import sizes
 
 Refusal = Callable[..., str]
 
@@ -37,12 +39,13 @@ FOLDERS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
 
 
 @pytest.fixture(params=list(FOLDERS))
-def mnist(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Source, Path]:
+def mnist(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Source, Path]:
     """12 + 5 images in the files of MNIST or Fashion-MNIST."""
     raw = tmp_path / FOLDERS[request.param] / "raw"
     for seed, part, count in ((0, "train", 12), (1, "t10k", 5)):
         idx(raw / f"{part}-images-idx3-ubyte", random(seed, count, 28, 28))
         idx(raw / f"{part}-labels-idx1-ubyte", np.arange(count) % 10)
+    monkeypatch.setitem(vision.COUNTS, request.param, (12, 5))
     return request.param, raw
 
 
@@ -139,6 +142,7 @@ def cifar(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     meta = reader.meta
     names = {meta["key"]: ["a", "b"]}
     monkeypatch.setattr(reader, "meta", meta | {"md5": write(meta["filename"], names)})
+    monkeypatch.setitem(vision.COUNTS, request.param, ({"cifar10": 20, "cifar100": 4}[request.param], 4))
     return request.param, folder
 
 
@@ -261,7 +265,7 @@ def test_mnist_from_a_file_is_the_same_data_set(mnist: tuple[Source, Path], tmp_
     assert other.provenance["checksum"] != theirs.provenance["checksum"]
 
 
-@pytest.mark.parametrize("problem", ["shape", "classes", "names", "validation", "damage"])
+@pytest.mark.parametrize("problem", ["shape", "classes", "names", "validation", "counts", "damage"])
 def test_a_file_that_is_another_data_set_is_refused(
     refusal: Refusal, cifar: tuple[Source, Path], tmp_path: Path, problem: str
 ) -> None:
@@ -278,6 +282,7 @@ def test_a_file_that_is_another_data_set_is_refused(
         "classes": {"classes": np.array([*names, "class more"])},
         "names": {"classes": names[::-1]},
         "validation": {"x_val": random(0, 2, 32, 32, 3), "y_val": np.zeros(2, int)},
+        "counts": {"x_test": random(0, 3, 32, 32, 3), "y_test": np.arange(3)},
         "damage": {},
     }[problem]
     colour_file(theirs, path, **more)
@@ -289,6 +294,7 @@ def test_a_file_that_is_another_data_set_is_refused(
         "classes": f"{theirs.classes + 1} classes of 3 x 32 x 32; {source} has {theirs.classes} of 3 x 32 x 32",
         "names": f"expected them in alphabetical order, as {source} numbers them, or no classes",
         "validation": f"has validation images, which {source} has not; give it to source arrays",
+        "counts": f"{counts['train']} + 3 images; {source} has {counts['train']} + 4; give it to source arrays",
         "damage": "is not a whole .npz file",
     }[problem]
     line = refusal(get, source, tmp_path)
@@ -309,3 +315,27 @@ def test_names_of_classes_are_in_the_order_of_the_labels(
     grey_file(theirs, path, classes=np.array(wrong))
     line = refusal(get, source, tmp_path)
     assert f"{path}: classes {', '.join(wrong)[:80]}; expected" in line and f"as {source} numbers them" in line
+
+
+def test_counts_are_those_of_the_data_sets() -> None:
+    """As `make estimate` knows them of a download."""
+    known = {source: (size.train, size.test) for source, size in sizes.KNOWN.items() if source in vision.COUNTS}
+    assert known == vision.COUNTS != {}
+
+
+@pytest.mark.parametrize("words", [True, False])
+def test_figures_in_words_are_not_numbered_by_the_alphabet(
+    refusal: Refusal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: bool
+) -> None:
+    monkeypatch.setitem(vision.COUNTS, "mnist", (10, 10))
+    parts = {f"{part}_images": random(seed, 10, 28, 28) for seed, part in enumerate(("train", "test"))}
+    names = (
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+        if words
+        else list("0123456789")
+    )
+    labels = {"train_labels": np.arange(10), "test_labels": np.arange(10)}
+    np.savez(tmp_path / "mnist.npz", **parts, **labels, classes=np.array(names))
+    assert len(get("mnist", tmp_path).train) == 10
+    np.savez(tmp_path / "mnist.npz", **parts, **labels, classes=np.array(sorted(names, reverse=not words)))
+    assert "as mnist numbers them" in refusal(get, "mnist", tmp_path), "the control"
