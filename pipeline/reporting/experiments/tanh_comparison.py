@@ -52,7 +52,7 @@ def headlines(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def present(rows: pd.DataFrame, settings: Any, data: Mapping[str, DataSet]) -> Presentation:
-    """Table 7 over all data sets, and two figures for each."""
+    """Table 7 over all data sets, and a figure for each against depth, and against width if there are several."""
     sets = [data[name] for name in sorted(data, key=_place)]
     return Presentation([_Page(rows, settings, *sets).part()] if len(rows) else [])
 
@@ -142,6 +142,8 @@ class _Page(Architectures):
 
     def plots(self) -> Iterator[Plot]:
         for x, word in FIGURES.items():
+            if word == "width" and self.accuracy[x].nunique() == 1:
+                continue  # points without a line, that the other figure has as well
             plot = self.against(
                 x,
                 word,

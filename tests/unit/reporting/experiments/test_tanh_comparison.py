@@ -88,6 +88,12 @@ def test_every_data_set_has_its_figures(part: Part, tmp_path: Path) -> None:
     )
 
 
+def test_of_a_single_width_there_is_no_figure_against_width() -> None:
+    settings = SETTINGS.model_copy(update={"hidden_widths": [8]})
+    (only,) = present(made().query("hidden_width == 8"), settings, DATA).parts
+    assert [plot.name for plot in only.plots] == ["mnist-depth", "cifar10-depth"]
+
+
 def test_claims_are_judged_on_both_data_sets_but_not_under_the_papers_protocol(part: Part) -> None:
     words = "images (10 + 5 images, 10 classes)"
     assert part.data == NAMES[::-1] and part.basis.data == f"mnist: {words}; cifar10: {words}"
