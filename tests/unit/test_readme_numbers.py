@@ -87,5 +87,5 @@ def test_whole_claims_are_counted_once_each() -> None:
 
 
 def test_without_rows_the_numbers_of_the_pages_say_how_to_get_them(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"spectra/rows\.parquet: not there; `dvc pull --allow-missing` gets it"):
+    with pytest.raises(InputError, match=r"rows\.parquet: not there; `dvc pull --allow-missing` gets it"):
         list(recounted.phrases(tmp_path))

@@ -225,11 +225,15 @@ def test_nobody_is_told_to_delete_what_may_not_be_read(
     assert caught.value.filename == str(path)
 
 
-def test_a_file_that_may_not_be_read_is_itself_to_be_made_readable(tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_itself_to_be_made_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And not the topmost folder that belongs to the same user."""
     path = tmp_path / "sub/file.npz"
     path.parent.mkdir()
     path.touch()
+    monkeypatch.setattr(Path, "owner", lambda path: "me")
+    monkeypatch.setattr("getpass.getuser", lambda: "me")
     assert remedy(denied(path)) == f"make {path} readable and writable"
 
 

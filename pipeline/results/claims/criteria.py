@@ -239,7 +239,7 @@ SPECTRA = [
             "few large values (8 to 50 in 100) and the rest: 0 is one bulk, 1 two groups with nothing between; "
             "isotropic, one value a network"
         ),
-        short="map 1: depth of the valley below large values",
+        short="map 1: valley below the large values",
         values=spectra.groups,
         unit="share of the lower mode",
         region=(TWO_GROUPS, math.inf),
@@ -265,7 +265,7 @@ SPECTRA = [
             "lower quartile of the singular values of map 1 after the last epoch, as a ratio to that after the "
             "first; isotropic, within a network"
         ),
-        short="map 1: lower quartile of σ, last / first epoch",
+        short="map 1: lower quartile, last / first epoch",
         values=spectra.decay,
         unit="ratio",
         region=(-math.inf, math.log10(0.8)),
@@ -291,7 +291,7 @@ SPECTRA = [
             "lower quartile of the singular values of map 1 after the last epoch, as a ratio to the initial value, "
             "1; isotropic, within a network"
         ),
-        short="map 1: lower quartile of σ, trained / initial",
+        short="map 1: lower quartile, trained / initial",
         values=spectra.from_start,
         unit="ratio",
         region=(-math.inf, math.log10(0.95)),
@@ -317,7 +317,7 @@ SPECTRA = [
             "depth of the valley in the density of log10 singular values of map 1 after the last epoch, as for "
             "isotropic networks; standard tanh, one value a network"
         ),
-        short="map 1: depth of the valley below large values",
+        short="map 1: valley below the large values",
         values=spectra.bulk,
         unit="share of the lower mode",
         region=(-math.inf, TWO_GROUPS),
@@ -347,7 +347,7 @@ SPECTRA = [
             "how well a repeat’s ordered log10 singular values of map 1, over all trained epochs, are told by the "
             "mean of the other repeats (coefficient of determination); isotropic, one value a network"
         ),
-        short="map 1: R² of a spectrum told by those of other repeats",
+        short="map 1: R² by the other repeats",
         values=spectra.alike,
         unit="coefficient of determination",
         region=(0.9, math.inf),
@@ -514,7 +514,7 @@ ABUNDANCE = [
             "test accuracy after the last epoch of networks taken to a width minus that of the one that always "
             "had it, paired by repeat, mean over pairs of widths; one cell for narrower starts, one for wider ones"
         ),
-        short="accuracy, moved to a width − always that width (points)",
+        short="accuracy, moved − always that width (points)",
         values=abundance.path,
         images=True,
         unit="percentage points",
@@ -784,7 +784,7 @@ TASK_SCHEDULE: list[Criterion] = [
             "the first addition before it to the removal, as a percentage of those at the removal, within each "
             "adaptive network"
         ),
-        short="width lost after tasks went − ¼ of that gained before (% of width)",
+        short="width lost − ¼ of that gained (%)",
         values=task_schedule.fall,
         unit="% of the total width",
         region=(0.0, inf),
