@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 # What `make test` leaves to `make test-all`, the longest first so that no worker is left with it at the end.
 SLOW = {
     "tests/pipeline": "profile smoke, and every command of the README, in a clone",
+    "tests/profiles": "a profile of one's own, and what is published, each in a clone",
     "tests/faults": "dozens of kills, each followed by a run to the end",
     "tests/unit/tracking/test_models.py": "MLflow's server, and models that other processes load",
     "tests/unit/tracking/test_server.py": "MLflow's server",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from clones import run, tried
+from clones import cloned, equipped, run, tried
 from own_images import draw
 
 # One of each kind: widths changed after training, and while training; images of what a layer sees; channels of
@@ -29,8 +29,8 @@ def profile(smoke: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def clone(clone) -> Path:
-    folder = clone
+def clone(tmp_path_factory) -> Path:
+    folder = equipped(cloned(tmp_path_factory.mktemp("own")))
     draw(folder / "datasets/shapes")
     (folder / "profiles/own.yaml").write_text(profile((folder / "profiles/smoke.yaml").read_text()))
     run(folder, sys.executable, "-m", "stages.profiles", "own")
