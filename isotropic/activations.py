@@ -234,6 +234,6 @@ def sigma_of(sigma: Activation | Sigma) -> Sigma:
         if sigma not in SIGMAS:
             raise ValueError(f"sigma: {sigma!r} is not one of {', '.join(SIGMAS)}, nor a callable r -> sigma(r)")
         return SIGMAS[sigma]
-    if not callable(sigma):
+    if not callable(sigma) or isinstance(sigma, type):  # nn.ReLU is a class, nn.ReLU() a module
         raise TypeError(f"sigma: {sigma!r} is not a name ({', '.join(SIGMAS)}), a callable r -> sigma(r) or a module")
     return Custom(sigma)

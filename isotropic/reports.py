@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from isotropic.axes import unfolded
 from isotropic.integers import index
+from isotropic.networks.activation import NO_LENGTH
 from isotropic.networks.base import MLP
 from isotropic.networks.convolutional import IsotropicConvNet
 from isotropic.networks.kernels import Convolution, side_after
@@ -120,7 +121,7 @@ def counted(net: Any) -> dict[str, Tensor]:
 def _has_length(net: Any, log_o: Tensor) -> bool:
     """Whether o is computed with, though it may be 0 as yet."""
     has = getattr(net, "has_length", None)
-    return bool((log_o > -torch.inf).any() if has is None else has.any())
+    return bool((log_o > NO_LENGTH / 2).any() if has is None else has.any())
 
 
 def explain(net: MLP, layer: int, *, optimiser: object = None) -> Explanation:

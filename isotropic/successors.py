@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 _MARK = "_isotropic_replaced"  # on a parameter that was replaced: the name that it had
-_replacements = 0  # without an optimiser, so far
+_replacements = 0  # so far
 _looked: WeakKeyDictionary[Optimizer, float] = WeakKeyDictionary()  # how many there were when it was last looked at
 
 
@@ -44,14 +44,17 @@ def follow(before: Mapping[str, nn.Parameter], after: Mapping[str, nn.Parameter]
             continue
         if new is not None:
             succeed(old, new, None)
-        mark(old, name, held=False)
+        mark(old, name)
 
 
-def mark(old: nn.Parameter, name: str, held: bool) -> None:
-    """Remember of a parameter that it was replaced; unless its optimiser was `held`, look who goes on with it."""
+def mark(old: nn.Parameter, name: str) -> None:
+    """Remember of a parameter that it was replaced, and look who goes on with it.
+
+    Also where an optimiser was told: another may have it, too, such as one within a wrapper.
+    """
     global _replacements
     setattr(old, _MARK, name)
-    if held or not old.requires_grad:
+    if not old.requires_grad:
         return
     if _replacements == 0:
         register_optimizer_step_pre_hook(warn_of_replaced)

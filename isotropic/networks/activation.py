@@ -11,6 +11,9 @@ from isotropic.activations import ELEMENTWISE, Activation, Sigma, sigma_of
 # squares overflows, and every bounded sigma has reached its limit long before.
 REACH = 2.0**50
 
+# Log o where there is no length, o = 0 in every dtype: finite, since an average of infinities is NaN.
+NO_LENGTH = -1e4
+
 
 class IsotropicActivation(nn.Module):
     """f(h) = sigma(||h||) h / ||h|| along one axis: it commutes with rotations of that axis.
@@ -51,7 +54,7 @@ class Isotropic(nn.Module):
     """The isotropic activation of a network: h -> g h, g = sigma(r) / r, r^2 = ||h||^2 + o, o its intrinsic length.
 
     It commutes with every orthogonal matrix R: f(R h) = R f(h). The intrinsic length is kept as
-    lambda = log o, so that training keeps it positive (METHOD section 1); o = 0 is lambda = -inf.
+    lambda = log o, so that training keeps it positive (METHOD section 1); o = 0 is lambda = `NO_LENGTH`, or -inf.
 
     With an alpha in [0, 1] it is parameterised, f_alpha(h) = alpha h + (1 - alpha) f(h), which is the same with
     g <- alpha + (1 - alpha) g: linear at 1.
@@ -129,20 +132,20 @@ def isotropic(
         log_o: lambda = log o, to be broadcast beside g; None is o = 0.
         alpha: [*K] of h [*K, B, n], or None.
     """
-    wide = _widened(h)
+    wide = widened(h)
     scale = (REACH / wide.detach().abs().amax(-1, keepdim=True)).clamp(max=1.0)  # of a vector of zeros 1, as inf is
     u = wide * scale
     s = (u * u).sum(-1, keepdim=True)  # not vecdot, which autocast takes to half precision
     if log_o is not None:
-        s = torch.addcmul(s, scale * scale, _widened(log_o).exp())
+        s = torch.addcmul(s, scale * scale, widened(log_o).exp())
     g = sigma.far(s, scale)
     if alpha is not None:
-        share = _widened(alpha)[..., None, None]
+        share = widened(alpha)[..., None, None]
         g = share / scale + (1 - share) * g
     return _rounded(g * u, h), _rounded(g * scale, h)
 
 
-def _widened(t: Tensor) -> Tensor:
+def widened(t: Tensor) -> Tensor:
     """In at least float32."""
     return t.to(torch.promote_types(t.dtype, torch.float32))
 
@@ -152,7 +155,7 @@ def _rounded(t: Tensor, like: Tensor) -> Tensor:
     return t.to(like.dtype) if like.is_floating_point() else t
 
 
-fx.wrap("_widened")  # of a tensor that is only traced the dtype is not known yet
+fx.wrap("widened")  # of a tensor that is only traced the dtype is not known yet
 fx.wrap("_rounded")
 
 

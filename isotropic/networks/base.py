@@ -266,3 +266,23 @@ class MLP(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, metadata, strict, missing, *rest)
         if prefix + states.EXTRA in missing:
             missing.remove(prefix + states.EXTRA)
+
+
+def refuse_computed(net: Any, maps: Iterable[int]) -> None:
+    """Raise a ValueError for what is computed in these maps (from 0), or in the activations behind them.
+
+    It is among no network's tensors; to take it for absent would be to take zeros for it.
+    """
+    present, activations = net.tensors(), list(getattr(net, "activations", ()))
+    for number in maps:
+        beside = {f"maps.{number}": net.affine[number]}
+        if number < len(activations):
+            beside[f"activations.{number}"] = activations[number]
+        for path, module in beside.items():
+            for leaf in ("weight", "bias", "psi", "log_o", "alpha"):
+                if f"{path}.{leaf}" not in present and getattr(module, leaf, None) is not None:
+                    raise ValueError(
+                        f"{path}: its {leaf} is computed from other parameters (a parametrisation, weight_norm or a "
+                        "pruning mask); make it a parameter before: torch.nn.utils has remove_parametrizations, "
+                        "remove_weight_norm and prune.remove"
+                    )

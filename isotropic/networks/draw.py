@@ -22,6 +22,8 @@ class Draw:
         self.device = wanted
         self._device = "meta" if wanted.type == "meta" else "cpu"
         self.dtype = dtype or torch.get_default_dtype()
+        if not self.dtype.is_floating_point:
+            raise ValueError(f"dtype: {self.dtype} is none of real numbers with fractions, such as torch.float32")
         self._generator = None if seed is None else torch.Generator("cpu").manual_seed(_whole(seed))
 
     def zeros(self, *shape: int) -> Tensor:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 
 from isotropic.activations import sigma_of
+from isotropic.changes import change
+from isotropic.integers import index, whole
 from isotropic.networks.activation import isotropic
 from isotropic.networks.network import IsotropicMLP, check_dense
 
 
-@torch.no_grad()
+@change
 def embed(net: IsotropicMLP, layer: int, length: float, width: int | None = None) -> IsotropicMLP:
     """A network with one hidden layer more that computes the same in the limit of a large intrinsic length.
 
@@ -28,7 +30,7 @@ def embed(net: IsotropicMLP, layer: int, length: float, width: int | None = None
         ValueError: elementwise activations, no intrinsic lengths, or layer, length or width out of range.
         TypeError: a network that is no IsotropicMLP.
     """
-    width = _checked(net, layer, length, width)
+    layer, width = _checked(net, layer, length, width)
     n = net.widths[layer]
     widths = [*net.widths[:layer], width, *net.widths[layer:]]
     like = net.affine[0].weight
@@ -37,6 +39,7 @@ def embed(net: IsotropicMLP, layer: int, length: float, width: int | None = None
         net.treatment.sigma or net.activation,
         net.intrinsic_length,
         net.compensation,
+        seed=0,  # of values that are replaced; torch's global generator stays as it is
         dtype=like.dtype,
         device=like.device,
         flatten=net.flatten,
@@ -62,18 +65,19 @@ def _behind(name: str, layer: int) -> str:
     return f"{kind}.{int(index) + moved}.{leaf}"
 
 
-def _checked(net: IsotropicMLP, layer: int, length: float, width: int | None) -> int:
+def _checked(net: IsotropicMLP, layer: int, length: float, width: int | None) -> tuple[int, int]:
     check_dense(net, "net")
     if not net.isotropic or net.intrinsic_length == "none":
         raise ValueError(
             f"net: activation {net.activation!r} with intrinsic_length {net.intrinsic_length!r} cannot be saturated; "
             "'isotropic-tanh' with 'constant' or 'trainable'"
         )
-    if type(layer) is not int or not 1 <= layer <= net.depth:
-        raise ValueError(f"layer: {layer!r} is not a map of this network; one of 1 to {net.depth}")
+    layer = index(layer, "layer", "is not a map of this network", 1, net.depth)
     if not 0 < length < float("inf"):
         raise ValueError(f"length: {length!r} is not a finite number > 0")
     least = net.widths[layer]
-    if width is not None and (type(width) is not int or width < least):
+    if width is None:
+        return layer, least
+    if (number := whole(width)) is None or number < least:
         raise ValueError(f"width: {width!r} is not an integer >= {least}, the width of map {layer}")
-    return width or least
+    return layer, number

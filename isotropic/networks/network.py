@@ -12,7 +12,7 @@ from torch import Tensor
 from isotropic.activations import Activation
 from isotropic.integers import integers
 from isotropic.networks import state as states
-from isotropic.networks.base import MLP, AffineMap
+from isotropic.networks.base import MLP, AffineMap, refuse_computed
 from isotropic.networks.draw import Draw
 from isotropic.networks.inputs import rows
 from isotropic.networks.treatment import Treatment
@@ -205,6 +205,11 @@ def check_network(net: object, name: str) -> None:
 
 
 def check_dense(net: object, name: str) -> None:
-    """Raise a TypeError unless `net` is an IsotropicMLP, for what takes its maps and activations and no more."""
+    """Raise a TypeError unless `net` is an IsotropicMLP, for what takes its maps and activations and no more.
+
+    Raises:
+        ValueError: one of its tensors is computed from others, by a parametrisation or a mask.
+    """
     if not isinstance(net, IsotropicMLP):
         raise TypeError(f"{name}: {type(net).__name__} is no IsotropicMLP, which is what this takes")
+    refuse_computed(net, range(net.depth))

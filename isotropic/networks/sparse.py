@@ -27,11 +27,11 @@ class DiagonalMap(nn.Module):
 
     def __init__(self, affine: AffineMap) -> None:
         super().__init__()
-        self.weight = nn.Parameter(affine.weight.detach().diagonal().clone())
-        self.bias = nn.Parameter(affine.bias.detach().clone())
+        self.weight = nn.Parameter(affine.weight.detach().diagonal().clone(), affine.weight.requires_grad)
+        self.bias = nn.Parameter(affine.bias.detach().clone(), affine.bias.requires_grad)
         psi = None if affine.psi is None else affine.psi.detach().clone()
         if psi is not None and isinstance(affine.psi, nn.Parameter):
-            self.psi = nn.Parameter(psi)
+            self.psi = nn.Parameter(psi, affine.psi.requires_grad)
         else:
             self.register_buffer("psi", psi)
 
@@ -124,7 +124,10 @@ def storage(net: nn.Module) -> int:
 def _copy(affine: AffineMap) -> AffineMap:
     psi = None if affine.psi is None else affine.psi.detach().clone()
     weight, bias = affine.weight.detach().clone(), affine.bias.detach().clone()
-    return AffineMap(weight, bias, psi, isinstance(affine.psi, nn.Parameter))
+    copied = AffineMap(weight, bias, psi, isinstance(affine.psi, nn.Parameter))
+    for name, parameter in copied.named_parameters():
+        parameter.requires_grad_(affine.get_parameter(name).requires_grad)
+    return copied
 
 
 def _check(net: IsotropicMLP, diagonal: Sequence[int]) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from isotropic.activations import ACTIVATIONS, ISOTROPIC, Activation, is_isotropic, sigma_of
-from isotropic.networks.activation import Elementwise, Isotropic
+from isotropic.networks.activation import NO_LENGTH, Elementwise, Isotropic
 
 INTRINSIC_LENGTHS = ("none", "constant", "trainable")
 COMPENSATIONS = ("none", "constant", "trainable", "trainable+decay", "expectation")
@@ -48,6 +48,8 @@ class Treatment:
         ):
             if value not in allowed and not (name == "activation" and self.sigma is not None):
                 raise ValueError(f"{name}: {value!r} is not one of {', '.join(allowed)}")
+        if not 0 <= self.psi_decay < math.inf:
+            raise ValueError(f"psi_decay: {self.psi_decay!r} is not a finite number >= 0")
         if not self.isotropic and (self.intrinsic_length, self.compensation) != ("none", "none"):
             raise ValueError(
                 f"activation {self.activation!r} has no intrinsic length and no psi, but intrinsic_length="
@@ -113,7 +115,7 @@ class Treatment:
         """A hidden activation of the dtype and device of `like`, at first with this lambda if it has a length."""
         if not self.isotropic:
             return Elementwise(self.activation)
-        length = like.new_full((), log_o if self.has_length else -math.inf)
+        length = like.new_full((), log_o if self.has_length else NO_LENGTH)
         return Isotropic(length, self.trains_length, alpha, copy.deepcopy(self.named))  # of a module, a copy each
 
     def described(self) -> dict[str, Any]:

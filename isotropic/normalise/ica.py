@@ -17,11 +17,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from isotropic.changes import change
 from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.normalise.normalisers import check_basis
 from isotropic.normalise.whitening import BatchNorm, Whitening
 from isotropic.surgery.holders import Holders
-from isotropic.surgery.modules import change
 
 VARIANTS = ("exact", "diagonal")
 

@@ -9,6 +9,7 @@ from typing import Any, Self, cast
 from torch import Tensor, nn
 
 from isotropic.axes import Axis, Tensors
+from isotropic.changes import change
 from isotropic.integers import index
 from isotropic.networks import state as states
 from isotropic.networks.network import IsotropicMLP, Treated, check_network
@@ -21,7 +22,6 @@ from isotropic.normalise.normalisers import (
 )
 from isotropic.normalise.whitening import BatchNorm, Whitening
 from isotropic.surgery.edit import Edit
-from isotropic.surgery.modules import change
 
 
 class NormalisedMLP(Treated):

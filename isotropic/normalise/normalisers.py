@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isotropic.axes import contract
+from isotropic.integers import integer
 
 EPS = 1e-5  # torch's default
 MOMENTUM = 0.1  # of running statistics; torch's default
@@ -34,8 +35,7 @@ class Normaliser(nn.Module):
 
     def __init__(self, width: int, eps: float = EPS, momentum: float = MOMENTUM) -> None:
         super().__init__()
-        if type(width) is not int or width < 1:
-            raise ValueError(f"width: {width!r} is not an integer >= 1")
+        width = integer("width", width)
         if not eps >= 0:
             raise ValueError(f"eps: {eps!r} is not >= 0")
         if not 0 <= momentum <= 1:

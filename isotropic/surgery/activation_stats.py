@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from isotropic.networks.activation import widened
 from isotropic.networks.base import MLP
+from isotropic.surgery.finite import require_finite
 
 Inputs = Tensor | Iterable[Tensor]
 _NO_SAMPLES = "inputs: no samples; give a tensor, or batches that can be gone through more than once"
@@ -50,6 +52,7 @@ def activity(net: MLP, layer: int, inputs: Inputs) -> Activity:
         count += h.shape[-2]
     if count == 0:
         raise ValueError(_NO_SAMPLES)
+    require_finite("inputs: the mean of h h^T over them", second)
     return Activity(mean / count, second / count, gain / count)
 
 
@@ -59,9 +62,11 @@ def mean_gain(net: MLP, layer: int, inputs: Inputs) -> Tensor:
     for x in net.batches(inputs):
         gain = net.reached(layer, x)[2]  # [*K, N, 1]
         assert gain is not None
+        gain = widened(gain)
         total, count = total.to(gain) + gain.sum(-2), count + gain.shape[-2]
     if count == 0:
         raise ValueError(_NO_SAMPLES)
+    require_finite("inputs: the mean gain over them", total)
     return total / count
 
 
@@ -73,6 +78,7 @@ def mean_activation(net: MLP, layer: int, inputs: Inputs) -> Tensor:
         total, count = total.to(a.device) + a.double().sum(-2), count + a.shape[-2]
     if count == 0:
         raise ValueError(_NO_SAMPLES)
+    require_finite("inputs: the mean of the activation over them", total)
     return total / count
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from isotropic.changes import change
 from isotropic.integers import integer
 from isotropic.networks.base import MLP
 from isotropic.reports import counted
@@ -15,7 +16,7 @@ from isotropic.surgery.activation_stats import Inputs, check_inputs
 from isotropic.surgery.amounts import Change
 from isotropic.surgery.edit import Edit
 from isotropic.surgery.importance import ranked
-from isotropic.surgery.modules import bare, change
+from isotropic.surgery.modules import bare
 from isotropic.surgery.removal import remove_last
 from isotropic.surgery.widths import recorded
 

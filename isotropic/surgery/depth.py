@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from isotropic.changes import change
 from isotropic.integers import index
 from isotropic.networks.base import AffineMap
 from isotropic.networks.network import IsotropicMLP
@@ -14,7 +15,7 @@ from isotropic.successors import succeed
 from isotropic.surgery.edit import families_of
 from isotropic.surgery.finite import require_finite
 from isotropic.surgery.holders import Holders
-from isotropic.surgery.modules import averages_of, bare, change, check_modules
+from isotropic.surgery.modules import averages_of, bare, check_modules
 
 
 @change

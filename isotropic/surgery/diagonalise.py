@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from isotropic.axes import stacked
+from isotropic.changes import change
 from isotropic.integers import index
 from isotropic.networks.base import MLP
 from isotropic.surgery.edit import Edit
-from isotropic.surgery.modules import bare, change
+from isotropic.surgery.modules import bare
 
 SIDES = ("left", "right", "full")
 

@@ -18,7 +18,7 @@ from isotropic.surgery.finite import check_finite
 from isotropic.surgery.holders import Holders
 from isotropic.surgery.modules import averages_of, bare, check_modules
 
-GRADIENT = "grad"  # carried as a first moment
+GRADIENT = ".grad"  # carried as a first moment; no optimiser has a state of this name
 
 
 @dataclass

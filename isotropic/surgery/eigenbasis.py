@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from isotropic.changes import change
 from isotropic.normalise.ica import hold_in_eigenbasis, measure_whitening
 from isotropic.normalise.normalised import NormalisedMLP
 from isotropic.surgery.holders import Holders
-from isotropic.surgery.modules import change
 
 
 @change

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Generator, Tensor
 
+from isotropic.changes import change
 from isotropic.networks.base import MLP
 from isotropic.surgery.activation_stats import Inputs, mean_activation
 from isotropic.surgery.edit import Edit, Family
-from isotropic.surgery.modules import change
 from isotropic.surgery.outgoing_init import one_each
 from isotropic.surgery.widths import check_count
 
@@ -62,9 +62,9 @@ def net2wider(
         raise ValueError(f"noise: {noise!r} is not a number >= 0")
     n, lead = edit.width, edit.lead
     draws = one_each(generator, len(net.member_widths))
-    drawn = torch.stack([torch.randint(n, (count,), generator=each) for each in draws]).reshape(*lead, count)
-    there = torch.arange(n).expand(*lead, n)
-    g = torch.cat([there, drawn], dim=-1).to(edit.bias.device)  # [*K, n + count]
+    drawn = torch.stack([torch.randint(n, (count,), generator=each, device="cpu") for each in draws])
+    there = torch.arange(n, device="cpu").expand(*lead, n)
+    g = torch.cat([there, drawn.reshape(*lead, count)], dim=-1).to(edit.bias.device)  # [*K, n + count]
     copies = torch.zeros_like(edit.bias).scatter_add(-1, g, torch.ones_like(g, dtype=edit.bias.dtype))
     share = 1 / copies.gather(-1, g)  # [*K, n + count]
     edit.select(g)
@@ -219,7 +219,8 @@ def _others(gone: Tensor, count: int) -> Tensor:
 
 def _normal_rows(net: MLP, layer: int, count: int, draws: Sequence[Generator | None], like: Tensor) -> Tensor:
     """N(0, 1) for `count` rows of W_l [*K, count, n_{l-1}], drawn in float64 on the CPU; padding stays zero."""
-    drawn = torch.zeros(len(draws), count, like.shape[-1], dtype=torch.float64)
+    drawn = torch.zeros(len(draws), count, like.shape[-1], dtype=torch.float64, device="cpu")
     for k, (widths, draw) in enumerate(zip(net.member_widths, draws, strict=True)):
-        drawn[k, :, : widths[layer - 1]] = torch.randn(count, widths[layer - 1], generator=draw, dtype=torch.float64)
+        own = widths[layer - 1]
+        drawn[k, :, :own] = torch.randn(count, own, generator=draw, dtype=torch.float64, device="cpu")
     return drawn.reshape(*like.shape[:-2], *drawn.shape[1:]).to(like)

@@ -87,7 +87,7 @@ class Holders:
             group["params"][:] = [successors.get(id(p), p) for p in group["params"]]
         for name, (old, new) in replaced.items():
             self.named[name], optimiser = new, self.by_name.get(name)
-            mark(old, name, optimiser is not None)
+            mark(old, name)
             if optimiser is None:
                 continue
             if anew or id(optimiser) in self._anew:
@@ -105,7 +105,7 @@ class Holders:
                 group[key][:] = [group[key][number] for number in kept]
         for name in names:
             old, optimiser = self.named.pop(name), self.by_name.pop(name, None)
-            mark(old, name, optimiser is not None)
+            mark(old, name)
             if optimiser is not None:
                 self._forget(optimiser, old)
 

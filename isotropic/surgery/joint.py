@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 from torch.optim import Adam
 
+from isotropic.changes import change
 from isotropic.networks.base import MLP
 from isotropic.surgery.edit import Edit, refuse_kernels
-from isotropic.surgery.modules import bare, change
+from isotropic.surgery.modules import bare
 
 _SMOOTHINGS = (0.3, 1e-6)  # epsilon of the first stage and of the last: from the size of a weight to none
 _LARGEST_RATE = 0.1

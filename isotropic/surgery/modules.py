@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.nn.utils.parametrize import is_parametrized
 from torch.optim.swa_utils import AveragedModel
 
-from isotropic.networks.base import MLP
+from isotropic.networks.base import MLP, refuse_computed
 
-P = ParamSpec("P")
-R = TypeVar("R")
 _SHARDED = {"DTensor", "FlatParameter"}  # by name: to import them takes longer than all else here
-
-
-def change(function: Callable[P, R]) -> Callable[P, R]:
-    """A function that changes networks: without gradients, and outside of inference mode, as training goes on after.
-
-    What is made in inference mode could not be trained.
-    """
-    return torch.inference_mode(mode=False)(torch.no_grad()(function))
 
 
 def bare(net: Any) -> Any:
@@ -84,6 +72,8 @@ def averages_of(also: Any, net: MLP, layers: Sequence[int]) -> list[MLP]:
             raise ValueError(f"also: {no_network(each)}")
         if each is net or each.affine[0].weight is net.affine[0].weight:
             raise ValueError("also: the network itself is among them; give averages of it, such as `ema.module`")
+        if each.isotropic != net.isotropic:
+            raise ValueError(f"also: its activations are {_kind(each)} and those of `net` {_kind(net)}")
         if each.depth != net.depth:
             raise ValueError(f"also: it has {each.depth} maps and `net` {net.depth}; give averages of `net`")
         for layer in layers:
@@ -99,22 +89,20 @@ def averages_of(also: Any, net: MLP, layers: Sequence[int]) -> list[MLP]:
 
 def check_modules(net: MLP, maps: Sequence[int]) -> None:
     """Raise a ValueError for maps (counted from 0) whose parameters cannot be replaced by others of another shape."""
-    present = net.tensors()
     _refuse_tied(net)
+    refuse_computed(net, maps)
     for number in maps:
         affine = net.affine[number]
-        if is_parametrized(affine) or f"maps.{number}.weight" not in present:
-            raise ValueError(
-                f"maps.{number}: its weight is computed from other parameters (a parametrisation, weight_norm or a "
-                "pruning mask); make it a parameter before, torch.nn.utils.parametrize.remove_parametrizations(map, "
-                "'weight')"
-            )
         for name in ("weight", "bias", "psi"):
             if any(kind.__name__ in _SHARDED for kind in type(getattr(affine, name, None)).__mro__):
                 raise ValueError(
                     f"maps.{number}.{name} is sharded over processes; change the network before it is sharded (FSDP, "
                     "distribute_tensor), or gather it first"
                 )
+
+
+def _kind(net: MLP) -> str:
+    return "isotropic" if net.isotropic else "elementwise"
 
 
 def _refuse_tied(net: MLP) -> None:

@@ -15,7 +15,7 @@ def _normal(weight: Tensor, count: int, generator: Generator | None) -> Tensor:
 
 
 def _zero(weight: Tensor, count: int, generator: Generator | None) -> Tensor:
-    return torch.zeros(weight.shape[0], count, dtype=torch.float64)
+    return torch.zeros(weight.shape[0], count, dtype=torch.float64, device="cpu")
 
 
 def _combination(weight: Tensor, count: int, generator: Generator | None) -> Tensor:
@@ -46,7 +46,7 @@ def _wide(weight: Tensor) -> Tensor:
 
 
 def _randn(rows: int, columns: int, generator: Generator | None) -> Tensor:
-    return torch.randn(rows, columns, generator=generator, dtype=torch.float64)
+    return torch.randn(rows, columns, generator=generator, dtype=torch.float64, device="cpu")
 
 
 COLUMNS: dict[str, Callable[[Tensor, int, Generator | None], Tensor]] = {
@@ -78,7 +78,7 @@ def draw_columns(
         raise ValueError(f"columns: {kind!r} is not one of {', '.join(COLUMNS)}")
     each = weight.detach().reshape(-1, *weight.shape[-2:])
     generators = one_each(generator, len(each))
-    drawn = torch.zeros(len(each), each.shape[1], count, dtype=torch.float64)
+    drawn = torch.zeros(len(each), each.shape[1], count, dtype=torch.float64, device="cpu")
     for k, n in enumerate(rows):
         drawn[k, :n] = COLUMNS[kind](each[k, :n], count, generators[k])
     return drawn.reshape(*weight.shape[:-1], count).to(weight)

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from torch import Generator
 
+from isotropic.changes import change
 from isotropic.integers import integer, whole
 from isotropic.networks.base import MLP
 from isotropic.surgery.activation_stats import Inputs, check_inputs
 from isotropic.surgery.amounts import Change, real
 from isotropic.surgery.edit import Edit
 from isotropic.surgery.importance import IMPORTANCES, ranked
-from isotropic.surgery.modules import bare, change
+from isotropic.surgery.modules import bare
 from isotropic.surgery.removal import remove_last
 from isotropic.surgery.widths import new_columns, recorded
 
@@ -68,7 +69,8 @@ def adapt(
     net = bare(net)
     if net.has_length.ndim > 0:
         raise ValueError("net: an ensemble's members need changes of their own; adapt each `ensemble.member(k)`")
-    if not real(threshold) > 0:
+    limit = real(threshold)
+    if not limit > 0:
         raise ValueError(f"threshold: {threshold!r} is not greater than 0")
     wanted, most = integer("scaffold", scaffold), most if most is None else integer("most", most)
     if only is not None and only not in ONLY:
@@ -76,16 +78,16 @@ def adapt(
     if importance not in IMPORTANCES:
         raise ValueError(f"importance: {importance!r} is not one of {', '.join(IMPORTANCES)}")
     check_inputs(net, inputs)
-    edit, changes = None, []
-    for layer in reversed(hidden_layers(net, layers)):  # all are checked
+    edit, changes, chosen = None, [], hidden_layers(net, layers)
+    for layer in reversed(chosen):  # all are checked
         if edit is None:
             edit = Edit(net, layer, optimiser, also=also, unknown=unknown)
         edit.at(layer)
-    for layer in reversed(hidden_layers(net, layers)):
+    for layer in reversed(chosen):
         assert edit is not None
         basis, importances = ranked(edit.at(layer), "left", importance)
         n = edit.width
-        change = _allowed(wanted - int((importances <= threshold).sum()), n, most, only)
+        change = _allowed(wanted - int((importances <= limit).sum()), n, most, only)
         drawn = new_columns(edit, columns, change, generator) if change > 0 else None
         edit.rotate(basis.contiguous())  # by rows; a product of columns rounds in another way
         if drawn is not None:

@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
+from isotropic.networks.activation import widened
 from isotropic.surgery.activation_stats import Activity, Inputs, activity, mean_activation, mean_gain
 from isotropic.surgery.edit import Edit, Family
 
@@ -48,15 +49,15 @@ def _compensate(
 ) -> None:
     """Let o, psi and the next bias of one of the networks keep what its last `count` neurons did."""
     net, own, layer, after = family.net, family.tensors, edit.layer, f"maps.{edit.layer}"
-    weight = own[f"{after}.weight"]
-    constants, squares = _constants(edit.bias_of(family), count, measured)
+    weight = widened(own[f"{after}.weight"])
+    constants, squares = _constants(widened(edit.bias_of(family)), count, measured)
     removed = constants[..., -count:]
     if predicted is not None:
         p = predicted.to(removed)
         removed = removed - (p @ constants[..., :-count, None]).squeeze(-1)
     residue = (weight[..., -count:] @ removed[..., None]).squeeze(-1)  # sum b*_i u_i, [*K, n_{l+1}]
     if f"{after}.psi" in own:
-        own[f"{after}.psi"] = own[f"{after}.psi"] + net.has_psi[..., None] * residue
+        own[f"{after}.psi"] = _sum(own[f"{after}.psi"], net.has_psi[..., None] * residue)
     if inputs is not None and bool(net.expects.any()):
         if f"{after}.bias" not in own:
             raise ValueError(f"compensation: 'expectation' corrects maps.{layer}.bias, which this network has not")
@@ -66,16 +67,21 @@ def _compensate(
         else:
             gain = mean_gain(net, layer, inputs) if measured is None else measured.gain.to(residue)
             share = net.expects[..., None] * gain  # [*K, 1], of the network as it still is
-        own[f"{after}.bias"] = own[f"{after}.bias"] + share * residue
+        own[f"{after}.bias"] = _sum(own[f"{after}.bias"], share * residue)
     length = f"activations.{layer - 1}.log_o"
     if length in own:
-        grown = torch.logaddexp(own[length], squares.log())
-        own[length] = torch.where(net.has_length, grown, own[length])
+        grown = torch.logaddexp(widened(own[length]), squares.log())
+        own[length] = torch.where(net.has_length, grown.to(own[length].dtype), own[length])
     if predicted is not None:  # the moments of the kept columns stay: their gradient is d h_kept^T, before and after
         if hasattr(net, "normalisers"):
             raise ValueError("correction: 'linear' is not known behind a normaliser; 'none' or 'isometric'")
         kept, gone = weight.split([weight.shape[-1] - count, count], dim=-1)
-        own[f"{after}.weight"] = torch.cat([kept + gone @ p, gone], dim=-1)
+        own[f"{after}.weight"] = torch.cat([kept + gone @ p, gone], dim=-1).to(own[f"{after}.weight"].dtype)
+
+
+def _sum(t: Tensor, more: Tensor) -> Tensor:
+    """Rounded once to the dtype of `t`: of half precisions, whose squares overflow, all here is in float32."""
+    return (t + more).to(t.dtype)
 
 
 def _normalised_residue(family: Family, layer: int, count: int, inputs: Inputs) -> Tensor:
@@ -86,7 +92,7 @@ def _normalised_residue(family: Family, layer: int, count: int, inputs: Inputs) 
     turned = copy.deepcopy(family.net)
     turned.assign(family.tensors)
     mean = mean_activation(turned, layer, inputs)[..., -count:]
-    gone = family.tensors[f"maps.{layer}.weight"][..., -count:]
+    gone = widened(family.tensors[f"maps.{layer}.weight"])[..., -count:]
     return (gone @ mean[..., None].to(gone)).squeeze(-1)
 
 

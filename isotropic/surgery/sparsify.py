@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from isotropic.networks.base import MLP
+from isotropic.changes import change
+from isotropic.networks.base import MLP, refuse_computed
 from isotropic.networks.network import IsotropicMLP
 from isotropic.networks.sparse import SparseMLP
 from isotropic.surgery.diagonalise import diagonalise
 from isotropic.surgery.edit import Edit, refuse_kernels
-from isotropic.surgery.modules import bare, change
+from isotropic.surgery.modules import bare
 
 
 def alternate_maps(depth: int) -> list[int]:
@@ -86,6 +87,7 @@ def sparsify(net: IsotropicMLP) -> nn.Module:
     """
     inner: Any = bare(net)
     own = isinstance(inner, MLP)
+    refuse_computed(inner, range(inner.depth))
     changed = copy.deepcopy(inner) if own else inner.copied()
     diagonalise_alternate(changed)
     layers = alternate_maps(inner.depth)

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from isotropic.axes import stacked
+from isotropic.changes import change
 from isotropic.networks.base import MLP
 from isotropic.surgery.activation_stats import Inputs, activity, check_inputs
 from isotropic.surgery.amounts import Amount, Change, whole_count
@@ -17,7 +18,6 @@ from isotropic.surgery.diagonalise import hidden_width, rotate_left
 from isotropic.surgery.edit import Edit
 from isotropic.surgery.finite import require_finite
 from isotropic.surgery.importance import Importance, pruning_basis
-from isotropic.surgery.modules import change
 from isotropic.surgery.outgoing_init import OF_OTHERS, draw_columns
 from isotropic.surgery.removal import remove_last
 
@@ -87,7 +87,8 @@ def grow(
         check_rows(edit, rows)
         if rows == "bias":
             length = f"activations.{edit.layer - 1}.log_o"
-            require_finite(length, edit.own.tensors[length])
+            for family in edit.networks:
+                require_finite(length, family.tensors[length])
         if basis is not None:
             edit.rotate(right_vectors(edit)[0])
         append_from_the_right(edit, count, rows, generator)

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
+from isotropic.changes import change
 from isotropic.views.diagonal import put
 from isotropic.views.layers import CompensatedLinear, Layer, check_layer
 from isotropic.views.running import check_by_running, check_order, guessed_inputs
@@ -16,6 +17,7 @@ from isotropic.views.tracing import Ambiguous, Between, NotTraceable, Traced, ho
 from isotropic.views.view import View
 
 
+@change
 def attach(model: nn.Module, layers: Sequence[nn.Module], inputs: Any = None) -> View:
     """A view of nn.Linear modules of any model, joined by isotropic activations; it can be changed as a network.
 
@@ -63,6 +65,7 @@ def attach(model: nn.Module, layers: Sequence[nn.Module], inputs: Any = None) ->
     return View(model, chain, names)
 
 
+@change
 def convert(model: nn.Module, layers: Sequence[nn.Module], inputs: Any = None) -> View:
     """As `attach`, and replace the layers by maps that keep what pruning takes away: it becomes exact (METHOD 4).
 

@@ -9,7 +9,9 @@ from torch import Tensor
 
 Function = Callable[[Tensor], Tensor]
 OTHER_SHAPE = "changes the last axis"
-_SCALES = (0.1, 1.0, 10.0)  # elementwise functions are nearly linear near zero, and some nearly constant far from it
+NOT_FINITE = "gives values that are not finite"
+# Elementwise functions are nearly linear near zero, some nearly constant far from it, and some clip beyond a bound.
+_SCALES = (0.1, 1.0, 10.0, 1e3, 1e5)
 _TOGETHER = 64  # coordinates
 _ALLOWED = 1e-4  # relative; what computes in float32 is within 1e-6, what is not isotropic beyond 1e-2 at some scale
 
@@ -34,17 +36,23 @@ def fault(f: Function, n: int, before: tuple[int, ...], device: torch.device) ->
     generator = torch.Generator().manual_seed(0)
 
     def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator, dtype=torch.float64).to(device)
+        return torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").to(device)
 
     q = orthogonal(n, generator).to(device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        return next(filter(None, (_fault(f, s * normal(*before, n), q) for s in _SCALES)), None)
+        for scale in _SCALES:
+            found = _fault(f, scale * normal(*before, n), q)
+            if found is not None and not (found == NOT_FINITE and scale > 1):  # what grows fast overflows
+                return found
+    return None
 
 
 def _fault(f: Function, h: Tensor, q: Tensor) -> str | None:
     a = f(h)
     if not a.ndim or a.shape[-1] != h.shape[-1]:
         return f"{OTHER_SHAPE}: {list(h.shape)} becomes {list(a.shape)}"
+    if not bool(a.isfinite().all()):
+        return NOT_FINITE
     if not same(f(h), a):
         return "is random in training, such as dropout, which may stand before the first layer or after the last"
     if not same(f(h @ q), a.double() @ q):
@@ -60,9 +68,9 @@ def _fault(f: Function, h: Tensor, q: Tensor) -> str | None:
 
 def orthogonal(n: int, generator: torch.Generator) -> Tensor:
     """A random orthogonal matrix in float64, which turns coordinates by tens: a wide one costs little."""
-    q = torch.zeros(n, n, dtype=torch.float64)
-    for some in torch.randperm(n, generator=generator).split(_TOGETHER):
-        block = torch.randn(len(some), len(some), generator=generator, dtype=torch.float64)
+    q = torch.zeros(n, n, dtype=torch.float64, device="cpu")
+    for some in torch.randperm(n, generator=generator, device="cpu").split(_TOGETHER):
+        block = torch.randn(len(some), len(some), generator=generator, dtype=torch.float64, device="cpu")
         q[some[:, None], some] = torch.linalg.qr(block).Q
     return q
 

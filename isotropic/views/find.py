@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from isotropic.changes import change
 from isotropic.views.attach import check_traced, checked, inner
 from isotropic.views.layers import Layer
 from isotropic.views.running import check_by_running, run
@@ -40,6 +41,7 @@ class Chain(Sequence[nn.Module]):
         return f"Chain({' -> '.join(self.names)})"
 
 
+@change
 def find(model: nn.Module, inputs: Any = None) -> list[Chain]:
     """The chains of a model: nn.Linear modules with something isotropic between one and the next.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from isotropic.networks.activation import NO_LENGTH
 from isotropic.networks.base import AffineMap
 
 DTYPES = (torch.float32, torch.float64)
@@ -26,7 +25,7 @@ class CompensatedLinear(nn.Module):
 
     Attributes:
         weight, bias: W [n_l, n_{l-1}] and b [n_l], or None: the parameters of the nn.Linear that it replaced.
-        log_o: log o of the hidden width that it begins, a buffer, -inf at first; None for the last of a chain.
+        log_o: log o of the hidden width that it begins, a buffer, `NO_LENGTH` at first; None for the last of a chain.
         per_constant: v [n_l], a buffer, 0 at first; None for the first of a chain.
     """
 
@@ -37,7 +36,7 @@ class CompensatedLinear(nn.Module):
         super().__init__()
         self.weight, self.bias = linear.weight, linear.bias
         like = linear.weight.detach()
-        self.register_buffer("log_o", None if last else like.new_full((), -math.inf))
+        self.register_buffer("log_o", None if last else like.new_full((), NO_LENGTH))
         self.register_buffer("per_constant", None if first else like.new_zeros(len(like)))
         self.training = linear.training
 

@@ -11,8 +11,11 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from isotropic.views.commuting import orthogonal, same
-from isotropic.views.layers import CompensatedLinear, Layer
-from isotropic.views.skeleton import Skeleton, mode, one_line
+from isotropic.views.layers import DTYPES, CompensatedLinear, Layer
+from isotropic.views.skeleton import Skeleton, mode, one_line, trained
+
+_LATER = "in evaluation, with other values of what is trained,"
+_WAYS = {"in training": True, "in evaluation": False, _LATER: False}  # whether the modules are in training
 
 
 @dataclass
@@ -68,7 +71,7 @@ def guessed_inputs(skeleton: Skeleton, first: Layer) -> Any:
     """Inputs [4, n_0] or [2, 3, n_0] for the first of a chain, if the model takes them."""
     reasons = []
     for before in ((4,), (2, 3)):
-        x = torch.randn(*before, first.weight.shape[1], generator=torch.Generator().manual_seed(0)).to(first.weight)
+        x = _normal(first.weight, *before, first.weight.shape[1], seed=0)
         try:
             run(skeleton.model, [], x)
             return x
@@ -100,17 +103,20 @@ def check_by_running(skeleton: Skeleton, layers: Sequence[Layer], names: Sequenc
 
         W_l <- Q^T W_l, b_l <- Q^T b_l, W_{l+1} <- W_{l+1} Q        and zero rows of W_l with new columns of W_{l+1}
 
-    Random weights, since those of the model may hide what lies between them: many a last map begins at zero. The
-    skeleton keeps them.
+    Random weights, since those of the model may hide what lies between them: many a last map begins at zero; and for
+    the same reason other values of the gates and scales that are trained. The skeleton keeps them.
 
     Raises:
-        ValueError: the model does not take the inputs, calls the layers in another way, or something changed.
+        ValueError: the model does not take the inputs, calls the layers in another way, computes them in less than
+            float32, or something changed.
     """
     for layer in layers:
         if isinstance(layer, CompensatedLinear) and layer.per_constant is not None:
             layer.per_constant = layer.per_constant.new_zeros(())  # for every width and basis
     called = False
-    for training in (True, False):
+    for how, training in _WAYS.items():
+        if how == _LATER and not _train_gates(skeleton, layers):
+            return
         with mode(skeleton.model, training):
             try:
                 first = run(skeleton.model, layers, inputs)
@@ -121,9 +127,30 @@ def check_by_running(skeleton: Skeleton, layers: Sequence[Layer], names: Sequenc
             called = bool(first.calls)
             if called or not training:
                 check_order([place for place, _, _ in first.calls], names)
+            _check_dtype(first, names)
+            if how == _LATER and not all(bool(t.isfinite().all()) for t in first.outputs):
+                return
             for place in range(len(layers) - 1) if called else ():
-                how = f"running the model {'in training' if training else 'in evaluation'} shows"
-                _check_width(skeleton, layers, names, inputs, place, how)
+                _check_width(skeleton, layers, names, inputs, place, f"running the model {how} shows")
+
+
+def _train_gates(skeleton: Skeleton, layers: Sequence[Layer]) -> bool:
+    """Put into a skeleton what training might make of scalars and vectors that are no part of the layers, if any."""
+    generator, found = torch.Generator().manual_seed(5), False
+    for module in skeleton.model.modules():
+        for name, p in module._parameters.items() if module not in layers else ():
+            if p is not None and p.requires_grad and p.ndim < 2:
+                module._parameters[name], found = nn.Parameter(trained(p, generator)), True
+    return found
+
+
+def _check_dtype(first: Run, names: Sequence[str]) -> None:
+    place, dtype = next(((place, h.dtype) for place, _, h in first.calls if h.dtype not in DTYPES), (0, None))
+    if dtype is not None:
+        raise ValueError(
+            f"layers: {names[place]} gives {dtype}, too coarse to tell what is isotropic; attach it without "
+            "autocast, also within the model"
+        )
 
 
 def _check_width(
@@ -168,7 +195,7 @@ def _set(layer: Layer, **tensors: Tensor) -> None:
 
 
 def _normal(like: Tensor, *shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(like)
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), device="cpu").to(like)
 
 
 def _randomise(skeleton: Skeleton, layers: Sequence[Layer], inputs: Any, place: int, scale: float) -> None:

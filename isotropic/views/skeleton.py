@@ -6,7 +6,8 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import Tensor, nn
+import torch
+from torch import Generator, Tensor, nn
 
 
 class Skeleton:
@@ -36,6 +37,32 @@ class Skeleton:
         found = self._copies[id(module)]
         assert isinstance(found, nn.Module)
         return found
+
+
+def in_float64(module: nn.Module) -> nn.Module:
+    """A copy of a module with parameters and buffers of its own, in float64 those that are floats."""
+    copied = Skeleton(module).model
+    for inner in copied.modules():
+        for name, p in inner._parameters.items():
+            if p is not None:  # not `Module.double`, which would change the parameters that the model has, too
+                inner._parameters[name] = nn.Parameter(wide(p), requires_grad=p.requires_grad)
+        for name, t in inner._buffers.items():
+            inner._buffers[name] = None if t is None else wide(t)
+    return copied
+
+
+def wide(t: Tensor) -> Tensor:
+    """A copy of its values, in float64 if they are floats."""
+    return t.detach().to(torch.float64 if t.is_floating_point() else t.dtype, copy=True)
+
+
+def trained(t: Tensor, generator: Generator) -> Tensor:
+    """What training might make of a gate: further from 0, on its side of it; what is 0 at first may hide much.
+
+    All that has an axis of the width itself is refused already, since it could not grow.
+    """
+    drawn = torch.randn(t.shape, generator=generator, dtype=torch.float64, device="cpu").to(t)
+    return t.detach() + torch.where(t < 0, -0.3, 0.3) * drawn.abs()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -10,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from isotropic.views.commuting import OTHER_SHAPE, fault, shapes
+from isotropic.views.commuting import NOT_FINITE, OTHER_SHAPE, fault, shapes
 from isotropic.views.layers import Layer
-from isotropic.views.skeleton import Skeleton
+from isotropic.views.skeleton import Skeleton, in_float64, trained, wide
 
 
 class NotTraceable(Exception):
@@ -121,7 +122,23 @@ class Between:
             good = next(before for before, each in found.items() if each is None)
             bad = next(before for before, each in found.items() if each is not None)
             raise Ambiguous(f"{faults[0][0]} {faults[0][1]} for {[*bad, n]}, though not for {[*good, n]}")
-        return faults[0] if faults else None
+        return faults[0] if faults else self._later_fault(modules, n, next(iter(found)), device)
+
+    def _later_fault(
+        self, modules: dict[str, Any], n: int, before: tuple[int, ...], device: torch.device
+    ) -> tuple[str, str] | None:
+        """The same of what training might make of the gates in between."""
+        later = _trained(modules)
+        if later is None:
+            return None
+        try:
+            found = self._fault(later, n, before, device)
+        except Exception:  # people's code, with values that it may not be made for
+            return None
+        if found is None or found[1] == NOT_FINITE:
+            return None
+        what, why = found
+        return what, f"{why} once its parameters change in training; freeze them if they are to stay"
 
     def _fault(
         self, modules: dict[str, Any], n: int, before: tuple[int, ...], device: torch.device
@@ -187,12 +204,12 @@ class Between:
         for target in (str(x.target) for x in self.nodes if x.op in ("call_module", "get_attr")):
             found = attrgetter(target)(self.whole.module)
             if isinstance(found, nn.Module):
-                ours[target] = Skeleton(found).model.double()
+                ours[target] = in_float64(found)
                 for inner in ours[target].modules():
                     inner.training = self.whole.training
             else:
                 floating = isinstance(found, Tensor) and found.is_floating_point()
-                ours[target] = found.detach().double() if floating else found
+                ours[target] = wide(found).requires_grad_(found.requires_grad) if floating else found
         return ours
 
     def _run(self, modules: dict[str, Any], h: Tensor, result: Any) -> Tensor:
@@ -205,6 +222,19 @@ class Between:
                     break
         value = interpreter.env[result]
         return value if isinstance(value, Tensor) else torch.zeros(())
+
+
+def _trained(modules: dict[str, Any]) -> dict[str, Any] | None:
+    """The same with other values of the gates that are trained; None if there are none."""
+    generator, several = torch.Generator().manual_seed(0), copy.deepcopy(modules)
+    found = False
+    for target, each in several.items():
+        for p in each.parameters() if isinstance(each, nn.Module) else ():
+            if p.requires_grad and p.ndim < 2:
+                p.data, found = trained(p, generator), True
+        if isinstance(each, Tensor) and each.requires_grad and each.ndim < 2:
+            several[target], found = trained(each, generator), True
+    return several if found else None
 
 
 class _Interpreter(fx.Interpreter):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor, nn
 
 from isotropic.axes import Axis, Tensors, hidden_axes
+from isotropic.changes import change
+from isotropic.networks.activation import widened
 from isotropic.successors import follow
 from isotropic.views.diagonal import DiagonalLinear, put
-from isotropic.views.layers import CompensatedLinear, Layer, check_layer
+from isotropic.views.layers import DTYPES, CompensatedLinear, Layer, check_layer
 from isotropic.views.running import run
 from isotropic.views.skeleton import mode
 
@@ -179,9 +181,14 @@ class View:
             done = run(self.model, self._layers, x)
         return done.result, [self._reached(done.calls, layer)[2] for layer in range(1, self.depth)]
 
-    def batches(self, inputs: Any) -> Iterable[Any]:
+    def batches(self, inputs: Any) -> Iterator[Any]:
         """x or a tuple of arguments of the model, or an iterable of several such batches: one after another."""
-        return [inputs] if isinstance(inputs, Tensor | tuple | Mapping) else inputs
+        for x in [inputs] if isinstance(inputs, Tensor | tuple | Mapping) else inputs:
+            if isinstance(x, list):
+                raise TypeError(
+                    "inputs: a DataLoader of pairs gives lists [x, y]; give x of each, or tuples of arguments"
+                )
+            yield x
 
     def reached(self, layer: int, x: Any) -> tuple[Tensor, Tensor, Tensor]:
         """What hidden layer l is for x, input of the model or a tuple of arguments: h_l, a_l [N, n_l] and g_l [N, 1].
@@ -196,11 +203,13 @@ class View:
         n = self.widths[layer]  # without the constant channel
         h = torch.cat([h[..., :n].reshape(-1, n) for place, _, h in calls if place == layer - 1])
         a = torch.cat([x[..., :n].reshape(-1, n) for place, x, _ in calls if place == layer])
+        rounding = 1e-3 if a.dtype in DTYPES else 2e-2  # of a model that computes in bfloat16 or float16 itself
+        h, a = widened(h), widened(a)
         squares = torch.linalg.vecdot(h, h)
         seen = squares > 0
         h, a, squares = h[seen], a[seen], squares[seen]
         g = (torch.linalg.vecdot(a, h) / squares)[:, None]
-        if not torch.allclose(a, g * h, rtol=1e-3, atol=1e-6):
+        if not torch.allclose(a, g * h, rtol=rounding, atol=1e-6):
             raise ValueError(
                 f"inputs: what {self.names[layer - 1]!r} gives is not scaled by one gain, whose mean can be taken"
             )
@@ -224,6 +233,7 @@ class View:
             layers.append(layer)
         return View(model, layers, self.names)  # type: ignore[arg-type]
 
+    @change
     def fit(self, state: dict[str, Tensor]) -> None:
         """Give the layers the shapes that a saved state of the model has, for `model.load_state_dict` to follow.
 

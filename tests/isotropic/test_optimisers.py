@@ -13,7 +13,7 @@ from refusals import assert_refused
 from torch.optim import LBFGS, SGD, Adafactor, Adam, AdamW, Optimizer, Rprop
 from torch.optim.lr_scheduler import StepLR
 
-from isotropic import grow, insert_layer, register_optimiser
+from isotropic import diagonalise, grow, insert_layer, register_optimiser
 from isotropic.optimisers import kind_of
 
 WIDTHS = [5, 4, 6, 3]
@@ -92,6 +92,20 @@ def test_a_state_that_is_not_known_begins_anew(kind: type[Optimizer]) -> None:
     train(net, optimiser, 2, first=2)
     insert_layer(net, 1, optimiser, unknown="reset")
     train(net, optimiser, 2, first=4)
+
+
+def test_a_state_of_any_name_is_no_gradient() -> None:
+    class Own(Sign):
+        pass
+
+    net = network(WIDTHS)
+    optimiser = Own(net.parameters(), lr=0.01)
+    for p in net.parameters():
+        optimiser.state[p]["grad"] = torch.ones_like(p)
+    register_optimiser(Own, {"grad": 1})
+    diagonalise(net, 2, optimiser=optimiser)
+    assert all(p.grad is None for p in net.parameters())
+    assert optimiser.state[net.maps[1].weight]["grad"].ne(1).any(), "the control: it turns"
 
 
 def test_unknown_is_error_or_reset() -> None:

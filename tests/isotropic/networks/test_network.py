@@ -19,7 +19,9 @@ from isotropic_testing import (
     normal,
     psi,
 )
+from torch import nn
 
+import isotropic
 from isotropic import IsotropicMLP
 
 
@@ -146,12 +148,24 @@ def test_saved_state_comes_back() -> None:
         ({"intrinsic_length": "long"}, "'long' is not one of none, constant, trainable"),
         ({"compensation": "some"}, "'some' is not one of none, constant, trainable, trainable+decay, expectation"),
         ({"activation": "tanh"}, "pass 'none' for both"),
+        ({"psi_decay": -1.0}, "psi_decay: -1.0 is not a finite number >= 0"),
+        ({"psi_decay": math.nan}, "psi_decay: nan is not a finite number >= 0"),
+        ({"psi_decay": math.inf}, "psi_decay: inf is not a finite number >= 0"),
+        ({"dtype": torch.complex64}, "dtype: torch.complex64 is none of real numbers with fractions"),
+        ({"dtype": torch.int64}, "dtype: torch.int64"),
     ],
 )
 def test_refused(arguments: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError) as caught:
         IsotropicMLP(**({"widths": [3, 4, 2]} | arguments))  # type: ignore[arg-type]
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_class_is_no_activation() -> None:
+    for make in (isotropic.IsotropicActivation, lambda kind: IsotropicMLP([3, 4, 2], kind)):
+        with pytest.raises(TypeError, match=r"sigma: <class .*ReLU'> is not a name .* or a module"):
+            make(nn.ReLU)
+        make(nn.ReLU())
 
 
 def test_a_seed_is_an_integer_of_any_kind() -> None:

@@ -7,6 +7,7 @@ import torch
 from isotropic_testing import normal
 from torch import Tensor
 
+import isotropic
 from isotropic import IsotropicActivation, IsotropicMLP
 from isotropic.activations import SIGMAS
 
@@ -134,6 +135,20 @@ def test_networks_far_out() -> None:
     x = normal(8, 20, dtype=torch.float32)
     near, far = net(x * 1e6), net(x * 1e30)
     assert ((far - near).norm() / near.norm()).item() < 1e-4
+
+
+@pytest.mark.parametrize("size", [1.0, 90.0, 1000.0])
+@pytest.mark.parametrize("dtype", HALF, ids=str)
+def test_pruning_in_half_keeps_what_large_biases_did(dtype: torch.dtype, size: float) -> None:
+    """Of biases beyond 256 the square overflows in float16, and of several before."""
+    net = IsotropicMLP([6, 12, 7, 3], seed=0)
+    net.assign({"maps.0.bias": size * normal(12, dtype=torch.float32)})
+    net = net.to(dtype)
+    x = normal(16, 6).to(dtype)
+    before = net(x).float()
+    isotropic.prune(net, 1, 6)  # of rank 6: those that are removed are constant
+    assert net.activations[0].log_o.isfinite()
+    assert ((net(x).float() - before).norm() / before.norm()).item() < 8 * HALF[dtype]
 
 
 def test_o_is_not_rounded_in_half() -> None:

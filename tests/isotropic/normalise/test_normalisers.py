@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 from isotropic_testing import DTYPES, assert_close, assert_differs, network, normal, orthogonal
@@ -223,6 +224,10 @@ def test_settings_are_refused(make: type[Normaliser], arguments: dict[str, float
     with pytest.raises(ValueError) as caught:
         make(**arguments)  # type: ignore[arg-type]
     assert words in str(caught.value)
+
+
+def test_a_width_is_an_integer_of_any_kind() -> None:
+    assert FrobNorm(np.int64(3)).width == 3  # type: ignore[arg-type]
 
 
 def test_the_network_by_hand() -> None:

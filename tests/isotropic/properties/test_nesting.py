@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from isotropic_testing import DTYPES, assert_close, assert_differs, error, inputs, network, normal
@@ -28,6 +29,15 @@ def test_a_shallower_network_is_embedded_in_the_saturated_limit(layer: int, extr
         assert after == pytest.approx(before / 10, rel=0.05)
     assert errors[-1] < 1e-7 and errors[0] > 1e-4
     assert embed(net, layer, 1.0, width).widths == [*net.widths[:layer], width, *net.widths[layer:]]
+
+
+def test_integers_of_any_kind_and_no_random_numbers() -> None:
+    net = network([5, 7, 4, 3])
+    torch.manual_seed(3)
+    expected = embed(net, 1, 1.0, 7)
+    drawn = torch.rand(())
+    assert drawn == torch.rand((), generator=torch.Generator().manual_seed(3))
+    assert embed(net, np.int64(1), 1.0, np.int64(7)).widths == expected.widths
 
 
 def test_an_embedded_network_has_the_same_penalty() -> None:

@@ -136,6 +136,7 @@ def test_refusals() -> None:
         (lambda: embed(tanh, 1, 1.0), "'tanh'"),
         (lambda: embed(IsotropicMLP([3, 4, 2], intrinsic_length="none"), 1, 1.0), "'none'"),
         (lambda: embed(net, 0, 1.0), "layer: 0"),
+        (lambda: embed(net, True, 1.0), "layer: True"),
         (lambda: embed(net, 3, 1.0), "one of 1 to 2"),
         (lambda: embed(net, 1, 0.0), "length: 0.0"),
         (lambda: embed(net, 1, float("nan")), "length: nan"),

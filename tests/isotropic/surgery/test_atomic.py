@@ -97,9 +97,14 @@ def test_a_moment_that_nothing_touches_is_no_obstacle(change: str) -> None:
     assert all(t.isfinite().all() for t in net.tensors().values())
 
 
-def test_a_length_of_zero_is_finite() -> None:
-    """Its logarithm is not."""
+@pytest.mark.parametrize("as_saved_before", [False, True])
+def test_a_length_of_zero_is_finite(as_saved_before: bool) -> None:
+    """Its logarithm, of older saved states, is not."""
     net = IsotropicMLP([5, 4, 6, 3], intrinsic_length="none", seed=0, dtype=torch.float64)
+    if as_saved_before:
+        net.assign({f"activations.{i}.log_o": torch.tensor(-torch.inf, dtype=torch.float64) for i in range(2)})
+    x = torch.ones(2, 5, dtype=torch.float64)
+    assert torch.equal(net(x), IsotropicMLP([5, 4, 6, 3], intrinsic_length="none", seed=0, dtype=torch.float64)(x))
     assert adapt(net, threshold=99.0, scaffold=1)[0].after == 1
 
 
@@ -127,6 +132,23 @@ def test_new_biases_read_the_length() -> None:
     plant(net, optimiser, "activations.1.log_o", "value", float("nan"))
     words = "activations.1.log_o has values that are not finite"
     assert_refused(net, optimiser, lambda n, o: grow(n, 3, 1, side="right", optimiser=o), words)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")], ids=str)
+@pytest.mark.parametrize("correction", ["none", "linear", "isometric"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_inputs_that_are_not_finite(side: str, correction: str, bad: float) -> None:
+    """Means over them would go into the network."""
+    net, optimiser = begun(compensation="expectation")
+    x = torch.ones(4, 5, dtype=torch.float64)
+    x[2, 1] = bad
+    layer = 2 if side == "left" else 3
+    assert_refused(
+        net,
+        optimiser,
+        lambda n, o: prune(n, layer, 1, side=side, correction=correction, inputs=x, optimiser=o),
+        "inputs: the mean",
+    )
 
 
 @pytest.mark.parametrize("fault", ["inputs", "columns", "generators", "optimiser", "gradient"])

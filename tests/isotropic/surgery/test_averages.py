@@ -165,6 +165,32 @@ def test_elementwise_networks(change: Callable[..., object]) -> None:
     assert net.widths == other.widths == [5, 4, 6 if change is merge_neurons else 8, 3]
 
 
+@pytest.mark.parametrize("length", ["none", "constant", "trainable"])
+def test_buffers_are_averaged_too(length: str) -> None:
+    """A length that is absent is a number as well: an average of infinities would be NaN."""
+    net = network(WIDTHS, length, "none")
+    ema = AveragedModel(net, use_buffers=True)
+    for _ in range(3):
+        ema.update_parameters(net)
+    assert_close(ema(inputs(net)), net(inputs(net)), "logits")
+
+
+def test_an_elementwise_network_cannot_change_alongside() -> None:
+    net, other = (IsotropicMLP(WIDTHS, kind, "none", "none", seed=0) for kind in ("isotropic-tanh", "tanh"))
+    before = other(inputs(net))
+    with pytest.raises(ValueError, match="also: its activations are elementwise and those of `net` isotropic"):
+        diagonalise(net, 2, also=other)
+    assert torch.equal(other(inputs(net)), before)
+
+
+def test_a_length_alongside_that_is_not_finite() -> None:
+    net, other = network(WIDTHS), network(WIDTHS, seed=1)
+    other.activations[1].log_o.data.fill_(float("nan"))
+    with pytest.raises(ValueError, match=r"activations.1.log_o has values that are not finite"):
+        grow(net, 3, 2, side="right", also=other)
+    assert net.widths == other.widths == WIDTHS
+
+
 def test_what_cannot_change_alongside() -> None:
     net, optimiser = begun(WIDTHS, "adamw")
     for also, words in (

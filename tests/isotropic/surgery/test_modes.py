@@ -28,7 +28,9 @@ CHANGES: dict[str, Callable[[Any, Optimizer], object]] = {
     "sparsify_jointly": lambda net, own: isotropic.sparsify_jointly(net, annealing(2, 2), optimiser=own),
     "insert_layer": lambda net, own: isotropic.insert_layer(net, 1, own),
     "remove_layer": lambda net, own: isotropic.remove_layer(net, 2, optimiser=own),
-    "load_state_dict": lambda net, own: net.load_state_dict(network([6, 9, 5, 5, 4]).state_dict()),
+    "load_state_dict": lambda net, own: net.load_state_dict(
+        network([6, 9, 5, 5, 4], dtype=torch.float32).state_dict()
+    ),
 }
 MODES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "inference_mode": torch.inference_mode,
@@ -38,7 +40,7 @@ MODES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
 
 
 def begun() -> tuple[IsotropicMLP, Optimizer]:
-    net = network([6, 7, 5, 4])
+    net = network([6, 7, 5, 4], dtype=torch.float32)  # which autocast would round
     isotropic.insert_layer(net, 2)
     optimiser = AdamW(net.parameters())
     loss(net).backward()

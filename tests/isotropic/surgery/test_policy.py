@@ -1,6 +1,7 @@
 """adapt: a buffer of scaffold neurons in every hidden layer (METHOD section 5)."""
 
 import copy
+from fractions import Fraction
 
 import pytest
 import torch
@@ -130,6 +131,18 @@ def test_bad_arguments_are_refused_and_nothing_changes(arguments, message):
     with pytest.raises(ValueError, match=message):
         adapt(net, **arguments)
     assert all(torch.equal(t, before[name]) for name, t in net.state_dict().items())
+
+
+def test_layers_and_threshold_of_any_kind():
+    """An iterator can be gone through once; a fraction compares with no tensor."""
+    listed, iterated = (network([3, 2, 1.5, 0.5], [4, 2, 1, 0.1]) for _ in range(2))
+    expected = adapt(listed, scaffold=3, layers=[1, 2])
+    found = adapt(iterated, scaffold=3, layers=iter([1, 2]), threshold=Fraction(95, 100))
+    assert (
+        [change.after for change in found]
+        == [change.after for change in expected]
+        != [change.before for change in found]
+    )
 
 
 def test_what_cannot_be_adapted_is_refused():

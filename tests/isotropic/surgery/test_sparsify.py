@@ -43,6 +43,15 @@ def test_the_network_itself_is_unchanged_and_shares_nothing() -> None:
     assert all(torch.equal(t, before[name]) for name, t in net.tensors().items())
 
 
+def test_what_is_frozen_stays_frozen() -> None:
+    net = network(WIDTHS)
+    frozen = ["maps.0.weight", "maps.1.weight", "maps.1.bias", "maps.2.psi", "activations.3.log_o"]
+    for name in frozen:
+        net.get_parameter(name).requires_grad_(False)
+    assert [name for name, p in sparsify(net).named_parameters() if not p.requires_grad] == frozen
+    assert all(p.requires_grad for p in sparsify(network(WIDTHS)).parameters())
+
+
 def test_it_trains_as_an_ordinary_module() -> None:
     sparse = sparsify(network(WIDTHS, dtype=torch.float32))
     optimiser = torch.optim.SGD(sparse.parameters(), lr=0.1)

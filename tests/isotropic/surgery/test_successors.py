@@ -17,9 +17,22 @@ from refusals import everything
 from torch import nn
 from torch.nn.utils import parametrizations
 from torch.nn.utils import prune as masks
+from torch.nn.utils.parametrize import register_parametrization
 from torch.optim import SGD, AdamW, Optimizer
 
-from isotropic import Ensemble, IsotropicMLP, adapt, diagonalise, grow, insert_layer, prune, remove_layer
+from isotropic import (
+    Ensemble,
+    IsotropicMLP,
+    adapt,
+    diagonalise,
+    embed,
+    grow,
+    insert_layer,
+    prune,
+    remove_layer,
+    sparsify,
+    successors,
+)
 from isotropic.training.train_step import TrainStep
 
 WIDTHS = [5, 4, 6, 3]
@@ -174,6 +187,56 @@ def test_a_changed_network_is_saved_without_a_trace() -> None:
     net, optimiser = begun(WIDTHS, "adamw")
     grow(net, 2, 1, optimiser=optimiser)
     assert not any(p.__dict__ for p in pickle.loads(pickle.dumps(net)).parameters())
+
+
+def test_another_optimiser_of_the_same_parameters_is_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two losses, say, or within a wrapper: only one of them was told."""
+    monkeypatch.setattr(successors, "_replacements", 0)  # as if it were the first change of all
+    net = network(WIDTHS)
+    told, other = AdamW(net.parameters()), SGD(net.parameters(), lr=0.1)
+    grow(net, 2, 2, optimiser=told)
+    loss(net).backward()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        told.step()
+    with pytest.warns(UserWarning, match=r"SGD steps maps.1.weight.* it no longer trains it"):
+        other.step()
+
+
+class Doubled(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * x
+
+
+COMPUTED: dict[str, Callable[[nn.Module, str], object]] = {
+    "mask": lambda module, leaf: masks.l1_unstructured(module, leaf, 0.5),
+    "parametrisation": lambda module, leaf: register_parametrization(module, leaf, Doubled()),
+}
+TAKERS = CHANGES | {
+    "ensemble": lambda net: Ensemble([net]),
+    "sparsify": sparsify,
+    "embed": lambda net: embed(net, 2, 1e6),
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        *((f"maps.{i}.{leaf}", how) for i in (1, 2) for leaf in ("weight", "bias", "psi") for how in COMPUTED),
+        ("activations.1.log_o", "parametrisation"),
+    ],
+)
+def test_what_is_computed_is_not_taken_for_absent(taker: str, name: str, how: str) -> None:
+    net = network(WIDTHS)
+    path, _, leaf = name.rpartition(".")
+    COMPUTED[how](net.get_submodule(path), leaf)
+    x = inputs(net)
+    before = net(x)
+    with pytest.raises(ValueError) as caught:
+        TAKERS[taker](net)
+    assert str(caught.value).startswith(f"{path}: its {leaf} is computed from other parameters")
+    assert torch.equal(net(x), before) and net.widths == WIDTHS
 
 
 @pytest.mark.parametrize("change", CHANGES)
