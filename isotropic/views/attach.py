@@ -26,7 +26,8 @@ def attach(model: nn.Module, layers: Sequence[nn.Module], inputs: Any = None) ->
     What lies between two of them has to commute with rotations, in training and in evaluation, and in every width:
     IsotropicActivation, functions of your own, reshapes that keep the last axis. It is found by torch.fx and tried on
     numbers; where torch.fx cannot trace the code around the layers, or where `inputs` are given, the model is run on
-    them with the hidden widths turned. All of this happens on a copy of its modules: the model is not touched.
+    them with the hidden widths turned. All of this happens on a copy of its modules: the model is not touched. Gates
+    and scales that are trained are tried at other values, too, since a view is kept while they change.
 
     torch.fx sees neither hooks, nor who reads the layers outside of the innermost module that it can trace. Running
     sees all that the inputs lead to.
