@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -12,22 +13,32 @@ from pathlib import Path
 from pipeline.errors import InputError
 
 _ROOT = Path(__file__).parents[1]
+_THIS = "pipeline/clone.py"
 _OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 _LONG = 60  # seconds, for which no git keeps its index locked
 # What DVC has of a profile, profiles/NAME/, is made from it and from the results.
 _CODE = ("isotropic", "pipeline", "stages", "pyproject.toml")
+_MODULES = tuple(f":(glob){name}/**/*.py" for name in _CODE[:3])
 _PROFILES = (
     "profiles",
     ":(exclude,glob)profiles/*/*",
 )  # that git has; of others the report has the settings
 
 
-def code_version() -> str:
-    """The commit of the code, "+ changes" if the code (not the results) differs from it, or why there is none."""
+def code_version(since: str = "HEAD") -> str:
+    """The commit of the code, "+ changes" if the code (not the results) differs from it, or why there is none.
+
+    Args:
+        since: what it said when a run began: the code is compared with that, and what changed before stays said.
+    """
+    if not re.fullmatch(r"HEAD|[0-9a-f]{7,40}", since):
+        return since
     try:
-        commit = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--", *_CODE)
-        changed += _git("status", "--porcelain", "--untracked-files=no", "--", *_PROFILES)
+        git("ls-files", "--error-unmatch", _THIS)  # an archive unpacked in another repository is not of its code
+        commit = git("rev-parse", "--short=12", since)
+        changed = git("diff", "--name-only", commit, "--", *_CODE, *_PROFILES)
+        changed += git("ls-files", "--others", "--exclude-standard", "--", *_CODE)
+        changed += git("ls-files", "--others", "--", *_MODULES)  # also what is ignored, which is imported as well
         return f"{commit} + changes" if changed else commit
     except FileNotFoundError:
         return "unknown, without git on this machine"
@@ -35,7 +46,8 @@ def code_version() -> str:
         said = getattr(error, "stderr", None) or ""
         if "dubious ownership" in said:
             return "unknown: git refuses a clone that belongs to another user"
-        return "not under version control" if "not a git repository" in said else "unknown: git fails"
+        outside = "not a git repository" in said or "did not match any file" in said
+        return "not under version control" if outside else "unknown: git fails"
 
 
 def check_clone() -> None:
@@ -45,7 +57,7 @@ def check_clone() -> None:
         InputError: git refuses the clone, since it belongs to another user, or its index was left locked.
     """
     try:
-        lock = _ROOT / _git("rev-parse", "--git-path", "index.lock")
+        lock = _ROOT / git("rev-parse", "--git-path", "index.lock")
     except (OSError, subprocess.SubprocessError) as error:
         if "dubious ownership" in (getattr(error, "stderr", None) or ""):
             remedy = f"`git config --global --add safe.directory {shlex.quote(str(_ROOT))}` allows it"
@@ -64,20 +76,26 @@ def check_whole(folder: Path) -> None:
         InputError: it cannot, since the clone is a shallow one.
     """
     with suppress(OSError, subprocess.SubprocessError):
-        if _git("rev-parse", "--is-shallow-repository", folder=folder) == "true":
+        if git("rev-parse", "--is-shallow-repository", folder=folder) == "true":
             raise InputError(
                 f"{folder}: a shallow clone, where DVC would lose an experiment that is run beside it;"
                 " `git fetch --unshallow` makes it whole"
             )
 
 
-def _git(*arguments: str, folder: Path | None = None) -> str:
+def git(*arguments: str, folder: Path | None = None, **environment: str) -> str:
+    """What git says of this clone, or of another, without what ends its output.
+
+    Raises:
+        OSError: there is no git.
+        subprocess.SubprocessError: it fails, or takes too long.
+    """
     # A hook of git, or whoever starts us in one, is told of one clone; asked is for this one.
     known = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
     done = subprocess.run(
         ["git", *arguments],
         cwd=folder or _ROOT,
-        env=known | {"LC_ALL": "C"},  # what it says is looked into
+        env=known | {"LC_ALL": "C"} | environment,  # what it says is looked into
         capture_output=True,
         encoding="utf-8",
         errors="backslashreplace",  # names of files, of which some are no UTF-8

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from pipeline import paths
 from pipeline.config import Data, Execution, Settings, validate, validate_some
+from pipeline.data import facts
 from pipeline.errors import InputError
 from pipeline.experiments import EXPERIMENTS, experiment
 from pipeline.experiments.plan import Plan
@@ -72,12 +73,16 @@ def load_profile(name: str) -> Profile:
 
 
 def _check_apart(data: Iterable[str], origin: str) -> None:
-    """Check that each data set has a file of its own on every file system."""
+    """Check that each data set has a file of its own on every file system, and tables and figures of its own."""
     known: dict[str, str] = {}
     for name in data:
-        if (other := known.setdefault(name.lower(), name)) != name:
-            remedy = "which are one file to macOS and Windows; rename one"
-            raise InputError(f"{origin}: data.{name}: differs from data.{other} only in capital letters, {remedy}")
+        if (other := known.setdefault(facts.slug(name).lower(), name)) == name:
+            continue
+        if name.lower() == other.lower():
+            how = "in capital letters, which are one file to macOS and Windows"
+        else:
+            how = "in . + - and _, which are all - in names of figures"
+        raise InputError(f"{origin}: data.{name}: differs from data.{other} only {how}; rename one")
 
 
 def _known() -> str:

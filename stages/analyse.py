@@ -14,7 +14,7 @@ from pipeline.reporting.render import render
 from pipeline.results import correct, rows
 from pipeline.results.provenance import check_record
 from stages import cli
-from stages.as_made import check_as_made
+from stages.as_made import check_as_made, check_rows
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -36,6 +36,7 @@ def _analyse(profile: str, name: str) -> None:
     path = paths.run_record(profile, name)
     record = read_json(path, dict, "dvc repro")
     check_record(record, path)
+    check_rows(loaded, name, record)
     folder = paths.report(profile) / name
     render(name, experiment(name).QUESTION, table, settings, record, folder, bits)
     claims = json.loads((folder / paths.CLAIMS).read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import json
 import os
 import re
@@ -13,7 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.errors import escaped
+from pipeline.clone import git
+from pipeline.errors import InputError, escaped
+from pipeline.yaml_file import read_yaml
 from stages import cli
 
 _RESULTS = ("rows.parquet", "correct.parquet", "run.json", "networks.npz", ".lock")
@@ -44,11 +47,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _in_git() -> set[Path]:
-    """The files that git has, as of a published profile its report; none without git."""
+    """The files that git has, as of a published profile its report; where it cannot say, all of such profiles."""
     with suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(["git", "ls-files", "-z", *_FOLDERS], capture_output=True, check=True, timeout=30)
-        return {Path(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name}
-    return set()
+        names = git("ls-files", "-z", *_FOLDERS, folder=Path()).split("\0")
+        return {Path(name) for name in names if name}
+    return {file for name in _published() for file in _of_profile(name)}
+
+
+def _published() -> Iterator[str]:
+    for path in Path("profiles").glob("*.yaml"):
+        with suppress(InputError):
+            if read_yaml(path).get("published"):
+                yield path.stem
+
+
+def _of_profile(name: str) -> Iterator[Path]:
+    for folder in (Path("results", name), Path("reports", name)):
+        yield from (file for file in folder.rglob("*") if not file.is_dir())
+    yield from Path("reports").glob(f"{glob.escape(name)}.*")
 
 
 def _made() -> Iterator[Path]:
@@ -57,14 +73,17 @@ def _made() -> Iterator[Path]:
         for file in folder.glob("*.pt"):
             if _is_data(file.with_suffix(".json")):
                 yield from (file, file.with_suffix(".json"))
+        yield from (file for file in folder.glob(".*") if _begun(file).endswith((".pt", ".json")))
     for folder in _folders("results/*/*"):
         if _is_experiment(folder):
             yield from (folder / name for name in _RESULTS)
+            yield from (file for file in folder.glob(".*") if _begun(file) in _RESULTS)
     whole = set()
     for folder in _folders("reports/*/*"):
         if _is_experiment(folder) and (folder / paths.PROVENANCE).is_file():
             yield from _analysed(folder)
             whole.add(folder.parent.name)
+    yield from (file for file in Path("reports").glob(".*") if _begun(file).endswith((".html", ".json")))
     for file in (*Path("reports").glob("*.html"), *Path("reports").glob("*.json")):
         if whole.issuperset(file.stem.split(paths.AND)):  # of one profile, or of several
             yield file
@@ -91,6 +110,11 @@ def _analysed(folder: Path) -> Iterator[Path]:
         name = _BEGUN.sub(r"\1\2", file.name)
         if (name in known or _CURVE.fullmatch(name)) and (file.is_file() or file.is_symlink()):
             yield file
+
+
+def _begun(file: Path) -> str:
+    """The name of the file that a killed writer had begun; "" of any other."""
+    return _BEGUN.sub(r"\1\2", file.name) if _BEGUN.fullmatch(file.name) else ""
 
 
 def _folders(pattern: str) -> list[Path]:

@@ -18,6 +18,8 @@ from pipeline.remedies import remedy
 # matplotlibrc says may fail at once, as a locale that is not installed. Matplotlib reads both at its import.
 os.environ["MPLBACKEND"] = "agg"
 os.environ["MATPLOTLIBRC"] = os.devnull
+if not os.environ.get("SOURCE_DATE_EPOCH", "0").isdecimal():  # as an argument of a container that was not given
+    del os.environ["SOURCE_DATE_EPOCH"]
 
 
 def parser(description: str, *, several: bool = False) -> argparse.ArgumentParser:

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from pipeline.execution.estimate import estimate
 
         found = estimate(load_profile(options.profile))
-    print(json.dumps(asdict(found), indent=2) if options.json else text(found))
+        print(json.dumps(asdict(found), indent=2) if options.json else text(found))
 
 
 def text(found: Estimate) -> str:

@@ -9,6 +9,7 @@ from pipeline.errors import InputError
 from pipeline.profile import load_profile
 from stages import cli
 from stages.alone import begin_with_dvc
+from stages.as_made import check_unchanged
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,7 +27,8 @@ def _fetch(name: str, profile: str) -> str:
     from pipeline.data.reading import place
     from pipeline.data.sources import fetch
 
-    known = load_profile(profile).data
+    loaded = load_profile(profile)
+    known = loaded.data
     if name not in known:
         names = ", ".join(sorted(known))
         raise InputError(f"{paths.profile(profile)}: data.{name} is not there; there are: {names}")
@@ -40,6 +42,7 @@ def _fetch(name: str, profile: str) -> str:
         save_absence(str(error), path)
         return f"{name} is left out: {error}. Once it is there, `{again}` fetches it."
     save(dataset, path)
+    check_unchanged(loaded, load_profile(profile), "data", name)
     shape = " x ".join(map(str, dataset.shape))
     said = (
         f"{name}: {len(dataset.train)} training and {len(dataset.test)} test images of {shape}, "

@@ -10,6 +10,7 @@ from dvc_render.html import HTML, PAGE_HTML
 from vl_convert import get_vegalite_versions, javascript_bundle
 
 from pipeline import paths
+from stages import cli
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -17,6 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Write a page for `dvc plots --html-template` that works offline.")
     parser.add_argument("file", type=Path, metavar="FILE", help="where to")
     file = parser.parse_args(arguments).file
+    with cli.clear_errors():
+        _write(file)
+
+
+def _write(file: Path) -> None:
     # DVC's templates are written in version 5 of Vega-Lite.
     version = [each for each in get_vegalite_versions() if each.startswith("5.")][-1]
     scripts = javascript_bundle(vl_version=version)  # type: ignore[call-arg]  # its stub lacks the default

@@ -9,11 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline import paths
+from pipeline.clone import code_version
 from pipeline.execution import processes
 from pipeline.experiments import experiment
 from pipeline.profile import Profile, load_profile
 from stages import cli
 from stages.alone import alone, begin_with_dvc, end_with_dvc
+from stages.as_made import check_unchanged
 
 if TYPE_CHECKING:
     from pipeline.execution.prepare import Prepared
@@ -34,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         processes.begin(profile.execution)  # first: what is imported from here on is imported meanwhile
         with alone(paths.lock(profile.name, options.experiment)):
             _run(profile, options.experiment)
+            check_unchanged(profile, load_profile(profile.name), "experiments", options.experiment)
 
 
 def _run(profile: Profile, name: str) -> None:
@@ -44,9 +47,10 @@ def _run(profile: Profile, name: str) -> None:
     from pipeline.execution.store import Store
     from pipeline.json_file import write_json
     from pipeline.results import correct, networks, rows
+    from pipeline.results.provenance import environment
     from pipeline.tracking.publisher import Publisher
 
-    started, prepared = time.monotonic(), prepare(profile, name)
+    started, prepared, made_by = time.monotonic(), prepare(profile, name), environment()
     store = Store(profile.execution.shards)
     store.tidy(f"{job.key}.parquet" for job in prepared.jobs)  # and what else has its key
     tables = {job.key: table for job in prepared.jobs if (table := job.result(store)) is not None}
@@ -70,16 +74,15 @@ def _run(profile: Profile, name: str) -> None:
     seconds = time.monotonic() - started
     if len(missing) == len(prepared.jobs) > 0 and not resumed:
         print(f"{name}: {throughput.summary(prepared.planned, seconds, prepared.device)}")
-    write_json(_record(prepared, seconds, len(missing), len(resumed)), paths.run_record(profile.name, name))
+    made_by["code"] = code_version(since=made_by["code"])
+    write_json(_record(prepared, made_by, seconds, len(missing), len(resumed)), paths.run_record(profile.name, name))
     if publisher.begun:  # a run of minutes: who watches it sees its end now, and not when all others have ended
         from_disk = partial(rows.read, paths.rows(profile.name, name), name, schema)
         publisher.finish(from_disk, networks=partial(networks.read, paths.networks(profile.name, name)))
 
 
-def _record(prepared: Prepared, seconds: float, run: int, resumed: int) -> dict[str, object]:
-    """How the rows were made, for the report."""
-    from pipeline.results.provenance import environment
-
+def _record(prepared: Prepared, made_by: dict[str, str], seconds: float, run: int, resumed: int) -> dict[str, object]:
+    """How the rows were made, for the report, and with what settings, for whoever reads them under others."""
     return {
         "seconds": round(seconds, 1),
         "jobs": len(prepared.jobs),
@@ -87,7 +90,8 @@ def _record(prepared: Prepared, seconds: float, run: int, resumed: int) -> dict[
         "jobs_resumed": resumed,  # some had been begun before
         "network_steps": sum(job.steps for job in prepared.planned),  # of all jobs
         "device": prepared.device,
-        **environment(),
+        **made_by,
+        "settings": prepared.settings.model_dump(mode="json"),
         "datasets": {each: asdict(known) for each, known in prepared.data.items()},
         "absent": prepared.absent,
     }

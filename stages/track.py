@@ -11,11 +11,13 @@ from dataclasses import asdict
 from pipeline import paths
 from pipeline.errors import InputError
 from pipeline.experiments import experiment
+from pipeline.json_file import read_json
 from pipeline.profile import Profile, load_profile
 from pipeline.results import networks, rows
 from pipeline.tracking import reason, synchronise
 from pipeline.tracking.connection import address, shown
 from stages import cli
+from stages.as_made import check_rows
 
 
 class _NoStoreError(InputError):
@@ -81,6 +83,8 @@ def _track(profile: Profile, name: str) -> str:
     if not path.is_file():
         return f"no {path} yet, `dvc repro` makes it"
     table, settings = rows.read(path, name, experiment(name).ROWS), profile.experiments[name].model_dump()
+    if (record := paths.run_record(profile.name, name)).is_file():
+        check_rows(profile, name, read_json(record, dict, "dvc repro"))
     if table.empty:
         return "nothing to publish: its data sets are absent"
     kept, report = networks.read(paths.networks(profile.name, name)), paths.report(profile.name) / name

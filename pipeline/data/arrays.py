@@ -87,6 +87,8 @@ def read(path: Path, name: str) -> Arrays:
     where = f"data.{name}: {path}"
     with _opened(path, where) as file:
         style = _style(set(file.files), where)
+        if "val" in style and len(_array(file, style["val"][0], where)) == 0:  # a part that was left empty
+            del style["val"]
         parts = {part: _images(file, own, where) for part, own in style.items()}
         shapes = {part: images.shape[1:] for part, images in parts.items()}
         if len(set(shapes.values())) > 1:
@@ -188,7 +190,7 @@ def _names(file: np.lib.npyio.NpzFile, where: str) -> tuple[str, ...]:
     if names.ndim != 1 or names.dtype.kind not in "US" or len(names) == 0:
         raise InputError(f"{where}: classes is {names.dtype} of {_by(names.shape)}; expected a list of names")
     found = tuple(
-        each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in names.tolist()
+        each.decode("utf-8", "backslashreplace") if isinstance(each, bytes) else str(each) for each in names.tolist()
     )
     if twice := sorted({each for each in found if found.count(each) > 1}):
         raise InputError(f"{where}: classes has {twice[0]!r} twice; each class has one name")

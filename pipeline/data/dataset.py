@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import warnings
@@ -139,16 +140,21 @@ def save(dataset: Dataset, path: Path) -> None:
         "provenance": dataset.provenance,
         **_tensors(dataset),
     }
-    # Into an open file: given a path, torch writes the path's own, here temporary, name into the file.
-    with written(path) as beside, beside.open("wb") as file:
-        torch.save(content, file)
+    _write(content, path)
     facts.write(dataset, path)
+
+
+def _write(content: object, path: Path) -> None:
+    # Not by torch: it writes the path's own, here temporary, name into the file, and hides what a full disk says.
+    serialised = io.BytesIO()
+    torch.save(content, serialised)
+    with written(path) as beside:
+        beside.write_bytes(serialised.getbuffer())
 
 
 def save_absence(reason: str, path: Path) -> None:
     """Write, in place of a data set that cannot be had, files that say why."""
-    with written(path) as beside, beside.open("wb") as file:
-        torch.save({"absent": reason}, file)
+    _write({"absent": reason}, path)
     facts.write_absence(reason, path)
 
 

@@ -67,13 +67,18 @@ class DataSet:
     @property
     def slug(self) -> str:
         """The name as part of file names and identifiers."""
-        return re.sub(r"[^A-Za-z0-9-]+", "-", self.name)
+        return slug(self.name)
 
     @property
     def words(self) -> str:
         """Name, description and numbers of images and classes."""
         counts = f"{self.train_count:,} + {self.test_count:,} images, {self.classes} classes"
         return f"{self.name}: {self.description} ({counts})"
+
+
+def slug(name: str) -> str:
+    """The name of a data set as part of file names and identifiers."""
+    return re.sub(r"[^A-Za-z0-9-]+", "-", name)
 
 
 def describe(dataset: Dataset) -> DataSet:

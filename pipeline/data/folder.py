@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 # that it shows is grey; what could be transparent is taken where nothing is.
 MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB"}
 # What systems leave beside images, in lower case; other such names start with a dot.
-_STRAY = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r"}
+_STRAY = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r", "@eadir", "lost+found"}
+_OTHERS = ("val", "valid", "validation", "dev")  # as ImageNet and others have them beside train/
 
 
 def image_folder(settings: Data, name: str) -> Dataset:
@@ -34,26 +37,29 @@ def image_folder(settings: Data, name: str) -> Dataset:
     both occur, all become RGB. They are turned as their EXIF orientation says, as every viewer shows them (a damaged
     EXIF block says nothing), and must then have one size, unless `side` in the settings resizes them. Without `test/`
     a seeded fifth of each class of `train/` is kept for testing. Names that start with a dot, and what systems leave
-    (Thumbs.db), are passed over.
+    (Thumbs.db), are passed over; and so is a folder of validation images, which the description says.
 
     Raises:
-        InputError: a folder is missing, has no classes or has one that training lacks; a class without images, or
-            with too few to divide; an unreadable image, or one of another size, of several frames, or with
-            transparent pixels.
+        InputError: a folder is missing or is written in another case, has no classes, one that training lacks, or
+            images beside them; a class without images, or with too few to divide; an unreadable image, or one of
+            another size, of several frames, of more than 8 bits, or with transparent pixels.
     """
     root = need_root(settings, name)
+    _check_case(root, name)
     classes = _classes(root / "train", name)
-    numbers = {folder.name: number for number, folder in enumerate(classes)}
-    train = [(image, numbers[folder.name]) for folder in classes for image in _images(folder, name)]
+    numbers = {_same(folder): number for number, folder in enumerate(classes)}
+    train = [(image, numbers[_same(folder)]) for folder in classes for image in _images(folder, name)]
     test = []
     divided = not (root / "test").exists()
     _check_link(root / "test", name)
     for folder in [] if divided else _classes(root / "test", name):
-        if folder.name not in numbers:
+        if _same(folder) not in numbers:
             raise InputError(f"data.{name}: {folder} is a class that {root / 'train'} does not have")
-        test += [(image, numbers[folder.name]) for image in _images(folder, name)]
+        test += [(image, numbers[_same(folder)]) for image in _images(folder, name)]
     reader = _Reader([image for image, _ in train + test], settings.side, name)
     description = "folder of images, one folder per class"
+    if others := [other for other in _OTHERS if (root / other).is_dir()]:
+        description += f", {' and '.join(others)}/ left out"
     if settings.side is not None:
         description += f", resized to {settings.side} x {settings.side}"
     if divided:
@@ -69,12 +75,33 @@ def _classes(folder: Path, name: str) -> list[Path]:
     """The class folders of `train/` or `test/`, by name."""
     if not folder.is_dir():
         raise InputError(f"data.{name}: no folder {folder}; expected one with a folder per class, {folder}/cat/1.png")
+    from PIL import Image
+
     for path in folder.iterdir():
         _check_link(path, name)
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not _stray(path))
+    there = sorted(path for path in folder.iterdir() if not _stray(path))
+    classes = [path for path in there if path.is_dir()]
     if not classes:
         raise InputError(f"data.{name}: {folder} has no folder per class; expected e.g. {folder}/cat/1.png")
+    if loose := [path for path in there if path.suffix.lower() in Image.registered_extensions() and path.is_file()]:
+        raise InputError(f"data.{name}: {loose[0]} is in no folder of a class; move it into one, or remove it")
+    known: dict[str, Path] = {}
+    for path in classes:
+        if (other := known.setdefault(_same(path), path)) != path:
+            raise InputError(f"data.{name}: {path} and {other} are one name, spelt in two ways in Unicode; join them")
     return classes
+
+
+def _same(folder: Path) -> str:
+    """The name of a class, as it is read: some systems take é apart, so that train/ and test/ may differ."""
+    return unicodedata.normalize("NFC", folder.name)
+
+
+def _check_case(root: Path, name: str) -> None:
+    """Raise InputError for `Test/` or `TRAIN/`, which some systems take for what is meant and others do not see."""
+    for path in root.iterdir():
+        if path.is_dir() and path.name not in ("train", "test") and path.name.lower() in ("train", "test"):
+            raise InputError(f"data.{name}: {path}: is {path.name.lower()}/ meant? rename it")
 
 
 def _images(folder: Path, name: str) -> list[Path]:
@@ -136,11 +163,14 @@ class _Reader:
 
         with self._clear(path), path.open("rb") as content, Image.open(content) as image:
             kind, several = image.mode, getattr(image, "is_animated", False) and image.format != "MPO"
+            deep = _is_deep(image)
             mode = _opaque(image).mode if kind in MODES and not several else ""
         if several:  # but the photographs of some telephones, with a preview after the image
             raise InputError(
                 f"data.{self._name}: {path} has several frames; save the one that is meant, or remove it"
             )
+        if deep:  # of which Pillow would give the upper eight, where grey ones have a kind of their own
+            raise InputError(f"data.{self._name}: {path} has more than 8 bits a channel: convert or remove it")
         if mode not in ("L", "RGB"):
             what = "transparent pixels" if kind in MODES else "pixels"
             needed = "grey (L) or RGB are needed: convert or remove it"
@@ -164,6 +194,14 @@ class _Reader:
         # What Pillow warns of is beside the pixels, such as an EXIF block that is cut short.
         with one_line(where, "replace or remove it"), warnings.catch_warnings(action="ignore", category=UserWarning):
             yield
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether a file has more than 8 bits a channel, which only what its pixels are decoded from tells."""
+    tiles = getattr(image, "tile", [])  # how it will be decoded: (codec, extents, offset, arguments)
+    if any(codec == "ppm" and args[-1] > 255 for codec, _, _, args in tiles):  # the largest value that it may have
+        return True
+    return re.search(r"(RGB[AXa]?|LA|CMYK);16[BLN]|SGI16", str(tiles)) is not None
 
 
 def _turned(image: Image.Image) -> Image.Image:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import nlargest
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from pipeline.profile import Profile
 from pipeline.results.text import counted
 
 _PROCESS = 250_000_000  # bytes of a process with torch, before it trains
-# Where Linux says how much memory a container may use; elsewhere there are no such files.
-_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+# Where Linux says how much memory a container or a job of a batch system may use; elsewhere there are no such files.
+_GROUPS, _OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+_NAMES = ("memory.max", "memory.limit_in_bytes")  # of version 2 and, in a folder `memory`, of version 1
 
 
 def check(profile: Profile, name: str, sizes: Mapping[str, Size], planned: Sequence[Planned], device: str) -> None:
@@ -57,14 +59,15 @@ def check(profile: Profile, name: str, sizes: Mapping[str, Size], planned: Seque
 
 def _check_address(where: str, address: str) -> None:
     """Raise InputError if results are to be kept somewhere that cannot be written from here."""
-    protocol, remote, _ = address.partition("://")
-    if remote:
-        from fsspec import get_filesystem_class
+    valid = "valid is a folder, or an address such as s3://bucket/shards"
+    if re.match(r"[A-Za-z][\w+.-]+:(?!//)", address):  # not a drive of Windows, which is one letter
+        raise InputError(f"{where}: {address!r} is neither a folder nor an address, which has ://; {valid}")
+    if "://" in address:
+        from fsspec.core import url_to_fs
 
         try:
-            get_filesystem_class(protocol)
-        except (ValueError, ImportError) as error:
-            valid = "valid is a folder, or an address such as s3://bucket/shards"
+            url_to_fs(address)
+        except Exception as error:  # of whichever package it is of; nothing is connected yet
             raise InputError(f"{where}: {address!r}: {' '.join(str(error).split())}; {valid}") from error
 
 
@@ -85,7 +88,19 @@ def memory(device: str) -> int:
 
         return int(torch.cuda.mem_get_info()[1])
     physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min([physical, *filter(None, map(_limit, _LIMITS))])
+    limits = (_limit(group / name) for group in _groups() for name in _NAMES)
+    return min([physical, *filter(None, limits)])
+
+
+def _groups() -> Iterator[Path]:
+    """The control groups that this process is in, from its own outwards: each may have a limit of memory."""
+    lines = _OWN_GROUP.read_text(encoding="utf-8").splitlines() if _OWN_GROUP.is_file() else []
+    for line in (*lines, "0::/", "0:memory:/"):
+        _, controllers, path = line.split(":", 2)
+        if controllers in ("", "memory"):
+            root = _GROUPS / controllers
+            own = root / path.lstrip("/")
+            yield from (group for group in (own, *own.parents) if group.is_relative_to(root))
 
 
 def _limit(path: Path) -> int | None:

@@ -10,7 +10,7 @@ from pipeline.reporting.analysed import Profile
 from pipeline.reporting.numbers import MISSING
 from pipeline.results.provenance import absent, data_sets
 
-_OWN = ("datasets", "absent")  # of the record of a run, shown by themselves
+_OWN = ("datasets", "absent", "settings")  # of the record of a run, shown by themselves
 _DATA = ("Name", "Description", "From", "Checksum", "Images in any order")
 _DIGITS = 12  # of a checksum, enough to tell data sets apart; `run.json` has all 64
 

@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[2]
 MADE = [
     "data/mine/mine.pt",
     "data/mine/mine.json",
+    "data/mine/.other.x1_y2z34.pt",
+    "results/digits/spectra/.rows.x1_y2z34.parquet",
+    "reports/.digits.x1_y2z34.html",
     "results/digits/spectra/rows.parquet",
     "results/digits/spectra/run.json",
     "results/digits/spectra/networks.npz",
@@ -162,3 +165,33 @@ def test_what_git_has_is_left_without_a_word(capsys: pytest.CaptureFixture[str])
     assert all(Path(name).is_file() for name in kept)
     assert not Path("reports/digits/spectra/section.html").exists() and not Path("reports/digits.html").exists()
     assert "a.svg" not in capsys.readouterr().out.replace("talk/a.svg", "")
+
+
+@pytest.mark.parametrize("how", ["asked", "in a hook of another", "without git", "an archive"])
+def test_what_is_published_stays_whether_or_not_git_says_so(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its report is in git, and what the pipeline makes has the same names."""
+    published = {
+        "reports/papers/spectra/provenance.json",
+        "reports/papers/spectra/claims.json",
+        "reports/papers.json",
+    }
+    for name in published:
+        (path := Path(name)).parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    Path("profiles/papers.yaml").write_text("published: true\n")
+    Path(".gitignore").write_text("*\n!reports/papers*\n!reports/papers/**\n")
+    if how != "an archive":
+        for step in (["init", "-q"], ["add", "-f", *published]):
+            subprocess.run(["git", *step], check=True)
+    if how == "in a hook of another":
+        subprocess.run(["git", "init", "-q", "elsewhere"], check=True)
+        monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere/.git"))
+    if how == "without git":
+        monkeypatch.setenv("PATH", str(tmp_path))
+    if how == "an archive":
+        monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    clean.main([])
+    assert published <= there()
+    assert not there() & set(MADE)

@@ -34,6 +34,19 @@ def test_data_sets_that_would_be_one_file_are_refused(tmp_path, monkeypatch):
                 load_profile("own")
 
 
+@pytest.mark.parametrize("others", [("my_set", "my-set"), ("my+set", "My.set")])
+def test_data_sets_that_would_have_the_same_figures_are_refused(tmp_path, monkeypatch, others):
+    text = (ROOT / "profiles/smoke.yaml").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    Path("profiles").mkdir()
+    added = "".join(f"  {name}: {{source: digits}}\n" for name in others)
+    Path("profiles/own.yaml").write_text(text.replace("data:\n", f"data:\n{added}", 1))
+    with pytest.raises(
+        InputError, match=r"data\..*: differs from data\..* only in \. \+ - and _, which are all - in"
+    ):
+        load_profile("own")
+
+
 def test_paper_holds_the_protocol():
     """EXPERIMENTS: "Common to all" and the row `invariance`."""
     settings = load_profile("paper").experiments["invariance"]

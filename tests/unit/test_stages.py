@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +130,38 @@ def test_a_second_run_takes_what_is_there_and_writes_the_same(folder: Path) -> N
     assert record["jobs_run"] == 1 <= len(others), "the control"
     assert paths.rows("smoke", name).read_bytes() == before, "to the last bit, and in the order of the jobs"
     assert paths.correct("smoke", name).read_bytes() == right
+
+
+@pytest.fixture
+def edited(folder: Path) -> Iterator[Callable[[], None]]:
+    """Edits the profile, as its user may at any time; it is set back afterwards."""
+    path = paths.profile("smoke")
+    before = path.read_text()
+
+    def edit() -> None:
+        content = yaml.safe_load(before)
+        content["experiments"][NAMES[0]]["learning_rate"] = 0.25
+        path.write_text(yaml.safe_dump(content))
+
+    yield edit
+    path.write_text(before)
+
+
+def test_a_profile_that_is_edited_while_it_runs_is_not_taken_for_what_ran(
+    edited: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = run._run
+    monkeypatch.setattr(run, "_run", lambda *arguments: [whole(*arguments), edited()])
+    with pytest.raises(SystemExit):
+        run.main([NAMES[0], *PROFILE])
+    assert f"experiments.{NAMES[0]} was changed while this ran" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stage", ["analyse", "track"])
+def test_rows_are_not_shown_after_an_edit_that_they_do_not_know(
+    stage: str, edited: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    edited()
+    with pytest.raises(SystemExit):
+        analyse.main([NAMES[0], *PROFILE]) if stage == "analyse" else track.main([*PROFILE])
+    assert f"experiments.{NAMES[0]}.learning_rate is 0.25, and the rows were made with " in capsys.readouterr().err

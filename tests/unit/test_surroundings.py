@@ -37,6 +37,15 @@ with cli.clear_errors():
     assert (tmp_path / "file").read_text() == ""
 
 
+@pytest.mark.parametrize(("date", "left"), [("", None), ("abc", None), ("1700000000", "1700000000")])
+def test_a_date_that_is_none_is_not_heeded(date: str, left: str | None) -> None:
+    """Matplotlib would end at it, in every analysis."""
+    program = "import os; from stages import cli; print(os.environ.get('SOURCE_DATE_EPOCH'))"
+    known = os.environ | {"PYTHONPATH": str(ROOT), "SOURCE_DATE_EPOCH": date}
+    done = subprocess.run([sys.executable, "-c", program], env=known, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{left}\n"
+
+
 def test_warnings_of_libraries_end_no_stage() -> None:
     program = """
 import os, subprocess, sys, warnings
@@ -69,7 +78,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("ours", "theirs"):
         folder = tmp_path / name
         (folder / "pipeline").mkdir(parents=True)
-        (folder / "pipeline/code.py").write_text(name)
+        (folder / "pipeline/clone.py").write_text(name)
         for command in ("init", "add .", "-c user.name=a -c user.email=a@b -c commit.gpgsign=false commit -m x"):
             subprocess.run(["git", *command.split()], cwd=folder, check=True, capture_output=True)
     monkeypatch.setattr(clone, "_ROOT", tmp_path / "ours")
@@ -91,6 +100,43 @@ def test_a_name_that_is_no_utf8_is_a_change_as_any_other(repository: Path) -> No
     with open(os.fsencode(ours) + b"/pipeline/\xe9.py", "w"):
         pass
     assert clone.code_version() == f"{before} + changes"
+
+
+@pytest.mark.parametrize("how", ["hidden by a setting", "ignored"])
+def test_code_that_git_does_not_show_is_a_change_as_any_other(repository: Path, how: str) -> None:
+    ours, before = repository / "ours", clone.code_version()
+    if how == "ignored":
+        (ours / ".git/info/exclude").write_text("new.py\n*.pyc\n")
+        (ours / "pipeline/old.pyc").touch()
+    else:
+        subprocess.run(["git", "config", "status.showUntrackedFiles", "no"], cwd=ours, check=True)
+    assert clone.code_version() == before
+    (ours / "pipeline/new.py").touch()
+    assert clone.code_version() == f"{before} + changes"
+
+
+def test_an_archive_within_another_repository_is_not_of_its_commit(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (unpacked := repository / "theirs/tools/ours/pipeline").mkdir(parents=True)
+    (unpacked / "clone.py").touch()
+    monkeypatch.setattr(clone, "_ROOT", unpacked.parent)
+    assert clone.code_version() == "not under version control"
+
+
+def test_a_run_is_of_the_commit_at_which_it_began(repository: Path) -> None:
+    ours = repository / "ours"
+    commit = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", "commit", "-qm", "y"]
+    began = clone.code_version()
+    (ours / "notes.md").touch()
+    for step in (["git", "add", "."], commit):
+        subprocess.run(step, cwd=ours, check=True)
+    assert clone.code_version(since=began) == began != clone.code_version(), "what was committed is no code"
+    (ours / "pipeline/clone.py").write_text("other")
+    subprocess.run([*commit, "-a"], cwd=ours, check=True)
+    assert clone.code_version(since=began) == f"{began} + changes"
+    for unknown in (f"{began} + changes", "not under version control"):
+        assert clone.code_version(since=unknown) == unknown
 
 
 def test_what_dvc_has_of_a_profile_is_no_change_of_the_code(repository: Path) -> None:

@@ -189,6 +189,46 @@ with cli.clear_errors():
     assert done.stderr.startswith("error: Broken pipe; what reads the output has ended; ")
 
 
+@pytest.mark.parametrize("stage", ["estimate", "plots_page"])
+def test_what_is_printed_or_written_last_is_guarded_too(stage: str, tmp_path: Path) -> None:
+    """`make estimate > /dev/full`, and a page in a folder that cannot be made."""
+    (tmp_path / "file").touch()
+    given = {"estimate": ["--profile", "smoke"], "plots_page": [str(tmp_path / "file/page.html")]}[stage]
+    program = f"""
+from pipeline.execution import estimate
+from stages import {stage} as stage
+estimate.estimate = lambda profile: None
+stage.text = lambda found: "x" * 100_000
+stage.main({given!r})
+"""
+    known = os.environ | {"PYTHONPATH": str(ROOT)}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=known, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        )
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a limit of the size of files")
+def test_a_disk_that_is_full_while_data_are_saved(tmp_path: Path) -> None:
+    """What torch says of it is no error of the system."""
+    program = """
+import resource, signal
+from types import SimpleNamespace
+from stages import fetch
+from pipeline.config import Data
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+fetch.load_profile = lambda name: SimpleNamespace(data={"digits": Data(source="digits")}, name="full")
+fetch.main(["digits", "--profile", "full"])
+"""
+    known = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program], env=known, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("error: data/full/digits.pt: File too large; ")
+    assert not list((tmp_path / "data").rglob("*.pt"))
+
+
 def test_what_a_stream_cannot_write_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from pipeline.clone import git
 
 _FILE = Path(__file__).with_name("criteria.py")
 
@@ -27,14 +30,16 @@ class Change:
 
 
 def changes(rows: str) -> Mapping[str, Change]:
-    """Criterion, or claim if a loop makes its parts -> last change, given the commit of the rows; none without git.
+    """Criterion, or claim if a loop makes its parts -> last change, given the commit of the rows.
+
+    None where there is no git, or no whole history.
 
     Args:
         rows: as the record of a run says, e.g. "0123abc" or "0123abc + changes".
     """
     try:
         lines = _blamed()
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, ValueError, subprocess.SubprocessError):
         return {}
     before, names = _history(rows), _names()
     return {
@@ -68,7 +73,7 @@ def _blamed() -> list[tuple[int, str]]:
     """Of each line when it was committed, and the commit."""
     found: list[tuple[int, str]] = []
     commit, time = "", {}
-    for line in _git("blame", "--line-porcelain", "--", _FILE.name).splitlines():
+    for line in _blame().splitlines():
         if header := re.match(r"([0-9a-f]{40}) \d+ \d+", line):
             commit = header[1]
         elif line.startswith("committer-time "):
@@ -76,6 +81,21 @@ def _blamed() -> list[tuple[int, str]]:
         elif line.startswith("\t"):
             found.append((time[commit], commit))
     return found
+
+
+def _blame() -> str:
+    """What git says of each line; a file of commits to be passed over that it cannot read is left out.
+
+    Raises:
+        ValueError: of a shallow clone, whose oldest commit would have changed everything.
+    """
+    if git("rev-parse", "--is-shallow-repository", folder=_FILE.parent) == "true":
+        raise ValueError("a shallow clone")
+    command = ("blame", "--line-porcelain", "--", _FILE.name)
+    try:
+        return git(*command, folder=_FILE.parent)
+    except subprocess.CalledProcessError:  # the user's blame.ignoreRevsFile, that other projects have
+        return git(*command, folder=_FILE.parent, GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_COUNT="0")
 
 
 def _change(lines: list[tuple[int, str]], before: frozenset[str] | None) -> Change:
@@ -90,13 +110,6 @@ def _history(rows: str) -> frozenset[str] | None:
     if not (made := re.match(r"[0-9a-f]{7,40}\b", rows)):
         return None
     try:
-        return frozenset(_git("rev-list", made[0]).split())
+        return frozenset(git("rev-list", made[0], folder=_FILE.parent).split())
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], cwd=_FILE.parent, capture_output=True, encoding="utf-8", check=True, timeout=30
-    )
-    return done.stdout

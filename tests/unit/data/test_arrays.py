@@ -122,6 +122,16 @@ def test_classes_say_how_many_there_are(path: Path, style: str, kind: type) -> N
     assert given(path, content(style)).classes == 3, "the control"
 
 
+def test_classes_in_another_encoding_are_still_apart(path: Path) -> None:
+    listed = [each.encode("latin-1") for each in ("é", "è", "ä")]
+    assert given(path, content() | {"classes": np.array(listed)}).classes == 3
+
+
+def test_a_part_that_was_left_empty_is_none(path: Path) -> None:
+    empty = {"val_images": np.zeros((0, 4, 5), np.uint8), "val_labels": np.zeros(0, np.int64)}
+    assert given(path, content() | empty).provenance["description"] == "arrays of mine.npz, 4 x 5 grey"
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_validation_images_are_left_out_or_joined_and_it_is_said(path: Path, style: str) -> None:
     arrays = content(style, validation=True)

@@ -4,6 +4,8 @@ import contextlib
 import os
 import shutil
 import socket
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -316,13 +318,80 @@ def test_what_is_no_file(refusal: Refusal, root: Path, kind: str) -> None:
     assert f"{path} is not a readable image: it is" in refusal(get, root)
 
 
-@pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", "__MACOSX", "Icon\r", "ehthumbs.db"])
+@pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", "__MACOSX", "Icon\r", "ehthumbs.db", "@eaDir"])
 def test_what_systems_leave_is_passed_over(root: Path, name: str) -> None:
     before = get(root).train.images
     (root / "train" / "ant" / name).write_bytes(b"\0")
     (root / "train" / name).mkdir()
     (root / "test" / name).mkdir()
     assert torch.equal(get(root).train.images, before)
+
+
+def deep_png(colour: int, channels: int, bits: int) -> bytes:
+    """2 x 3 pixels of the kind that PNG numbers so, white and opaque."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    row = b"\0" + bytes([255]) * (2 * channels * bits // 8)
+    header = struct.pack(">IIBBBBB", 2, 3, bits, colour, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(3 * row)), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (6, 4), (4, 2)], ids=["RGB", "RGBA", "LA"])
+def test_more_than_8_bits_are_not_cut(refusal: Refusal, root: Path, colour: int, channels: int, bits: int) -> None:
+    (root / "train" / "ant" / "b.png").write_bytes(deep_png(colour, channels, bits))
+    if bits == 8:
+        assert get(root).shape == (3, 3, 2)
+    else:
+        assert "b.png has more than 8 bits a channel: convert or remove it" in refusal(get, root)
+
+
+@pytest.mark.parametrize("largest", [255, 1023, 65535])
+def test_more_than_8_bits_of_a_portable_pixmap(refusal: Refusal, root: Path, largest: int) -> None:
+    content = np.full((3, 2, 3), largest, dtype=np.uint8 if largest < 256 else ">u2").tobytes()
+    (root / "train" / "ant" / "b.ppm").write_bytes(b"P6 2 3 %d\n" % largest + content)
+    if largest == 255:
+        assert get(root).train.images[1].unique().tolist() == [255]
+    else:
+        assert "b.ppm has more than 8 bits a channel" in refusal(get, root)
+
+
+@pytest.mark.parametrize("name", ["val", "validation"])
+def test_validation_images_beside_are_said_to_be_left_out(root: Path, name: str) -> None:
+    before = get(root)
+    shutil.copytree(root / "test", root / name)
+    found = get(root)
+    assert f", {name}/ left out" in str(found.provenance["description"])
+    assert "left out" not in str(before.provenance["description"])
+    assert torch.equal(found.train.images, before.train.images)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_an_image_that_is_in_no_class(refusal: Refusal, root: Path, part: str) -> None:
+    write(root / part / "loose.PNG", pixels(0, 3, 2, 3))
+    assert f"{root / part / 'loose.PNG'} is in no folder of a class; move it into one, or remove it" in refusal(
+        get, root
+    )
+
+
+@pytest.mark.parametrize("name", ["Test", "TRAIN"])
+def test_a_part_in_another_case(refusal: Refusal, root: Path, name: str) -> None:
+    shutil.rmtree(root / "test")
+    (root / name).mkdir()
+    assert f"{root / name}: is {name.lower()}/ meant? rename it" in refusal(get, root)
+
+
+def test_a_name_that_unicode_spells_in_two_ways_is_one_class(refusal: Refusal, root: Path) -> None:
+    """As after a zip archive of one system was unpacked on another."""
+    whole, apart = "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"
+    (root / "train" / "cat").rename(root / "train" / whole)
+    (root / "test" / "cat").rename(root / "test" / apart)
+    assert get(root).test.labels.tolist() == [1, 2]
+    write(root / "train" / apart / "a.png", pixels(0, 3, 2, 3))
+    assert "are one name, spelt in two ways in Unicode; join them" in refusal(get, root)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "CMYK"])

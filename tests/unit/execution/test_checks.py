@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -137,21 +138,43 @@ def test_what_no_machine_holds_is_refused_at_once(smoke: Profile) -> None:
 
 
 def test_memory_is_this_machine_s_or_that_of_its_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "_LIMITS", (tmp_path / "none", tmp_path / "max", tmp_path / "limit"))
+    monkeypatch.setattr(checks, "_GROUPS", tmp_path)
+    monkeypatch.setattr(checks, "_OWN_GROUP", tmp_path / "own")
     physical = checks.memory("cpu")
     assert 10**8 < physical < 10**14
-    (tmp_path / "max").write_text("max\n")
+    (tmp_path / "memory.max").write_text("max\n")
     assert checks.memory("cpu") == physical
-    (tmp_path / "limit").write_text("1000000\n")
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory/memory.limit_in_bytes").write_text("1000000\n")
     assert checks.memory("cpu") == 1_000_000
+
+
+@pytest.mark.parametrize("limited", ["jobs/7", "jobs"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_memory_is_that_of_a_job_of_a_batch_system(
+    version: int, limited: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a group within groups, each of which may have a limit."""
+    monkeypatch.setattr(checks, "_GROUPS", tmp_path)
+    monkeypatch.setattr(checks, "_OWN_GROUP", tmp_path / "own")
+    (tmp_path / "own").write_text("0::/jobs/7\n" if version == 2 else "4:cpu:/\n3:memory:/jobs/7\n")
+    root = tmp_path if version == 2 else tmp_path / "memory"
+    for name in ("jobs/7", "jobs/8"):
+        (root / name).mkdir(parents=True)
+    file = "memory.max" if version == 2 else "memory.limit_in_bytes"
+    (root / "jobs/8" / file).write_text("1000\n")  # of another
+    assert checks.memory("cpu") > 10**8
+    (root / limited / file).write_text("900000\n")
+    assert checks.memory("cpu") == 900_000
 
 
 def test_results_are_kept_in_a_place_that_is_known(smoke: Profile) -> None:
     for address in ("elsewhere/shards", "memory://shards"):
         check(changed(smoke, "spectra", {"shards": address}), "spectra", DIGITS)
-    elsewhere = changed(smoke, "spectra", {"shards": "s4://a/b"})
-    with pytest.raises(InputError, match=r"profiles/smoke.yaml: execution.shards: 's4://a/b': .*; valid is a folder"):
-        check(elsewhere, "spectra", DIGITS)
+    for address in ("s4://a/b", "reference://x", "dir:///x", "s3:/bucket", "data:abc"):
+        where = re.escape(f"profiles/smoke.yaml: execution.shards: {address!r}")
+        with pytest.raises(InputError, match=rf"{where}.*; valid is a folder, or an address such as s3://"):
+            check(changed(smoke, "spectra", {"shards": address}), "spectra", DIGITS)
 
 
 def test_the_memory_of_a_cluster_is_not_this_machine_s(smoke: Profile, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,6 +156,39 @@ def test_without_git(repository: Repository, monkeypatch: pytest.MonkeyPatch) ->
     assert changes(first) == {}
 
 
+def test_a_list_of_commits_to_pass_over_that_is_not_there(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many have one in their settings for all repositories, most of which have no such file."""
+    first = repository.commit()
+    (settings := repository.folder / "gitconfig").write_text("[blame]\n\tignoreRevsFile = .git-blame-ignore-revs\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    with pytest.raises(subprocess.CalledProcessError):
+        repository.git("blame", "criteria.py")  # the control
+    assert set(changes(first).values()) == {Change(first[:12], later=False)}
+
+
+def test_the_repository_of_a_hook_is_another(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = repository.commit()
+    (repository.folder / "other").mkdir()
+    Repository(repository.folder / "other")
+    monkeypatch.setenv("GIT_DIR", str(repository.folder / "other/.git"))
+    assert set(changes(first).values()) == {Change(first[:12], later=False)}
+
+
+def test_the_oldest_commit_of_a_shallow_clone_changed_nothing(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit()
+    repository.edit("(1, 2)", "(1, 5)")
+    second = repository.commit()
+    whole, shallow = repository.folder / "whole", repository.folder / "shallow"
+    for options, place in (((), whole), (("--depth", "1"), shallow)):
+        repository.git("clone", "-q", *options, f"file://{repository.folder}", str(place))
+        monkeypatch.setattr(history, "_FILE", place / "criteria.py")
+        assert bool(changes(second)) == (place == whole)
+
+
 def test_every_criterion_is_found_in_its_file() -> None:
     found = history._places()
     assert {each.id if each.id in found else each.claim for each in CRITERIA} == found.keys()
