@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ os.environ["MPLBACKEND"] = "agg"
 os.environ["MATPLOTLIBRC"] = os.devnull
 if not os.environ.get("SOURCE_DATE_EPOCH", "0").isdecimal():  # as an argument of a container that was not given
     del os.environ["SOURCE_DATE_EPOCH"]
+# How torch and what it is built on say so, in errors that have no kind of their own.
+_NO_MEMORY = "can't allocate memory|out of memory|bad_alloc"
 
 
 def parser(description: str, *, several: bool = False) -> argparse.ArgumentParser:
@@ -34,8 +37,8 @@ def parser(description: str, *, several: bool = False) -> argparse.ArgumentParse
 def clear_errors() -> Iterator[None]:
     """Print an InputError as one line `error: ...` on standard error, and exit with status 1.
 
-    So is every error of the system, such as a full disk, a file of another user or a closed pipe, and an interruption
-    by the user (status 130).
+    So is every error of the system, such as a full disk, a file of another user or a closed pipe, a want of memory,
+    and an interruption by the user (status 130).
     """
     _open_streams()
     _survive_warnings()
@@ -50,6 +53,11 @@ def clear_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         print("interrupted: what was finished is kept, and the same command goes on from there", file=sys.stderr)
         raise SystemExit(130) from None
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not re.search(_NO_MEMORY, str(error)):
+            raise
+        said = str(error).strip().partition("\n")[0] or "there is not enough"
+        _end(f"memory: {said}; lower execution.workers, widths or batch_size; what was finished is kept")
     except OSError as error:
         where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
         reason = error.strerror or " ".join(str(error).split()) or type(error).__name__

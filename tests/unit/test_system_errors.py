@@ -209,6 +209,27 @@ stage.main({given!r})
     assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:126] . DefaultCPUAllocator: can't allocate memory: 8 bytes\nmore"
+        ),
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+        RuntimeError("std::bad_alloc"),
+    ],
+    ids=["Python", "torch", "CUDA", "C++"],
+)
+def test_a_want_of_memory_is_one_line(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), cli.clear_errors():
+        raise error
+    said = capsys.readouterr().err
+    assert said.startswith("error: memory: ") and said.count("\n") == 1 and "lower execution.workers" in said
+    with pytest.raises(RuntimeError, match="shapes"), cli.clear_errors():  # the control
+        raise RuntimeError("shapes do not fit")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a limit of the size of files")
 def test_a_disk_that_is_full_while_data_are_saved(tmp_path: Path) -> None:
     """What torch says of it is no error of the system."""
