@@ -249,8 +249,8 @@ SURGERY = [
     Fault(
         "psi is corrected with the wrong sign",
         "isotropic/surgery/removal.py",
-        "+ net.has_psi[..., None] * residue",
-        "- net.has_psi[..., None] * residue",
+        "net.has_psi[..., None] * residue",
+        "net.has_psi[..., None] * -residue",
         ("isotropic/surgery/test_widths.py", "isotropic/properties/test_pruning.py"),
     ),
     Fault(
@@ -608,8 +608,8 @@ DATA = [
     Fault(
         "classes in the order of the file system",
         "pipeline/data/folder.py",
-        "classes = sorted(path for path in folder.iterdir() if path.is_dir() and not _stray(path))",
-        "classes = [path for path in folder.iterdir() if path.is_dir() and not _stray(path)][::-1]",
+        "there = sorted(path for path in folder.iterdir() if not _stray(path))",
+        "there = sorted(path for path in folder.iterdir() if not _stray(path))[::-1]",
         ("unit/data/test_folder.py",),
     ),
     Fault(

@@ -60,7 +60,10 @@ CHECK = "surgery/finite.py: check_finite"
 # torch has just waited for the same decomposition.
 WANTED: dict[str, tuple[object, str]] = {
     CHECK: (True, "what is not finite is an error, before anything is changed"),
-    "surgery/finite.py: require_finite": (True, "the same, of what new columns or biases are made of"),
+    "surgery/finite.py: require_finite": (
+        True,
+        "the same, of what new columns and biases are made of",
+    ),
     "surgery/backward.py: right_vectors": (True, "a second decomposition, only where there is something to order"),
     "surgery/backward.py: check_rows": (True, "no length to take biases from is an error"),
     "surgery/removal.py: _compensate": (True, "a mean over data, only where a network expects it"),
@@ -432,34 +435,37 @@ EITHER: dict[str, tuple[Change, set[str]]] = {
     **{
         f"prune by {kind}": (
             lambda net, own, kind=kind: prune(net, 1, **{kind: 0.5}, optimiser=own, inputs=inputs(20)),
-            {MEAN, "surgery/amounts.py: Amount.neurons"},
+            {MEAN, FINITE, "surgery/amounts.py: Amount.neurons"},
         )
         for kind in ("threshold", "energy")
     },
-    "prune": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20)), {MEAN}),
+    "prune": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20)), {MEAN, FINITE}),
     "prune without data": (
         lambda net, own: prune(net, 1, 2, optimiser=own),
         set(),
     ),
     "prune from the right": (
         lambda net, own: prune(net, 2, 2, optimiser=own, inputs=inputs(20), side="right"),
-        {UNSEEN, MEAN},
+        {UNSEEN, MEAN, FINITE},
     ),
     "prune by gradient": (
         lambda net, own: prune(net, 1, 2, optimiser=own, choice="gradient"),
         set(),
     ),
-    "prune a choice": (lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20), choice=[0, 2]), {MEAN}),
+    "prune a choice": (
+        lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20), choice=[0, 2]),
+        {MEAN, FINITE},
+    ),
     "prune a choice from the device": (
         lambda net, own: prune(net, 1, 2, optimiser=own, inputs=inputs(20), choice=torch.arange(2, device="cuda")),
-        {MEAN, "surgery/importance.py: _to_the_end"},
+        {MEAN, FINITE, "surgery/importance.py: _to_the_end"},
     ),
     **{
         f"prune, {correction}": (
             lambda net, own, correction=correction: prune(
                 net, 1, 2, optimiser=own, inputs=inputs(20), correction=correction
             ),
-            {MEAN},
+            {MEAN, FINITE},
         )
         for correction in CORRECTIONS
     },
@@ -481,11 +487,11 @@ ONE: dict[str, tuple[Change, set[str]]] = {
     },
     "prune to a budget": (
         lambda net, own: prune_to(net, 40, round_to=2, optimiser=own, inputs=inputs(20)),
-        {MEAN, "surgery/budget.py: narrowed"},
+        {MEAN, FINITE, "surgery/budget.py: narrowed"},
     ),
     "adapt to fewer": (
         lambda net, own: adapt(net, threshold=0.5, scaffold=1, optimiser=own, inputs=inputs(20)),
-        {"surgery/policy.py: adapt", MEAN},
+        {"surgery/policy.py: adapt", MEAN, FINITE},
     ),
 }
 DEPTH: dict[str, tuple[Change, set[str]]] = {
@@ -498,7 +504,7 @@ DEPTH: dict[str, tuple[Change, set[str]]] = {
 ELEMENTWISE: dict[str, tuple[Change, set[str]]] = {
     "Net2Wider": (lambda net, own: net2wider(net, 1, 2, noise=0.1, optimiser=own, generator=draws(net)), set()),
     "random neurons": (lambda net, own: add_neurons(net, 1, 2, optimiser=own, generator=draws(net)), set()),
-    "magnitude": (lambda net, own: prune_by_magnitude(net, 1, 2, optimiser=own, inputs=inputs(20)), set()),
+    "magnitude": (lambda net, own: prune_by_magnitude(net, 1, 2, optimiser=own, inputs=inputs(20)), {FINITE}),
     "merging": (lambda net, own: merge_neurons(net, 1, 2, optimiser=own), set()),
 }
 WITHOUT_DATA = ("prune without data", "prune by gradient")  # which one of the ensemble needs, as it expects a gain

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from pipeline.profile import load_profile
+from pipeline.yaml_file import read_yaml
 from stages import profiles
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +94,13 @@ def test_of_a_published_profile_rows_go_to_its_remote_and_the_report_to_git(plac
     text = (place / "profiles/smoke.yaml").read_text()
     (place / "profiles/mine.yaml").write_text(text)
     (place / "profiles/known.yaml").write_text(f"published: true\n{text}")
+    settings = read_yaml(place / "profiles/known.yaml")["experiments"]
+    made = {
+        f"run@{name}": {"params": {"profiles/known.yaml": {f"experiments.{name}": own}}}
+        for name, own in settings.items()
+    }
+    (place / "profiles/known").mkdir()
+    (place / "profiles/known/dvc.lock").write_text(yaml.safe_dump({"stages": made}))
     profiles.main(["mine", "known"])
     mine, known = (yaml.safe_load((place / f"profiles/{name}/dvc.yaml").read_text()) for name in ("mine", "known"))
     for name, flag in {

@@ -270,7 +270,8 @@ def test_a_criterion_that_was_changed_after_the_rows_were_made_is_marked(
     changed = [claim["changed"] for claim in claims("equivariance", tmp_path)]
     assert changed == [{"commit": "0123abc", "later": False}, {"commit": "4567def", "later": True}]
     monkeypatch.setattr("pipeline.reporting.render.changes", lambda rows: {})
-    assert "Last changed" not in rendered("equivariance", made_rows.rows("equivariance"), tmp_path)
+    text = rendered("equivariance", made_rows.rows("equivariance"), tmp_path)
+    assert text.count("Last changed Not known: git, or a whole history of it, is not there.") == 2
 
 
 def test_every_claim_of_an_experiment_is_known() -> None:
