@@ -87,7 +87,8 @@ def read(path: Path, name: str) -> Arrays:
     where = f"data.{name}: {path}"
     with _opened(path, where) as file:
         style = _style(set(file.files), where)
-        if "val" in style and len(_array(file, style["val"][0], where)) == 0:  # a part that was left empty
+        # A part that was left empty; its labels are asked first, since images are many bytes to read twice.
+        if "val" in style and all(_array(file, each, where).size == 0 for each in style["val"][::-1]):
             del style["val"]
         parts = {part: _images(file, own, where) for part, own in style.items()}
         shapes = {part: images.shape[1:] for part, images in parts.items()}

@@ -199,7 +199,8 @@ class _Reader:
 def _is_deep(image: Image.Image) -> bool:
     """Whether a file has more than 8 bits a channel, which only what its pixels are decoded from tells."""
     tiles = getattr(image, "tile", [])  # how it will be decoded: (codec, extents, offset, arguments)
-    if any(codec == "ppm" and args[-1] > 255 for codec, _, _, args in tiles):  # the largest value that it may have
+    largest = [args[-1] for codec, _, _, args in tiles if codec.startswith("ppm") and isinstance(args, tuple)]
+    if any(value > 255 for value in largest):  # that a portable pixmap may have, in bytes or in plain text
         return True
     return re.search(r"(RGB[AXa]?|LA|CMYK);16[BLN]|SGI16", str(tiles)) is not None
 

@@ -132,6 +132,12 @@ def test_a_part_that_was_left_empty_is_none(path: Path) -> None:
     assert given(path, content() | empty).provenance["description"] == "arrays of mine.npz, 4 x 5 grey"
 
 
+@pytest.mark.parametrize("name", ["val_images", "val_labels"])
+@pytest.mark.parametrize("left", [np.uint8(5), np.zeros(0, np.uint8)], ids=["a single value", "nothing"])
+def test_half_of_a_part_is_not_an_empty_part(refusal: Refusal, path: Path, name: str, left: Any) -> None:
+    assert name in refusal(given, path, content(validation=True) | {name: np.array(left)})
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_validation_images_are_left_out_or_joined_and_it_is_said(path: Path, style: str) -> None:
     arrays = content(style, validation=True)

@@ -359,6 +359,15 @@ def test_more_than_8_bits_of_a_portable_pixmap(refusal: Refusal, root: Path, lar
         assert "b.ppm has more than 8 bits a channel" in refusal(get, root)
 
 
+@pytest.mark.parametrize("largest", [255, 65535])
+def test_more_than_8_bits_in_plain_text(refusal: Refusal, root: Path, largest: int) -> None:
+    (root / "train" / "ant" / "b.ppm").write_text(f"P3 2 3 {largest}\n" + f"{largest} " * 18)
+    if largest == 255:
+        assert get(root).train.images[1].unique().tolist() == [255]
+    else:
+        assert "b.ppm has more than 8 bits a channel" in refusal(get, root)
+
+
 @pytest.mark.parametrize("name", ["val", "validation"])
 def test_validation_images_beside_are_said_to_be_left_out(root: Path, name: str) -> None:
     before = get(root)
