@@ -63,13 +63,22 @@ def until(there: Callable[[], Any], process: subprocess.Popen[str]) -> Any:
 
 
 def in_the_middle(folder: Path) -> bool:
-    """Whether both jobs have a checkpoint."""
-    return len(list((folder / ".shards").glob("[!.]*.checkpoint"))) == 2
+    """Whether both jobs were begun, and one at least is not done: where a machine is slow, one may end before."""
+    shards = folder / ".shards"
+    done = {path.stem for path in shards.glob("[!.]*.parquet")}
+    begun = {path.stem for path in shards.glob("[!.]*.checkpoint")} - done
+    return len(begun) > 0 and len(begun | done) == 2
 
 
 def at_work(of: int) -> list[psutil.Process]:
     """The processes that run jobs."""
     return [child for child in family(of) if child.cmdline()[:1] == ["ray::work"]]
+
+
+def busy(machine: Any) -> bool:
+    """Whether a machine of the cluster runs a job."""
+    (raylet,) = machine.all_processes["raylet"]
+    return bool(at_work(raylet.process.pid))
 
 
 def finished(process: subprocess.Popen[str]) -> str:
@@ -82,11 +91,11 @@ def finished(process: subprocess.Popen[str]) -> str:
 def test_a_worker_is_killed(whole: pd.DataFrame, folder: Path) -> None:
     process = stage(folder)
     until(lambda: in_the_middle(folder), process)
-    first, second = at_work(process.pid)
+    first, *others = at_work(process.pid)
     first.kill()
     assert "Task work failed. There are 5 retries remaining" in finished(process)
     pd.testing.assert_frame_equal(rows(folder), whole, check_exact=True)
-    assert gone([second]), "a worker outlives its stage"
+    assert gone(others), "a worker outlives its stage"
 
 
 def test_the_stage_is_killed(folder: Path) -> None:
@@ -94,7 +103,7 @@ def test_the_stage_is_killed(folder: Path) -> None:
     until(lambda: in_the_middle(folder), process)
     working, all_of_it = at_work(process.pid), family(process.pid)
     os.kill(process.pid, signal.SIGKILL)
-    assert len(working) == 2
+    assert working
     try:
         assert gone(working), "workers outlive their stage, and train on"
     finally:
@@ -138,7 +147,7 @@ def test_errors_come_back_as_they_were(asked: Path) -> None:
     started = time.monotonic()
     with pytest.raises(InputError, match=r"needs a machine with 1 CPU and 1 GPU.*\(they have: .*1 CPU and 0 GPU"):
         list(runner.run([replace(listed[0], device="cuda")], how))
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < WAIT
 
     obstacle = asked / ".shards" / f"{listed[0].key}.parquet"
     obstacle.mkdir(parents=True)
@@ -162,7 +171,7 @@ def test_a_machine_is_lost(whole: pd.DataFrame, machines: Any, copies: Path, ask
     (asked / ".shards").mkdir()
     process = stage(asked)
     until(lambda: in_the_middle(asked), process)
-    machines.remove_node(machines.list_all_nodes()[-1], allow_graceful=False)
+    machines.remove_node(next(each for each in machines.worker_nodes if busy(each)), allow_graceful=False)
     assert "Task work failed. There are 5 retries remaining" in finished(process)
     pd.testing.assert_frame_equal(rows(asked), whole, check_exact=True)
     (copy,) = copies.glob("*.pt")

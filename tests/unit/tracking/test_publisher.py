@@ -77,7 +77,7 @@ def test_a_store_that_hangs_holds_nothing_up(
     start = time.monotonic()
     for _ in range(100):
         beside.offer(partial(read, file))
-    assert time.monotonic() - start < 0.1
+    assert time.monotonic() - start < 3, "each waiting for the store would be 30 s"
     assert file.read_text() == "begun\n", "one at a time"
     assert [os.getpriority(os.PRIO_PROCESS, child.pid or 0) for child in active_children()] == [19]
     assert beside.finish(partial(read, file)) is False
