@@ -29,6 +29,7 @@ ONLY_PLANNED = {
     *("make repro PROFILE=desk", "make repro PROFILE=paper", "make estimate PROFILE=paper"),
     *("make test-all", 'make bench ARGS="--tables peers"', 'make report PROFILES="digits desk"'),
     "make clean",  # which would remove what the others need
+    "make tables PROFILE=published",  # minutes: tests/profiles/test_published.py gives it, and looks at all it makes
 }
 SERVER = "make ui"
 # Numbers, hashes, halves of the day, where a clone is: what is not the same twice.
