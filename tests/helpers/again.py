@@ -43,7 +43,7 @@ def compare(profile: str, name: str, number: int) -> tuple[str, bool]:
         f"{seconds:.0f} s: {same.sum()} of {len(own)} rows are the same to the last bit"
     )
     if (other := both[there & ~same]).size:
-        apart = (other["value"] - other["value_known"]).abs() / other["value_known"].abs()
+        apart = (other["value"] - other["value_known"]).abs()
         furthest = apart.groupby(other["measure"]).max()
         said += "; others by at most " + ", ".join(f"{by:.0e} ({measure})" for measure, by in furthest.items())
     return said, bool(same.all()) and len(both) == len(own) > 0
