@@ -19,9 +19,8 @@ from pipeline.profile import load_profile
 PROFILE, MOST = "published", 60e6  # bytes in the remote
 NOWHERE = "http://127.0.0.1:9"  # where nothing answers
 OFFLINE = {name: NOWHERE for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
-
-
-START, A_START = 4.0, ("python", "-c", "import torch, pandas, seaborn")  # seconds, where tables take three minutes
+# How slow a machine is: the tables took as long as 38 such starts, 58 on an idle one; three minutes are 45 of these.
+START, A_START = 4.0, ("python", "-c", "import torch, pandas, seaborn")  # seconds
 
 
 @pytest.fixture(scope="module")
